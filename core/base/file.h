@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace halftone {
+
+/// A regular file opened for reading (R09); pread into owned buffers (R10), so a file that shrinks is an Error, not a SIGBUS.
+class InputFile {
+public:
+    /// @throws Error{BadFile} if it is missing, unreadable, or no regular file.
+    explicit InputFile(const std::filesystem::path& path);
+    ~InputFile();
+    InputFile(InputFile&& other) noexcept;
+    InputFile& operator=(InputFile&&) = delete;
+
+    const std::filesystem::path& path() const { return m_path; }
+    std::uint64_t size() const { return m_size; }
+    /// Fills `out` from `offset`. @throws Error{BadFile} past the end, Error{Io} if the disk fails.
+    void read(std::uint64_t offset, std::span<std::byte> out) const;
+    std::vector<std::byte> read(std::uint64_t offset, std::uint64_t bytes) const;
+    /// @throws Error{BadFile} if size or modification time changed since it was opened.
+    void checkUnchanged() const;
+
+private:
+    std::filesystem::path m_path;
+    int m_fd = -1;
+    std::uint64_t m_size = 0;
+    std::int64_t m_mtimeNs = 0;
+};
+
+/// The whole of a small file. @throws Error{BadFile} if it is longer than `limit`.
+std::string readTextFile(const std::filesystem::path& path, std::uint64_t limit);
+
+} // namespace halftone

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "core/base/error.h"
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+namespace halftone {
+
+/// Where a job says how far it is. Called on the job's thread; implementations hand over to their own thread.
+class Progress {
+public:
+    virtual ~Progress() = default;
+    /// A phase begins: `total` steps of `unit` ("blocks", "windows", "tensors"); 0 = unknown.
+    virtual void begin(std::string_view phase, std::int64_t total, std::string_view unit) = 0;
+    /// `done` steps of the current phase are finished. `detail` says what is at work ("block 3 · model.layers.3.mlp.down_proj").
+    virtual void update(std::int64_t done, std::string_view detail = {}) = 0;
+    /// A fact worth keeping in the job's log (damping raised, a sentinel, a fallback).
+    virtual void note(std::string_view sentence) = 0;
+};
+
+/// Says nothing; for tests and inner calls.
+class SilentProgress final : public Progress {
+public:
+    void begin(std::string_view, std::int64_t, std::string_view) override {}
+    void update(std::int64_t, std::string_view) override {}
+    void note(std::string_view) override {}
+};
+
+/// @throws Cancelled when a stop was requested. Jobs call it at least every ~100 ms.
+inline void throwIfStopped(const std::stop_token& stop)
+{
+    if (stop.stop_requested())
+        throw Cancelled{};
+}
+
+} // namespace halftone

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace halftone {
+
+/// FIPS 180-4, streaming.
+class Sha256 {
+public:
+    Sha256();
+    void update(std::span<const std::byte> data);
+    void update(std::string_view text);
+    /// Lower-case hex; the object is spent afterwards.
+    std::string finish();
+
+private:
+    void block(const std::uint8_t* data);
+    std::array<std::uint32_t, 8> m_state{};
+    std::array<std::uint8_t, 64> m_buffer{};
+    std::size_t m_used = 0;
+    std::uint64_t m_length = 0;
+};
+
+std::string sha256(std::string_view text);
+std::string sha256File(const std::filesystem::path& path);
+
+} // namespace halftone

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace halftone {
+
+/// A typed parameter as a method declares it; window, CLI, help and recipe checks are generated from this.
+struct ParameterInfo {
+    enum class Type { Boolean, Integer, Real, Choice };
+    std::string key;
+    Type type = Type::Real;
+    double minimum = 0, maximum = 0;      ///< Integer and Real, inclusive
+    std::variant<bool, std::int64_t, double, std::string> defaultValue;
+    std::vector<std::string> choices;     ///< Choice
+    std::string help;                     ///< one line
+};
+
+enum class MethodKind { Transform, Rounding, Compensation, Activation };
+std::string_view name(MethodKind kind);
+
+struct MethodNeeds {
+    bool calibration = false, hessian = false, gradients = false;
+};
+
+struct MethodInfo {
+    std::string id;        ///< as recipes write it
+    std::string name;      ///< for people
+    MethodKind kind = MethodKind::Rounding;
+    std::string paper;     ///< "arXiv 2210.17323", or empty
+    std::string summary;   ///< one sentence
+    std::vector<ParameterInfo> parameters;
+    MethodNeeds needs;
+};
+
+/// The values of a method's parameters in one plan: sorted by key, complete (defaults filled in).
+using ParameterValue = std::variant<bool, std::int64_t, double, std::string>;
+struct MethodChoice {
+    std::string method = "none";
+    std::vector<std::pair<std::string, ParameterValue>> parameters;
+
+    bool boolean(std::string_view key) const;
+    std::int64_t integer(std::string_view key) const;
+    double real(std::string_view key) const;
+    std::string choice(std::string_view key) const;
+    friend bool operator==(const MethodChoice&, const MethodChoice&) = default;
+};
+
+/// Every method there is ("none" excluded), by kind.
+std::vector<MethodInfo> methodInfos();
+/// Null when unknown.
+const MethodInfo* findMethod(MethodKind kind, std::string_view id);
+/// A choice with all defaults. @throws Error{InvalidArgument} when unknown.
+MethodChoice defaultChoice(MethodKind kind, std::string_view id);
+
+} // namespace halftone

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "core/model/model_info.h"
+#include "core/quant/activation_quantizer.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <vector>
+
+namespace halftone {
+
+/// Sees each site's activation while a block runs: x [batch, tokens, channels], before any activation grid.
+class SiteObserver {
+public:
+    virtual ~SiteObserver() = default;
+    virtual void site(SiteKind kind, const at::Tensor& x) = 0;
+};
+
+/// A linear with its weight in memory; `input` (may be null) is the activation grid applied to what it reads.
+struct Linear {
+    LinearInfo info;
+    at::Tensor weight;   ///< float32 [out, in]
+    at::Tensor bias;     ///< float32 [out] or undefined
+    std::shared_ptr<const ActivationQuantizer> input;
+};
+
+struct Norm {
+    at::Tensor weight;   ///< float32 [hidden]
+    at::Tensor bias;     ///< undefined for RMSNorm
+};
+
+/// One decoder layer: attention + MLP, a function of hidden states [batch, tokens, hidden].
+class DecoderBlock {
+public:
+    DecoderBlock(std::shared_ptr<const ModelConfig> config, int index);
+
+    /// hidden float32 [batch, tokens, hidden], positions 0…tokens−1, causal. `observer` may be null.
+    at::Tensor forward(const at::Tensor& hidden, SiteObserver* observer = nullptr) const;
+
+    int index() const { return m_index; }
+    const ModelConfig& config() const { return *m_config; }
+    /// In the order of the model's linears() of this block.
+    std::vector<Linear>& linears() { return m_linears; }
+    const std::vector<Linear>& linears() const { return m_linears; }
+    Linear& linear(std::string_view name);
+    Norm attentionNorm, mlpNorm, queryNorm, keyNorm;
+
+private:
+    std::shared_ptr<const ModelConfig> m_config;
+    int m_index;
+    std::vector<Linear> m_linears;
+};
+
+} // namespace halftone

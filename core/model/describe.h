@@ -1,0 +1,28 @@
+#pragma once
+
+#include "core/checkpoint/checkpoint.h"
+#include "core/model/model_info.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace halftone {
+
+/// A model as a person sees it before any weight is loaded. Plain values, for the window and `inspect`.
+struct ModelDescription {
+    std::filesystem::path path;
+    std::string format;               ///< "Hugging Face folder", "GGUF v3"
+    ModelConfig config;
+    std::vector<LinearInfo> linears;
+    std::vector<SiteInfo> sites;
+    std::int64_t parameters = 0;
+    std::uint64_t bytes = 0;          ///< on disk
+    std::optional<CoarseGrid> coarseGrid;
+};
+
+/// @throws as Model::open. Reads headers, plus a few rows for the coarse grid when `lookForGrid`.
+ModelDescription describeModel(const std::filesystem::path& path, bool lookForGrid = true);
+
+} // namespace halftone

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "core/analysis/site_statistics.h"
+#include "core/base/device.h"
+#include "core/base/progress.h"
+#include "core/eval/evaluation.h"
+#include "core/project/project.h"
+#include "core/recipe/recipe.h"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+/// The jobs: plain functions of (inputs, Progress&, stop_token), the same for window and command line. Each sets threads and grad mode on its own
+/// thread. All throw Error or Cancelled.
+namespace halftone {
+
+struct TextSource {
+    std::filesystem::path file;
+    int windows = 0;     ///< 0: all
+    int length = 2048;
+};
+
+struct AnalyzeJob {
+    std::filesystem::path model;
+    TextSource text;
+    AnalysisSettings settings;
+    std::shared_ptr<Project> project;    ///< may be null
+    ComputeOptions options;
+    std::function<void(int block, const std::vector<SiteStatistics>&, const std::vector<WeightStatistics>&)> blockDone;
+};
+Analysis analyze(const AnalyzeJob& job, Progress& progress, const std::stop_token& stop);
+
+struct EvaluateJob {
+    std::string target;                  ///< MODEL, PROJECT, PROJECT#run, or an export's folder
+    TextSource text;
+    std::optional<Recipe> recipe;        ///< rounding-to-nearest and activation grids on the fly
+    std::filesystem::path against;       ///< empty: no divergence
+    ComputeOptions options;
+};
+Evaluation evaluate(const EvaluateJob& job, Progress& progress, const std::stop_token& stop);
+
+struct QuantizeJob {
+    std::filesystem::path model;
+    Recipe recipe;
+    std::filesystem::path text;
+    std::shared_ptr<Project> project;
+    bool resume = true;                  ///< go on with a run of the same fingerprint; else start anew
+    ComputeOptions options;
+    std::function<void(const BlockResult&)> blockDone;
+};
+struct QuantizeResult {
+    RunInfo run;
+    std::vector<LinearResult> linears;
+};
+QuantizeResult quantize(const QuantizeJob& job, Progress& progress, const std::stop_token& stop);
+
+/// What the numerics run on, for the status bar: "cpu · 2 threads · oneDNN fp32".
+std::string computeDescription(const ComputeOptions& options);
+
+} // namespace halftone

@@ -1,0 +1,86 @@
+#pragma once
+
+#include "core/analysis/site_statistics.h"
+#include "core/recipe/recipe.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace halftone {
+
+/// What a run measured of one linear (plain values).
+struct LinearResult {
+    std::string linear;
+    std::string method;           ///< really applied: "gptq", "rtn", "none" (left float)
+    WeightGrid weights;
+    ActivationGrid activations;
+    double weightSqnrDb = 0;      ///< 10·log10(Σw² / Σ(w−ŵ)²)
+    double outputMse = 0;         ///< mean (xŵᵀ − xwᵀ)² over calibration tokens, x as the run saw it
+    double damping = 0;
+    double seconds = 0;
+    std::vector<std::string> notes;
+};
+
+struct BlockResult {
+    int block = 0;
+    std::vector<LinearResult> linears;
+    double seconds = 0;
+    std::uint64_t peakBytes = 0;
+};
+
+struct RunInfo {
+    std::string id;               ///< "run-001"
+    std::string state;            ///< "running", "done"
+    std::string recipeJson;
+    std::string fingerprint;      ///< of model + recipe + calibration tokens + code version + threads: resume refuses a mismatch
+    std::string created;
+    int blocksDone = 0, blocks = 0;
+    double bitsPerWeight = 0;
+    std::uint64_t bytes = 0;
+    double seconds = 0;
+    std::uint64_t peakBytes = 0;
+};
+
+/// The project folder NAME.halftone/ (file-safety C): manifest = root of truth, immutable HDF5 files named by hash, journal of edits, lock.
+/// Thread-safe: one internal mutex (HDF5 calls are serialised).
+class Project {
+public:
+    /// Opens or creates. @throws Error{BadFile} for a broken manifest, Error{Io} for a folder that cannot be written (then openReadOnly works).
+    static std::shared_ptr<Project> open(const std::filesystem::path& folder, const std::filesystem::path& model);
+    static std::shared_ptr<Project> openExisting(const std::filesystem::path& folder, bool readOnly);
+    static bool isProject(const std::filesystem::path& folder);
+    ~Project();
+
+    const std::filesystem::path& folder() const;
+    std::filesystem::path modelPath() const;
+    bool readOnly() const;
+
+    /// The recipe being edited: every set is one journal line (CRC32), synced within a second; the manifest follows now and then.
+    std::optional<Recipe> recipe() const;
+    void setRecipe(const Recipe& recipe);
+    void sync();
+
+    /// Site statistics, one HDF5 file a block, written when it is finished.
+    void beginAnalysis(const AnalysisSettings& settings, int windows, int length, const std::string& textHash);
+    void addAnalysisBlock(int block, const std::vector<SiteStatistics>& sites, const std::vector<WeightStatistics>& weights);
+    std::optional<Analysis> analysis() const;
+
+    std::vector<RunInfo> runs() const;
+    /// "#run" of PROJECT#run; empty = the newest finished one. @throws Error{BadFile} when there is none.
+    RunInfo run(std::string_view id) const;
+    std::vector<BlockResult> results(std::string_view run) const;
+
+    struct Impl;
+    Impl& impl() { return *m_impl; }
+    const Impl& impl() const { return *m_impl; }
+    explicit Project(std::unique_ptr<Impl> impl);
+
+private:
+    std::unique_ptr<Impl> m_impl;
+};
+
+} // namespace halftone

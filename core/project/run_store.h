@@ -1,0 +1,38 @@
+#pragma once
+
+#include "core/project/project.h"
+#include "core/quant/activation_quantizer.h"
+#include "core/quant/weight_quantizer.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace halftone {
+
+/// A quantized linear as a run leaves it: codes + scales + zeros, and the static activation ranges of its grid.
+struct StoredLinear {
+    std::string name;
+    std::optional<QuantizedWeight> weight;      ///< empty: left float (the model's own weight)
+    ActivationGrid activations;
+    ActivationRanges ranges;                    ///< for static grids
+    LinearResult result;
+};
+
+struct StoredBlock {
+    int block = 0;
+    std::vector<StoredLinear> linears;
+    BlockResult result;
+};
+
+/// Results of runs in a project: one immutable HDF5 file a block, on disk the moment it exists, then named by the manifest.
+/// @throws Error{Io} (disk full: nothing half-written stays), Error{BadFile} when a file's hash is not the manifest's.
+RunInfo beginRun(Project& project, const std::string& recipeJson, const std::string& fingerprint, int blocks);
+/// A run that can go on: state "running" with this fingerprint.
+std::optional<RunInfo> findResumable(const Project& project, const std::string& fingerprint);
+void storeBlock(Project& project, std::string_view run, const StoredBlock& block);
+StoredBlock loadBlock(const Project& project, std::string_view run, int block);
+void finishRun(Project& project, const RunInfo& finished);
+
+} // namespace halftone

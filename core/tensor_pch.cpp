@@ -1,0 +1,1 @@
+// Carries the precompiled <ATen/ATen.h> that all tensor-using rooms of core reuse.
