@@ -1,7 +1,8 @@
 #pragma once
 
 #include "core/model/model_info.h"
-#include "core/quant/activation_quantizer.h"
+#include "core/quant/activation_ranges.h"
+#include "core/quant/grid.h"
 
 #include <array>
 #include <cstdint>
