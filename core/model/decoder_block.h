@@ -38,6 +38,15 @@ public:
     /// hidden float32 [batch, tokens, hidden], positions 0…tokens−1, causal. `observer` may be null.
     at::Tensor forward(const at::Tensor& hidden, SiteObserver* observer = nullptr) const;
 
+    // The stages forward() is made of. The quantizing driver walks them one by one over the stream, so that each linear is rounded on what the
+    // already quantized ones before it produce ("true sequential") at the price of a single forward. All float32, contiguous, [batch, tokens, …].
+    at::Tensor attentionInput(const at::Tensor& hidden) const;                               ///< site attn_in: the norm (or hidden itself, post-norm)
+    at::Tensor attentionOutput(const at::Tensor& attentionIn) const;                         ///< site attn_out: q, k, v and attention
+    at::Tensor afterAttention(const at::Tensor& hidden, const at::Tensor& attentionIn, const at::Tensor& attentionOut) const;  ///< output projection + residual
+    at::Tensor mlpInput(const at::Tensor& hidden) const;                                     ///< site mlp_in
+    at::Tensor mlpMiddle(const at::Tensor& mlpIn) const;                                     ///< site mlp_mid: gate, up, activation
+    at::Tensor afterMlp(const at::Tensor& hidden, const at::Tensor& mlpIn, const at::Tensor& mlpMid) const;  ///< down projection + residual
+
     int index() const { return m_index; }
     const ModelConfig& config() const { return *m_config; }
     /// In the order of the model's linears() of this block.
