@@ -44,7 +44,7 @@ endif()
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch REQUIRED_VARS LibTorch_ROOT_DIR VERSION_VAR LibTorch_VERSION
-    REASON_FAILURE_MESSAGE "install the Python package torch, or set HALFTONE_LIBTORCH to a folder with include/ and lib/; packaging/run does it for you")
+    REASON_FAILURE_MESSAGE "install the Python package torch, or set HALFTONE_LIBTORCH to a folder with include/ and lib/ (packaging/run does it for you)")
 
 if(LibTorch_FOUND AND NOT TARGET Halftone::torch)
     add_library(Halftone::torch INTERFACE IMPORTED)
