@@ -1,0 +1,125 @@
+#pragma once
+
+#include "widgets/colour_map.h"
+#include "widgets/heatmap_data.h"
+#include "widgets/picture.h"
+
+#include <QImage>
+#include <QPoint>
+#include <QRectF>
+#include <QStringList>
+#include <QWidget>
+
+#include <functional>
+#include <optional>
+
+namespace halftone {
+
+/// A matrix as colours, with axes, colour bar, zoom, selection and read-out. Shows what it is given, says what is pointed at.
+///
+/// Drag zooms into a rectangle, the wheel zooms at the cursor, double click shows all; arrows move the selected cell, + and − zoom,
+/// Home shows all; Shift+drag pans.
+class HeatmapView : public QWidget, public Picture {
+    Q_OBJECT
+
+public:
+    struct Axes {
+        QString rows = QStringLiteral("row"), columns = QStringLiteral("column");   ///< under and beside the map
+        QString value = QStringLiteral("value"), unit;                              ///< at the colour bar
+    };
+    /// Lines of the read-out card; the last one is drawn in the accent colour when there are more than two.
+    using Readout = std::function<QStringList(int row, int column, float value)>;
+
+    explicit HeatmapView(QWidget* parent = nullptr);
+
+    void setData(HeatmapData data);                            ///< shows all of it when the shape changed, else keeps the zoom
+    void setRow(int row, std::span<const float> values);       ///< one more row measured
+    const HeatmapData& data() const { return m_data; }
+
+    void setAxes(Axes axes);
+    void setColours(const ColourMap& map, Pooling pooling = Pooling::Maximum);
+    /// Log or linear, fitted to the data as it comes; diverging maps are symmetric about 0.
+    void setScaleKind(ValueScale::Kind kind);
+    /// A fixed scale instead (for maps that must compare).
+    void setScale(const std::optional<ValueScale>& scale);
+    const ValueScale& scale() const { return m_scale; }
+    void setReadout(Readout readout);
+    /// Text of row and column ticks where it is not the number (tokens); empty: the number.
+    void setRowLabels(QStringList labels);
+
+    /// −1, −1: none. column −1: the whole row is framed. Does not emit.
+    void setSelectedCell(int row, int column);
+    QPoint selectedCell() const { return {m_selectedColumn, m_selectedRow}; }   ///< x = column, y = row
+
+    /// What is visible, in cells.
+    QRectF visibleCells() const { return m_visible; }
+    void setVisibleCells(const QRectF& region);
+    void showAll();
+
+    /// Where the map itself lies in the widget, and the cell under a point (nullopt outside).
+    QRect mapRect() const;
+    std::optional<QPoint> cellAt(const QPointF& position) const;
+    /// The pixels' values as drawn now (tests, linked views).
+    const PooledCells& pooled() const { return m_pooled; }
+
+    QSize pictureSize() const override { return size(); }
+    void drawPicture(QPainter& painter, const QRect& area) override;
+    QString csv() const override;
+    QSize sizeHint() const override { return {640, 320}; }
+    QSize minimumSizeHint() const override { return {220, 120}; }
+
+Q_SIGNALS:
+    void hovered(int row, int column, float value);
+    void hoverLeft();
+    void cellClicked(int row, int column);                     ///< mouse or keyboard
+    void visibleCellsChanged(const QRectF& region);
+
+protected:
+    void paintEvent(QPaintEvent* event) override;
+    void mousePressEvent(QMouseEvent* event) override;
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void mouseReleaseEvent(QMouseEvent* event) override;
+    void mouseDoubleClickEvent(QMouseEvent* event) override;
+    void wheelEvent(QWheelEvent* event) override;
+    void keyPressEvent(QKeyEvent* event) override;
+    void leaveEvent(QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+    void changeEvent(QEvent* event) override;
+
+private:
+    struct Layout { QRect map, bar; };
+    Layout layoutFor(const QRect& area) const;
+    void refit();
+    void invalidate();
+    QImage render(const QSize& pixels, const QRectF& region, PooledCells* pooledOut) const;
+    void drawAxes(QPainter& painter, const Layout& layout) const;
+    void drawBar(QPainter& painter, const QRect& bar) const;
+    void drawSelection(QPainter& painter, const QRect& map) const;
+    void drawCard(QPainter& painter, const QRect& map) const;
+    QRectF clamped(const QRectF& region) const;
+    QRectF cellsToPixels(const QRect& map, double column, double row, double columns, double rows) const;
+    void zoomAt(const QPointF& position, double factor);
+    void hoverAt(const QPointF& position);
+
+    HeatmapData m_data;
+    Axes m_axes;
+    const ColourMap* m_map = nullptr;
+    Pooling m_pooling = Pooling::Maximum;
+    ValueScale m_scale;
+    ValueScale::Kind m_kind = ValueScale::Kind::Linear;
+    std::optional<ValueScale> m_fixedScale;
+    Readout m_readout;
+    QStringList m_rowLabels;
+    QRectF m_visible;
+    int m_selectedRow = -1, m_selectedColumn = -1;
+
+    QImage m_image;               ///< the map, cached at device resolution
+    PooledCells m_pooled;
+    QPoint m_hover{-1, -1};       ///< x = column, y = row
+    QPointF m_hoverPosition;
+    std::optional<QPoint> m_press;
+    QPoint m_drag;
+    bool m_dragging = false, m_panning = false;
+};
+
+} // namespace halftone

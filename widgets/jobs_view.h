@@ -1,0 +1,74 @@
+#pragma once
+
+#include <QString>
+#include <QWidget>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+class QLabel;
+class QPlainTextEdit;
+class QVBoxLayout;
+
+namespace halftone {
+
+class JobWidget;
+
+/// One job as the window shows it (a value; the runner in app makes it).
+struct JobRow {
+    enum class State { Waiting, Running, Paused, Done, Failed, Cancelled };
+    QString id, title;
+    State state = State::Waiting;
+    QString phase;                         ///< "measuring"
+    std::int64_t done = 0, total = 0;      ///< total 0: unknown, the bar only says "alive"
+    QString unit;                          ///< "blocks"
+    QString detail;                        ///< "block 18 · model.layers.18.mlp.down_proj"
+    double elapsed = 0;                    ///< seconds
+    std::optional<std::pair<double, double>> remaining;   ///< seconds, from … to
+    QString error;                         ///< Failed: a sentence
+    QString nextStep;                      ///< Failed: what is likely to help
+    bool canResume = false;                ///< Failed, Cancelled, Paused
+    bool canPause = false;
+};
+
+/// "62 % · block 18 · 3.1 blocks/s · 2:10–2:40 left": the line beside a job's bar.
+QString jobLine(const JobRow& job);
+/// 130 → "2:10", 3725 → "1:02:05", 8.2 → "8 s".
+QString formatDuration(double seconds);
+
+/// The queue: a bar, a line and buttons for each job, newest work last, and the log of the chosen one.
+class JobsView : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit JobsView(QWidget* parent = nullptr);
+
+    void setJobs(const std::vector<JobRow>& jobs);
+    void updateJob(const JobRow& job);                 ///< adds it when its id is new
+    void removeJob(const QString& id);
+    void appendLog(const QString& id, const QString& line);
+    void setFootnote(const QString& text);             ///< "plan 0.52 GiB · now 0.44 GiB · disk 182 MB of 79 GB free"
+    int count() const;
+
+Q_SIGNALS:
+    void cancelRequested(const QString& id);
+    void pauseRequested(const QString& id);
+    void resumeRequested(const QString& id);
+    void dismissRequested(const QString& id);          ///< a finished job's line is no longer wanted
+
+private:
+    void showLog(const QString& id);
+
+    QVBoxLayout* m_rows = nullptr;
+    QLabel* m_idle = nullptr;
+    QLabel* m_footnote = nullptr;
+    QPlainTextEdit* m_log = nullptr;
+    QString m_logged;
+    std::map<QString, JobWidget*> m_jobs;
+    std::map<QString, QStringList> m_logs;
+};
+
+} // namespace halftone

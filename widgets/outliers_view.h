@@ -1,0 +1,54 @@
+#pragma once
+
+#include "core/analysis/site_statistics.h"
+#include "widgets/selection.h"
+#include "widgets/view_frame.h"
+
+#include <array>
+#include <vector>
+
+namespace halftone {
+
+class HeatmapView;
+class SegmentedControl;
+
+/// Block × channel of one site kind: log channel absmax. Click selects site and channel.
+class OutliersView : public ViewFrame {
+    Q_OBJECT
+
+public:
+    explicit OutliersView(QWidget* parent = nullptr);
+
+    void clear();                                            ///< no model: the empty state
+    void setBlocks(int blocks);                              ///< a model of so many blocks, none measured
+    void setSites(int block, const std::vector<SiteStatistics>& sites);
+    void setSiteKind(SiteKind kind);
+    SiteKind siteKind() const { return m_kind; }
+    /// Text analysed, for the subtitle ("wikitext-2, 8 192 tokens").
+    void setSource(const QString& source);
+    void setSelection(const Selection& selection);
+    HeatmapView* map() const { return m_map; }
+
+Q_SIGNALS:
+    void selectionRequested(const halftone::Selection& selection);
+    void tokensRequested(const halftone::Selection& selection);   ///< space: open the token map of the selected site
+
+protected:
+    void keyPressEvent(QKeyEvent* event) override;
+
+private:
+    struct BlockSite { std::vector<float> absmax; double median = 0; };
+    void rebuild();
+    void updateSubtitle();
+    QStringList readout(int row, int column, float value) const;
+
+    HeatmapView* m_map = nullptr;
+    SegmentedControl* m_sites = nullptr;
+    SiteKind m_kind = SiteKind::MlpMiddle;
+    std::array<std::vector<BlockSite>, kSiteKinds> m_data;   ///< [kind][block]
+    int m_blocks = 0;
+    QString m_source;
+    Selection m_selection;
+};
+
+} // namespace halftone

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <QStringList>
+#include <QWidget>
+
+class QButtonGroup;
+class QHBoxLayout;
+
+namespace halftone {
+
+/// A row of buttons of which one is down ("per tensor | per token | …"). Arrow keys move it.
+class SegmentedControl : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit SegmentedControl(QWidget* parent = nullptr);
+    /// Texts and tooltips (same length, or no tooltips).
+    void setSegments(const QStringList& texts, const QStringList& tips = {});
+    int current() const;
+    void setCurrent(int index);               ///< does not emit
+    void setSegmentEnabled(int index, bool enabled);
+    int count() const;
+
+Q_SIGNALS:
+    void chosen(int index);                   ///< by the person
+
+private:
+    QHBoxLayout* m_layout = nullptr;
+    QButtonGroup* m_group = nullptr;
+};
+
+} // namespace halftone

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <QString>
+#include <QWidget>
+
+#include <cstdint>
+#include <optional>
+
+namespace halftone {
+
+class ElidedLabel;
+
+/// What the whole recipe comes to; always in sight, top right.
+struct Summary {
+    std::uint64_t bytes = 0, originalBytes = 0;        ///< 0: unknown
+    double bitsPerWeight = 0;                          ///< scales and zero points included; 0: unknown
+    struct Figure {
+        QString name;                                  ///< "KL", "Perplexity"
+        double value = 0, error = 0;
+        bool measured = false;                         ///< predicted figures are italic, with ±
+        bool stale = false;                            ///< the recipe changed since it was measured
+    };
+    std::optional<Figure> figure;
+    QString contract;                                  ///< "vLLM · transformers"; empty: none chosen
+    QString contractIssue;                             ///< a sentence when the plans break it
+};
+
+class SummaryBar : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit SummaryBar(QWidget* parent = nullptr);
+    void setSummary(const Summary& summary);
+    void clear();
+
+Q_SIGNALS:
+    void contractClicked();
+    void figureClicked();
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+    void changeEvent(QEvent* event) override;
+
+private:
+    struct Cell { QWidget* box = nullptr; ElidedLabel* caption = nullptr; ElidedLabel* value = nullptr; };
+    Cell addCell(const QString& name, const QString& caption, const QString& tip);
+    void refresh();
+
+    Cell m_size, m_bits, m_figure, m_contract;
+    Summary m_summary;
+};
+
+} // namespace halftone

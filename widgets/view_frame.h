@@ -1,0 +1,76 @@
+#pragma once
+
+#include <QString>
+#include <QWidget>
+
+#include <functional>
+
+class QAction;
+class QHBoxLayout;
+class QLabel;
+class QMenu;
+class QStackedLayout;
+class QToolButton;
+
+namespace halftone {
+
+class ElidedLabel;
+class EmptyState;
+class Picture;
+
+/// What every view wears: title and subtitle line, a row for its controls, the corner menu (copy picture, save picture or numbers,
+/// full screen, explain), the empty state, and the hatched edge of a stale result.
+class ViewFrame : public QWidget {
+    Q_OBJECT
+
+public:
+    /// @param id "outliers", "kernel", …: names the view in signals, object names and the CLI's `plot`.
+    ViewFrame(QString id, QString title, QWidget* parent = nullptr);
+
+    QString id() const { return m_id; }
+    QString title() const { return m_title; }
+    QString subtitle() const { return m_subtitle; }
+    void setSubtitle(const QString& text);
+
+    /// While it is set the view shows `sentence` and a button instead of its picture; `cost` is said beside it ("about 8 s").
+    void setEmptyState(const QString& sentence, const QString& button, const QString& cost = {});
+    bool isEmptyStateShown() const;
+    /// The data no longer belongs to what is set: a hatched edge, and "update" in place (measureRequested).
+    void setStale(bool stale, const QString& reason = {});
+    bool isStale() const { return m_stale; }
+
+    /// By the file's ending: png, svg, pdf, csv. @throws Error as savePicture.
+    void saveTo(const QString& file);
+    void copyToClipboard();
+    QMenu* cornerMenu() const { return m_menu; }
+
+Q_SIGNALS:
+    void measureRequested();                       ///< the button of the empty state, or "update" of a stale view
+    void explainRequested(const QString& id);
+    void fullScreenRequested(const QString& id);
+    void saveFailed(const QString& sentence);      ///< from the corner menu's save; shown by the window
+    void saved(const QString& file);
+
+protected:
+    /// The view's content; `picture` (often the same object) must live as long.
+    void setContent(QWidget* content, Picture* picture);
+    QHBoxLayout* controls() const { return m_controls; }
+    void setHasData(bool hasData);                 ///< chooses between content and empty state
+    void paintEvent(QPaintEvent* event) override;
+
+private:
+    void saveAs();
+
+    QString m_id, m_title, m_subtitle;
+    ElidedLabel* m_subtitleLabel = nullptr;
+    QToolButton* m_update = nullptr;
+    QToolButton* m_corner = nullptr;
+    QMenu* m_menu = nullptr;
+    QHBoxLayout* m_controls = nullptr;
+    QStackedLayout* m_stack = nullptr;
+    EmptyState* m_empty = nullptr;
+    Picture* m_picture = nullptr;
+    bool m_stale = false;
+};
+
+} // namespace halftone
