@@ -54,6 +54,9 @@ public:
     DecoderBlock block(int index) const override;
     at::Tensor logits(const at::Tensor& hidden) const override;
 
+    /// Frees the embedding and the head; they are loaded again at next use.
+    void releaseEnds() const;
+
     /// The model's own tokenizer. @throws as Tokenizer::openFolder / fromGguf.
     std::unique_ptr<Tokenizer> tokenizer() const;
     /// The vocabulary inside a GGUF; empty for Hugging Face folders.

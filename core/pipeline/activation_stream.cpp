@@ -1,0 +1,83 @@
+#include "core/pipeline/activation_stream.h"
+
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+
+#include <ATen/ATen.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace halftone {
+
+ActivationStream::ActivationStream(std::size_t batches, std::uint64_t expectedBytes, std::uint64_t budget, const std::filesystem::path& spillFolder)
+{
+    if (budget == 0 || expectedBytes <= budget) {
+        m_kept.resize(batches);
+        return;
+    }
+    requireDiskSpace(spillFolder, expectedBytes);
+    std::string name = (spillFolder / "stream-XXXXXX").string();
+    m_fd = ::mkostemp(name.data(), O_CLOEXEC);
+    if (m_fd < 0)
+        throw Error(ErrorKind::Io, spillFolder.string() + ": cannot create a file for activations: " + std::strerror(errno), spillFolder.string());
+    ::unlink(name.c_str());   // gone with the process, however it ends
+    m_slots.resize(batches);
+}
+
+ActivationStream::~ActivationStream()
+{
+    if (m_fd >= 0)
+        ::close(m_fd);
+}
+
+void ActivationStream::put(std::size_t batch, const at::Tensor& x)
+{
+    if (m_fd < 0) {
+        m_kept[batch] = x;
+        return;
+    }
+    if (!x.defined())
+        return;   // the file's range stays for the next put
+    const at::Tensor source = x.contiguous();
+    Slot& slot = m_slots[batch];
+    const auto bytes = static_cast<std::uint64_t>(source.numel()) * sizeof(float);
+    if (slot.bytes != bytes) {
+        slot.offset = m_end;
+        slot.bytes = bytes;
+        m_end += bytes;
+    }
+    slot.shape = source.sizes().vec();
+    const char* data = static_cast<const char*>(source.const_data_ptr());
+    for (std::uint64_t done = 0; done < bytes;) {
+        const ssize_t n = ::pwrite(m_fd, data + done, bytes - done, static_cast<off_t>(slot.offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            throw Error(ErrorKind::Io, std::string("activations cannot be spilled to disk: ") + (n < 0 ? std::strerror(errno) : "disk full") +
+                        "; free some space or raise --memory-budget");
+        done += static_cast<std::uint64_t>(n);
+    }
+}
+
+at::Tensor ActivationStream::get(std::size_t batch) const
+{
+    if (m_fd < 0)
+        return m_kept[batch];
+    const Slot& slot = m_slots[batch];
+    at::Tensor out = at::empty(slot.shape, at::kFloat);
+    char* data = static_cast<char*>(out.mutable_data_ptr());
+    for (std::uint64_t done = 0; done < slot.bytes;) {
+        const ssize_t n = ::pread(m_fd, data + done, slot.bytes - done, static_cast<off_t>(slot.offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            throw Error(ErrorKind::Io, "spilled activations cannot be read back");
+        done += static_cast<std::uint64_t>(n);
+    }
+    return out;
+}
+
+} // namespace halftone

@@ -1,0 +1,31 @@
+#include "core/analysis/analyze.h"
+#include "core/base/error.h"
+#include "core/model/model.h"
+#include "core/pipeline/compute_scope.h"
+#include "core/pipeline/jobs.h"
+#include "core/text/corpus.h"
+
+namespace halftone {
+
+Analysis analyze(const AnalyzeJob& job, Progress& progress, const std::stop_token& stop)
+{
+    Analysis result;
+    translateErrors("analyze", [&] {
+        const ComputeScope scope(job.options);
+        const std::shared_ptr<const Model> model = Model::open(job.model);
+        const std::unique_ptr<Tokenizer> tokenizer = model->tokenizer();
+        const TokenWindows windows = cutWindows(*tokenizer, readText(job.text.file), job.text.file.string(), job.text.windows, job.text.length);
+        if (job.project)
+            job.project->beginAnalysis(job.settings, static_cast<int>(windows.ids.size()), windows.length, windows.textHash);
+        result = analyzeModel(*model, windows, job.settings, job.options, progress, stop,
+                              [&](int block, const std::vector<SiteStatistics>& sites, const std::vector<WeightStatistics>& weights) {
+                                  if (job.project)
+                                      job.project->addAnalysisBlock(block, sites, weights);
+                                  if (job.blockDone)
+                                      job.blockDone(block, sites, weights);
+                              });
+    });
+    return result;
+}
+
+} // namespace halftone

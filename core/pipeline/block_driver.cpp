@@ -1,0 +1,210 @@
+#include "core/pipeline/block_driver.h"
+
+#include "core/base/error.h"
+#include "core/methods/rounding.h"
+#include "core/quant/weight_quantizer.h"
+
+#include <ATen/ATen.h>
+
+#include <chrono>
+#include <cmath>
+
+namespace halftone {
+
+namespace {
+
+double secondsSince(std::chrono::steady_clock::time_point start)
+{
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// 10·log10(Σw² / Σ(w−ŵ)²) in dB; 999 when nothing was lost.
+double sqnrDb(const at::Tensor& weight, const at::Tensor& error)
+{
+    const double noise = error.to(at::kDouble).square().sum().item<double>();
+    const double power = weight.to(at::kDouble).square().sum().item<double>();
+    return noise > 0 ? 10 * std::log10(power / noise) : 999;
+}
+
+/// mean over tokens and outputs of (x·errorᵀ)², from H = 2·mean(x xᵀ): tr(E H Eᵀ) / (2·out).
+double outputMse(const at::Tensor& error, const at::Tensor& hessian)
+{
+    return (at::matmul(error, hessian) * error).sum(at::kDouble).item<double>() / (2.0 * static_cast<double>(error.size(0)));
+}
+
+class StageObserver final : public SiteObserver {
+public:
+    explicit StageObserver(std::function<void(SiteKind, const at::Tensor&)> see) : m_see(std::move(see)) {}
+    void site(SiteKind kind, const at::Tensor& x) override { m_see(kind, x); }
+
+private:
+    std::function<void(SiteKind, const at::Tensor&)> m_see;
+};
+
+} // namespace
+
+BlockDriver::BlockDriver(DecoderBlock& block, const std::vector<Plan>& plans, CalibrationStreams& streams, const std::stop_token& stop, Step step)
+    : m_block(block), m_plans(plans), m_streams(streams), m_stop(stop), m_step(std::move(step))
+{
+}
+
+bool BlockDriver::trueSequential() const
+{
+    for (const Plan& plan : m_plans)
+        for (const auto& [key, value] : plan.rounding.parameters)
+            if (key == "true_sequential" && !std::get<bool>(value) && plan.weights.quantized())
+                return false;
+    return true;
+}
+
+void BlockDriver::observe(SiteKind kind, const at::Tensor& x)
+{
+    auto& hessian = m_hessians[static_cast<std::size_t>(kind)];
+    if (!hessian)
+        hessian.emplace(x.size(-1));
+    hessian->add(x.reshape({-1, x.size(-1)}));
+    for (std::size_t i = 0; i < m_plans.size(); ++i)
+        if (m_plans[i].activations.isStatic() && m_block.linears()[i].info.site == kind) {
+            mergeRanges(m_ranges[{m_block.index(), kind}], x);
+            break;
+        }
+}
+
+void BlockDriver::requireFinite(const at::Tensor& x, const char* where) const
+{
+    if (!std::isfinite(x.sum().item<float>()) && !at::isfinite(x).all().item<bool>())
+        throw Error(ErrorKind::Internal, "block " + std::to_string(m_block.index()) + ": the " + where +
+                    " is no longer finite; the weights or an earlier block's quantization produce NaN or infinity", "block " + std::to_string(m_block.index()));
+}
+
+void BlockDriver::roundLinear(std::size_t index, SiteHessian& hessian)
+{
+    throwIfStopped(m_stop);
+    Linear& linear = m_block.linears()[index];
+    const Plan& plan = m_plans[index];
+    const auto start = std::chrono::steady_clock::now();
+    StoredLinear& stored = m_stored.linears[index];
+    LinearResult& result = stored.result;
+    result.linear = stored.name = linear.info.name;
+    result.weights = plan.weights;
+    result.activations = stored.activations = plan.activations;
+    result.method = "none";
+    result.weightSqnrDb = 999;
+    if (plan.weights.quantized()) {
+        m_step("block " + std::to_string(m_block.index()) + " · " + linear.info.name + " · " + plan.rounding.method);
+        RoundingInputs in{linear.info.name, linear.weight, plan.weights, &hessian};
+        RoundingResult rounded = makeRounding(plan.rounding.method)->round(in, plan.rounding, m_stop);
+        const at::Tensor quantized = rounded.weight.dequantize();
+        const at::Tensor error = linear.weight - quantized;
+        result.method = plan.rounding.method;
+        result.weightSqnrDb = sqnrDb(linear.weight, error);
+        result.outputMse = outputMse(error, hessian.h);
+        result.damping = rounded.damping;
+        result.notes = std::move(rounded.notes);
+        linear.weight = quantized;
+        stored.weight = std::move(rounded.weight);
+    }
+    result.seconds = secondsSince(start);
+}
+
+void BlockDriver::finishSite(SiteKind kind)
+{
+    SiteHessian hessian;
+    hessian.h = m_hessians[static_cast<std::size_t>(kind)]->finish();
+    m_hessians[static_cast<std::size_t>(kind)].reset();
+    for (std::size_t i = 0; i < m_plans.size(); ++i)
+        if (m_block.linears()[i].info.site == kind)
+            roundLinear(i, hessian);
+    applyActivationGrids(m_block, m_plans, m_ranges, kind);
+    for (std::size_t i = 0; i < m_plans.size(); ++i)
+        if (m_block.linears()[i].info.site == kind && m_block.linears()[i].input)
+            m_stored.linears[i].ranges = m_block.linears()[i].input->ranges();
+}
+
+void BlockDriver::walkStages(bool collect)
+{
+    const std::string here = "block " + std::to_string(m_block.index());
+    auto eachBatch = [&](const std::string& what, auto&& work) {
+        for (std::size_t i = 0; i < m_streams.batches; ++i) {
+            throwIfStopped(m_stop);
+            work(i);
+            m_step(here + " · " + what);
+        }
+    };
+    if (collect) {
+        eachBatch("attention in", [&](std::size_t i) { observe(SiteKind::AttentionInput, m_block.attentionInput(m_streams.hidden.get(i))); });
+        finishSite(SiteKind::AttentionInput);
+    }
+    eachBatch("attention", [&](std::size_t i) {
+        const at::Tensor out = m_block.attentionOutput(m_block.attentionInput(m_streams.hidden.get(i)));
+        if (collect)
+            observe(SiteKind::AttentionOutput, out);
+        m_streams.attentionOut.put(i, out);
+    });
+    if (collect)
+        finishSite(SiteKind::AttentionOutput);
+    eachBatch("attention out", [&](std::size_t i) {
+        const at::Tensor hidden = m_streams.hidden.get(i);
+        const at::Tensor after = m_block.afterAttention(hidden, m_block.attentionInput(hidden), m_streams.attentionOut.get(i));
+        m_streams.attentionOut.put(i, at::Tensor());
+        if (collect)
+            observe(SiteKind::MlpInput, m_block.mlpInput(after));
+        m_streams.hidden.put(i, after);
+    });
+    if (collect)
+        finishSite(SiteKind::MlpInput);
+    eachBatch("MLP", [&](std::size_t i) {
+        const at::Tensor mid = m_block.mlpMiddle(m_block.mlpInput(m_streams.hidden.get(i)));
+        if (collect)
+            observe(SiteKind::MlpMiddle, mid);
+        m_streams.mlpMid.put(i, mid);
+    });
+    if (collect)
+        finishSite(SiteKind::MlpMiddle);
+    eachBatch("MLP out", [&](std::size_t i) {
+        const at::Tensor hidden = m_streams.hidden.get(i);
+        const at::Tensor after = m_block.afterMlp(hidden, m_block.mlpInput(hidden), m_streams.mlpMid.get(i));
+        m_streams.mlpMid.put(i, at::Tensor());
+        requireFinite(after, "output");
+        m_streams.hidden.put(i, after);
+    });
+}
+
+void BlockDriver::collectWholeBlock()
+{
+    StageObserver observer([this](SiteKind kind, const at::Tensor& x) { observe(kind, x); });
+    for (std::size_t i = 0; i < m_streams.batches; ++i) {
+        throwIfStopped(m_stop);
+        m_block.forward(m_streams.hidden.get(i), &observer);
+        m_step("block " + std::to_string(m_block.index()) + " · site statistics");
+    }
+    for (int kind = 0; kind < kSiteKinds; ++kind)
+        if (m_hessians[static_cast<std::size_t>(kind)])
+            finishSite(static_cast<SiteKind>(kind));
+}
+
+StoredBlock BlockDriver::quantize()
+{
+    const auto start = std::chrono::steady_clock::now();
+    m_stored = {};
+    m_stored.block = m_block.index();
+    m_stored.linears.resize(m_plans.size());
+    if (trueSequential()) {
+        walkStages(true);
+    } else {
+        collectWholeBlock();
+        walkStages(false);
+    }
+    m_stored.result.block = m_block.index();
+    m_stored.result.seconds = secondsSince(start);
+    for (const StoredLinear& linear : m_stored.linears)
+        m_stored.result.linears.push_back(linear.result);
+    return std::move(m_stored);
+}
+
+void BlockDriver::advance()
+{
+    walkStages(false);
+}
+
+} // namespace halftone

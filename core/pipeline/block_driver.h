@@ -1,0 +1,57 @@
+#pragma once
+
+#include "core/base/progress.h"
+#include "core/methods/hessian.h"
+#include "core/model/decoder_block.h"
+#include "core/pipeline/activation_stream.h"
+#include "core/pipeline/recipe_model.h"
+#include "core/project/run_store.h"
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace halftone {
+
+/// The streams of one calibration: hidden states between blocks, and the two site activations that a stage hands to the next.
+struct CalibrationStreams {
+    ActivationStream hidden, attentionOut, mlpMid;
+    std::size_t batches = 0;
+};
+
+/// Takes one block through: site statistics → round → measure, stage by stage over the quantized stream. Each linear is rounded on the
+/// activations that the already quantized linears before it produce ("true sequential", methods-core §4), at the price of one forward.
+class BlockDriver {
+public:
+    /// Called after each batch of a stage, with what is at work.
+    using Step = std::function<void(const std::string& detail)>;
+    static constexpr int kStages = 4;
+
+    BlockDriver(DecoderBlock& block, const std::vector<Plan>& plans, CalibrationStreams& streams, const std::stop_token& stop, Step step);
+
+    /// Quantizes the block; the hidden stream has advanced when it returns. @throws Error{Internal} when activations stop being finite.
+    StoredBlock quantize();
+    /// Advances the hidden stream through a block that is quantized already; the same arithmetic as quantize() did.
+    void advance();
+
+private:
+    void walkStages(bool collect);
+    void collectWholeBlock();
+    void finishSite(SiteKind kind);
+    void observe(SiteKind kind, const at::Tensor& x);
+    void roundLinear(std::size_t index, SiteHessian& hessian);
+    void requireFinite(const at::Tensor& x, const char* where) const;
+    bool trueSequential() const;
+
+    DecoderBlock& m_block;
+    const std::vector<Plan>& m_plans;
+    CalibrationStreams& m_streams;
+    std::stop_token m_stop;
+    Step m_step;
+    std::array<std::optional<HessianAccumulator>, kSiteKinds> m_hessians;
+    SiteRanges m_ranges;
+    StoredBlock m_stored;
+};
+
+} // namespace halftone

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "core/base/device.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace halftone {
+
+/// Opened first thing by every job on its own thread: thread count, no-grad, float32 matrix products through oneDNN where a start-up probe
+/// shows float32 accuracy (libtorch-notes §4), no TF32.
+class ComputeScope {
+public:
+    /// @throws Error{Unsupported} for a device that LibTorch does not see here.
+    explicit ComputeScope(const ComputeOptions& options);
+    ~ComputeScope();
+    ComputeScope(const ComputeScope&) = delete;
+    ComputeScope& operator=(const ComputeScope&) = delete;
+
+    int threads() const { return m_threads; }
+
+private:
+    struct Guards;
+    std::unique_ptr<Guards> m_guards;
+    int m_threads;
+};
+
+/// Which matrix product the probe chose: "oneDNN fp32" or "MKL fp32".
+std::string matrixProductName();
+
+/// Runs `work` and turns what LibTorch and the standard library throw into Error (OutOfMemory, Internal) about `subject`.
+void translateErrors(const std::string& subject, const std::function<void()>& work);
+
+/// Most bytes this process ever held resident (VmHWM).
+std::uint64_t peakResidentBytes();
+
+} // namespace halftone

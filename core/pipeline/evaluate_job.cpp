@@ -1,0 +1,75 @@
+#include "core/base/error.h"
+#include "core/eval/evaluate.h"
+#include "core/model/compressed_model.h"
+#include "core/model/model.h"
+#include "core/pipeline/compute_scope.h"
+#include "core/pipeline/jobs.h"
+#include "core/pipeline/recipe_model.h"
+#include "core/project/quantized_model.h"
+#include "core/text/corpus.h"
+
+namespace halftone {
+
+namespace {
+
+/// A target of `evaluate`, opened: blocks to walk and the tokenizer that cuts the text.
+struct Target {
+    std::shared_ptr<const BlockSource> source;
+    std::shared_ptr<const Model> model;   ///< null for a quantized export
+    std::unique_ptr<Tokenizer> tokenizer;
+};
+
+Target openTarget(const std::string& target)
+{
+    const std::size_t hash = target.rfind('#');
+    const std::string head = target.substr(0, hash);
+    if (Project::isProject(head)) {
+        const std::shared_ptr<Project> project = Project::openExisting(head, true);
+        const RunInfo run = project->run(hash == std::string::npos ? std::string_view{} : std::string_view(target).substr(hash + 1));
+        const std::shared_ptr<const Model> model = Model::open(project->modelPath());
+        return {openRun(model, project, run.id), model, model->tokenizer()};
+    }
+    if (isCompressedTensors(target))
+        return {openCompressedTensors(target), nullptr, Tokenizer::openFolder(target)};
+    const std::shared_ptr<const Model> model = Model::open(target);
+    return {model, model, model->tokenizer()};
+}
+
+Evaluation run(const EvaluateJob& job, Progress& progress, const std::stop_token& stop)
+{
+    const ComputeScope scope(job.options);
+    Target target = openTarget(job.target);
+    const TokenWindows windows = cutWindows(*target.tokenizer, readText(job.text.file), job.text.file.string(), job.text.windows, job.text.length);
+    if (job.recipe) {
+        if (target.source != target.model)
+            throw Error(ErrorKind::InvalidArgument, job.target + ": a recipe is applied on the fly to a float model, not to a run or an export", job.target);
+        std::vector<ResolvedPlan> plans = resolve(*job.recipe, describeModel(job.target, false));
+        SiteRanges ranges = measureRanges(*target.model, plans, windows, progress, stop);
+        target.source = openWithRecipe(target.model, std::move(plans), std::move(ranges));
+    }
+    Target reference;
+    if (!job.against.empty()) {
+        reference = openTarget(job.against.string());
+        if (reference.source->config().vocabulary != target.source->config().vocabulary)
+            throw Error(ErrorKind::InvalidArgument, job.against.string() + " has a vocabulary of " + std::to_string(reference.source->config().vocabulary) +
+                        ", " + job.target + " one of " + std::to_string(target.source->config().vocabulary) + ": they cannot be compared", job.against.string());
+    }
+    return evaluateModel(*target.source, reference.source.get(), windows, job.options, progress, stop);
+}
+
+} // namespace
+
+Evaluation evaluate(const EvaluateJob& job, Progress& progress, const std::stop_token& stop)
+{
+    Evaluation result;
+    translateErrors("evaluate", [&] { result = run(job, progress, stop); });
+    return result;
+}
+
+std::string computeDescription(const ComputeOptions& options)
+{
+    const ComputeScope scope(options);
+    return options.device.name() + " · " + std::to_string(scope.threads()) + (scope.threads() == 1 ? " thread · " : " threads · ") + matrixProductName();
+}
+
+} // namespace halftone

@@ -1,0 +1,142 @@
+#include "core/pipeline/jobs.h"
+
+#include "core/base/error.h"
+#include "core/base/sha256.h"
+#include "core/model/model.h"
+#include "core/pipeline/block_driver.h"
+#include "core/pipeline/compute_scope.h"
+#include "core/project/quantized_model.h"
+#include "core/project/run_store.h"
+#include "core/text/corpus.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+namespace halftone {
+
+namespace {
+
+/// Raised when the arithmetic of a run changes, so that an older run is not resumed with other numbers.
+constexpr std::string_view kNumericsVersion = "halftone-numerics-1";
+constexpr int kTokensPerBatch = 2048;
+
+std::string runFingerprint(const Model& model, const Recipe& recipe, const TokenWindows& windows, int threads)
+{
+    Sha256 hash;
+    hash.update(kNumericsVersion);
+    hash.update(model.checkpoint().fingerprint());
+    hash.update(recipe.toJson());
+    for (const auto& ids : windows.ids)
+        hash.update(std::as_bytes(std::span(ids)));
+    hash.update(" threads " + std::to_string(threads) + " " + matrixProductName());
+    return hash.finish();
+}
+
+/// Batches of equal samples, about kTokensPerBatch tokens each.
+std::vector<std::span<const std::vector<std::int32_t>>> batchesOf(const TokenWindows& windows)
+{
+    const std::size_t size = static_cast<std::size_t>(std::max(1, kTokensPerBatch / windows.length));
+    std::vector<std::span<const std::vector<std::int32_t>>> batches;
+    for (std::size_t at = 0; at < windows.ids.size(); at += size)
+        batches.push_back(std::span(windows.ids).subspan(at, std::min(size, windows.ids.size() - at)));
+    return batches;
+}
+
+QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_token& stop)
+{
+    const ComputeScope scope(job.options);
+    const auto start = std::chrono::steady_clock::now();
+    const std::shared_ptr<const Model> model = Model::open(job.model);
+    const ModelDescription description = describeModel(job.model, false);
+    const std::vector<ResolvedPlan> plans = resolve(job.recipe, description);
+    if (std::none_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized() || p.plan.activations.quantized(); }))
+        throw Error(ErrorKind::BadFile, "the recipe quantizes nothing: every linear keeps 16-bit weights and float activations; set weights.bits or activations.scheme",
+                    "/defaults");
+    const ModelConfig& config = model->config();
+    const std::unique_ptr<Tokenizer> tokenizer = model->tokenizer();
+    const CalibrationSettings& calibration = job.recipe.calibration;
+    const TokenWindows windows = sampleWindows(*tokenizer, readText(job.text), job.text.string(), calibration.samples, calibration.length, calibration.seed);
+
+    const std::string fingerprint = runFingerprint(*model, job.recipe, windows, scope.threads());
+    std::optional<RunInfo> resumed = job.resume ? findResumable(*job.project, fingerprint) : std::nullopt;
+    RunInfo info = resumed ? *resumed : beginRun(*job.project, job.recipe.toJson(), fingerprint, config.blocks);
+    if (resumed)
+        progress.note("resuming " + info.id + " after block " + std::to_string(info.blocksDone - 1));
+
+    const auto batches = batchesOf(windows);
+    const auto tokens = static_cast<std::uint64_t>(windows.ids.size()) * static_cast<std::uint64_t>(windows.length);
+    const std::uint64_t budget = job.options.memoryBudget / 2;   // the other half is for one block, its Hessians and the two ends
+    const std::filesystem::path spill = job.project->folder() / "cache";
+    std::filesystem::create_directories(spill);
+    const std::uint64_t hiddenBytes = tokens * static_cast<std::uint64_t>(config.hidden) * 4;
+    const std::uint64_t midBytes = tokens * static_cast<std::uint64_t>(std::max(config.intermediate, config.hidden)) * 4;
+    const std::uint64_t share = budget == 0 ? 0 : std::max<std::uint64_t>(1, budget / 2);
+    CalibrationStreams streams{ActivationStream(batches.size(), hiddenBytes, share, spill), ActivationStream(batches.size(), hiddenBytes, share, spill),
+                               ActivationStream(batches.size(), midBytes, share, spill), batches.size()};
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+        throwIfStopped(stop);
+        streams.hidden.put(i, model->embed(batches[i]));
+    }
+    model->releaseEnds();
+
+    std::vector<std::vector<Plan>> blockPlans(static_cast<std::size_t>(config.blocks));
+    for (std::size_t i = 0; i < plans.size(); ++i)
+        blockPlans[static_cast<std::size_t>(model->linears()[i].block)].push_back(plans[i].plan);
+
+    // Progress counts thousandths of a block: batches and linears differ in cost, blocks do not.
+    constexpr std::int64_t kParts = 1000;
+    progress.begin("quantize", config.blocks * kParts, "‰ of a block");
+    for (int b = 0; b < config.blocks; ++b) {
+        throwIfStopped(stop);
+        model->checkpoint().checkUnchanged();
+        DecoderBlock block = model->block(b);
+        std::int64_t steps = 0;
+        const auto expected = static_cast<std::int64_t>(5 * batches.size() + block.linears().size());
+        const BlockDriver::Step step = [&](const std::string& detail) {
+            ++steps;
+            progress.update(b * kParts + std::min(kParts - 1, steps * kParts / std::max<std::int64_t>(1, expected)), detail);
+        };
+        BlockDriver driver(block, blockPlans[static_cast<std::size_t>(b)], streams, stop, step);
+        if (b < info.blocksDone) {
+            restoreBlock(block, loadBlock(*job.project, info.id, b));
+            driver.advance();
+        } else {
+            StoredBlock stored = driver.quantize();
+            stored.result.peakBytes = peakResidentBytes();
+            for (const LinearResult& linear : stored.result.linears)
+                for (const std::string& note : linear.notes)
+                    progress.note(linear.linear + ": " + note);
+            storeBlock(*job.project, info.id, stored);
+            info.peakBytes = std::max(info.peakBytes, stored.result.peakBytes);
+            if (job.blockDone)
+                job.blockDone(stored.result);
+        }
+        progress.update((b + 1) * kParts, "block " + std::to_string(b) + " done");
+    }
+
+    const SizeEstimate size = estimateSize(plans, description);
+    info.state = "done";
+    info.blocksDone = info.blocks = config.blocks;
+    info.bitsPerWeight = size.bitsPerWeight;
+    info.bytes = size.bytes;
+    info.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    finishRun(*job.project, info);
+    QuantizeResult result{info, {}};
+    for (BlockResult& block : job.project->results(info.id))
+        std::move(block.linears.begin(), block.linears.end(), std::back_inserter(result.linears));
+    return result;
+}
+
+} // namespace
+
+QuantizeResult quantize(const QuantizeJob& job, Progress& progress, const std::stop_token& stop)
+{
+    QuantizeResult result;
+    translateErrors("quantize", [&] { result = run(job, progress, stop); });
+    return result;
+}
+
+} // namespace halftone

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "core/base/progress.h"
+#include "core/model/model.h"
+#include "core/recipe/recipe.h"
+#include "core/text/corpus.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace halftone {
+
+/// Static activation ranges by block and site, over a text.
+using SiteRanges = std::map<std::pair<int, SiteKind>, ActivationRanges>;
+
+/// Adds the ranges of x [batch, tokens, channels] to what is known.
+void mergeRanges(ActivationRanges& ranges, const at::Tensor& x);
+
+/// Ranges of the sites whose linears have a static grid, by one walk of the float model over the windows.
+SiteRanges measureRanges(const Model& model, const std::vector<ResolvedPlan>& plans, const TokenWindows& windows, Progress& progress,
+                         const std::stop_token& stop);
+
+/// Sets the activation grids of a block's linears (of one site only, when `only` is given); linears of a site with the same grid share one quantizer.
+void applyActivationGrids(DecoderBlock& block, const std::vector<Plan>& plans, const SiteRanges& ranges, std::optional<SiteKind> only = {});
+
+/// A model under a recipe without a run: weights rounded to nearest and activation grids applied as each block is loaded.
+std::shared_ptr<const BlockSource> openWithRecipe(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges);
+
+} // namespace halftone
