@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,16 +34,18 @@ public:
 private:
     struct State;
     std::filesystem::path m_target;
-    State* m_state;
+    std::unique_ptr<State> m_state;
 };
 
 /// Writes the whole text atomically.
 void writeFileAtomically(const std::filesystem::path& target, std::string_view text, bool privateMode = false);
 
-/// A folder that appears whole or not at all (W07): work in path(), then commit() renames it to the target.
+/// A folder that appears whole or not at all (W07): work in path() (`NAME.partial`), then commit() syncs it and renames it to the target.
+/// What stood there before is removed only then. Without commit() nothing is left and the old target stays.
 class AtomicFolder {
 public:
-    /// @throws Error{Io} if the parent is not writable; an existing target is replaced only at commit().
+    /// Replaces an existing folder at commit(): the caller must have asked whether it may.
+    /// @throws Error{Io} if the parent is not writable, the target is no folder, or another process is writing the same target.
     explicit AtomicFolder(std::filesystem::path target);
     ~AtomicFolder();
     AtomicFolder(const AtomicFolder&) = delete;
@@ -53,13 +56,18 @@ public:
 private:
     std::filesystem::path m_target;
     std::filesystem::path m_partial;
-    bool m_done = false;
+    std::filesystem::path m_lockPath;  ///< beside the folder: says that `.partial` is ours, and holds other writers off
+    int m_lock = -1;
 };
+
+/// Removes what a killed process of ours left in `folder` (W11): `.NAME.PID-N.part` whose process is gone and that is older than an hour.
+/// @return how many were removed.
+int removeStaleTemporaries(const std::filesystem::path& folder);
 
 /// Free bytes for us on the file system that holds `path` (its nearest existing parent).
 std::uint64_t freeDiskBytes(const std::filesystem::path& path);
 
-/// @throws Error{Io} if less than `needed` bytes are free (W06), naming both figures.
+/// @throws Error{Io} if `needed` is more than the free bytes less 5 % (W06), naming both figures.
 void requireDiskSpace(const std::filesystem::path& path, std::uint64_t needed);
 
 } // namespace halftone

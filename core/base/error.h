@@ -3,6 +3,7 @@
 #include <source_location>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace halftone {
 
@@ -30,5 +31,8 @@ struct Cancelled {};
 
 /// The command line's exit code for an error (3 bad input, 4 out of memory or disk, 1 internal).
 int exitCode(ErrorKind kind) noexcept;
+
+/// Text from a file, made fit for a message: control bytes and bytes that are no ASCII are escaped (\xNN), and more than `max` are elided.
+std::string printable(std::string_view text, std::size_t max = 120);
 
 } // namespace halftone

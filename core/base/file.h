@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace halftone {
@@ -14,19 +15,24 @@ class InputFile {
 public:
     /// @throws Error{BadFile} if it is missing, unreadable, or no regular file.
     explicit InputFile(const std::filesystem::path& path);
+    /// A file named by another file (R08): `name` must be a bare file name, looked up in `folder` itself. A link is followed only to a
+    /// regular file (hub caches are made of links), and the log says so. @throws Error{BadFile}.
+    static InputFile openIn(const std::filesystem::path& folder, std::string_view name);
     ~InputFile();
     InputFile(InputFile&& other) noexcept;
     InputFile& operator=(InputFile&&) = delete;
 
     const std::filesystem::path& path() const { return m_path; }
     std::uint64_t size() const { return m_size; }
-    /// Fills `out` from `offset`. @throws Error{BadFile} past the end, Error{Io} if the disk fails.
+    /// Fills `out` from `offset`; threads may share the object. @throws Error{BadFile} past the end, Error{Io} if the disk fails.
     void read(std::uint64_t offset, std::span<std::byte> out) const;
     std::vector<std::byte> read(std::uint64_t offset, std::uint64_t bytes) const;
     /// @throws Error{BadFile} if size or modification time changed since it was opened.
     void checkUnchanged() const;
 
 private:
+    InputFile(std::filesystem::path path, int fd);
+
     std::filesystem::path m_path;
     int m_fd = -1;
     std::uint64_t m_size = 0;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace halftone {
@@ -21,5 +22,26 @@ struct JsonLimits {
 Json parseJson(std::string_view text, std::string_view subject, const JsonLimits& limits = {});
 OrderedJson parseOrderedJson(std::string_view text, std::string_view subject, const JsonLimits& limits = {});
 Json readJsonFile(const std::filesystem::path& path, const JsonLimits& limits = {});
+
+/// Thrown by a JsonVisitor to refuse what it sees; the parser adds file, line and column and makes an Error{BadFile} of it.
+struct JsonRefusal {
+    std::string sentence; ///< without a full stop
+    std::string rule;     ///< "E-R06"
+};
+
+/// Sees a document's parts in file order without a tree being built. It must look for duplicate keys itself.
+class JsonVisitor {
+public:
+    virtual ~JsonVisitor() = default;
+    /// null, booleans, numbers (exact integers keep their signedness) and strings.
+    virtual void value(Json scalar) = 0;
+    virtual void beginObject() = 0;
+    virtual void key(std::string name) = 0;
+    virtual void endObject() = 0;
+    virtual void beginArray() = 0;
+    virtual void endArray() = 0;
+};
+
+void visitJson(std::string_view text, std::string_view subject, JsonVisitor& visitor, const JsonLimits& limits = {});
 
 } // namespace halftone

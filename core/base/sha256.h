@@ -10,7 +10,7 @@
 
 namespace halftone {
 
-/// FIPS 180-4, streaming.
+/// FIPS 180-4, streaming; uses the processor's SHA instructions where it has them.
 class Sha256 {
 public:
     Sha256();
@@ -20,7 +20,7 @@ public:
     std::string finish();
 
 private:
-    void block(const std::uint8_t* data);
+    void blocks(const std::uint8_t* data, std::size_t count);
     std::array<std::uint32_t, 8> m_state{};
     std::array<std::uint8_t, 64> m_buffer{};
     std::size_t m_used = 0;
@@ -28,6 +28,7 @@ private:
 };
 
 std::string sha256(std::string_view text);
+/// @throws Error{BadFile, Io} as InputFile does.
 std::string sha256File(const std::filesystem::path& path);
 
 } // namespace halftone

@@ -2,6 +2,7 @@
 
 add_library(halftone_flags INTERFACE)
 target_compile_options(halftone_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> # GCC 12 sees overlaps in "text" + std::string (its bug 105651)
     $<$<BOOL:${HALFTONE_DEVELOPER}>:-Werror>)
 target_include_directories(halftone_flags INTERFACE ${PROJECT_SOURCE_DIR})
 
@@ -9,6 +10,10 @@ target_include_directories(halftone_flags INTERFACE ${PROJECT_SOURCE_DIR})
 # One static library a folder of core, so that the floors of the house hold by the link line. TENSORS: its sources see LibTorch.
 function(halftone_core_part name)
     cmake_parse_arguments(PART "TENSORS" "" "SOURCES;NEEDS;LINK" ${ARGN})
+    if(NOT PART_SOURCES) # headers only
+        set(PART_SOURCES ${CMAKE_CURRENT_BINARY_DIR}/${name}_headers_only.cpp)
+        file(CONFIGURE OUTPUT ${PART_SOURCES} CONTENT "namespace halftone {}\n")
+    endif()
     add_library(halftone_${name} STATIC ${PART_SOURCES})
     set_target_properties(halftone_${name} PROPERTIES LINKER_LANGUAGE CXX)
     add_library(Halftone::${name} ALIAS halftone_${name})

@@ -1,0 +1,234 @@
+#include "core/base/json.h"
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+
+#include <cstring>
+#include <iterator>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace halftone {
+
+namespace {
+
+/// Tells how far the lexer has read, since its callbacks do not.
+class CountingIterator {
+public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = char;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const char*;
+    using reference = const char&;
+
+    CountingIterator(const char* at, const char** furthest)
+        : m_at(at)
+        , m_furthest(furthest)
+    {
+    }
+    reference operator*() const { return *m_at; }
+    CountingIterator& operator++()
+    {
+        *m_furthest = ++m_at;
+        return *this;
+    }
+    friend bool operator==(const CountingIterator& a, const CountingIterator& b) { return a.m_at == b.m_at; }
+    friend bool operator!=(const CountingIterator& a, const CountingIterator& b) { return a.m_at != b.m_at; }
+
+private:
+    const char* m_at;
+    const char** m_furthest;
+};
+
+[[noreturn]] void refuse(std::string_view text, std::string_view subject, std::size_t at, const JsonRefusal& refusal)
+{
+    at = std::min(at, text.size());
+    std::size_t line = 1;
+    std::size_t lineStart = 0;
+    for (std::size_t i = 0; i < at; ++i)
+        if (text[i] == '\n') {
+            ++line;
+            lineStart = i + 1;
+        }
+    throw Error(ErrorKind::BadFile,
+                std::string(subject) + ": line " + std::to_string(line) + ", column " + std::to_string(std::max<std::size_t>(at - lineStart, 1))
+                    + ": " + refusal.sentence + " (" + refusal.rule + ").",
+                std::string(subject));
+}
+
+/// Forwards nlohmann's events to a handler of ours, which is a JsonVisitor or a tree builder; counts the depth.
+template <typename Handler>
+class Sax {
+public:
+    Sax(Handler& handler, int depth)
+        : m_handler(handler)
+        , m_limit(depth)
+    {
+    }
+
+    bool null() { return value(nullptr); }
+    bool boolean(bool v) { return value(v); }
+    bool number_integer(Json::number_integer_t v) { return value(v); }
+    bool number_unsigned(Json::number_unsigned_t v) { return value(v); }
+    bool number_float(Json::number_float_t v, const std::string&) { return value(v); }
+    bool string(std::string& v) { return value(std::move(v)); }
+    bool binary(Json::binary_t&) { return false; }
+    bool start_object(std::size_t)
+    {
+        enter();
+        m_handler.beginObject();
+        return true;
+    }
+    bool key(std::string& name)
+    {
+        m_handler.key(std::move(name));
+        return true;
+    }
+    bool end_object()
+    {
+        --m_depth;
+        m_handler.endObject();
+        return true;
+    }
+    bool start_array(std::size_t)
+    {
+        enter();
+        m_handler.beginArray();
+        return true;
+    }
+    bool end_array()
+    {
+        --m_depth;
+        m_handler.endArray();
+        return true;
+    }
+    bool parse_error(std::size_t, const std::string&, const Json::exception& e)
+    {
+        std::string_view what = e.what();
+        if (const auto at = what.find("syntax error"); at != std::string_view::npos)
+            what.remove_prefix(at);
+        else if (const auto bracket = what.find("] "); bracket != std::string_view::npos)
+            what.remove_prefix(bracket + 2);
+        throw JsonRefusal{printable(what, 240), "E-R11"};
+    }
+
+private:
+    template <typename V>
+    bool value(V&& v)
+    {
+        m_handler.value(std::forward<V>(v));
+        return true;
+    }
+    void enter()
+    {
+        if (++m_depth > m_limit)
+            throw JsonRefusal{"arrays and objects are nested more than " + std::to_string(m_limit) + " deep", "E-R04"};
+    }
+
+    Handler& m_handler;
+    int m_limit;
+    int m_depth = 0;
+};
+
+template <typename Handler>
+void parse(std::string_view text, std::string_view subject, Handler& handler, const JsonLimits& limits)
+{
+    if (text.size() > limits.bytes)
+        throw Error(ErrorKind::BadFile,
+                    std::string(subject) + ": the JSON text has " + std::to_string(text.size()) + " bytes; at most "
+                        + std::to_string(limits.bytes) + " are allowed (E-R04).",
+                    std::string(subject));
+    if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) // the lexer would take it for the end
+        refuse(text, subject, nul + 1, {"a NUL byte stands in the JSON text", "E-R11"});
+    const char* furthest = text.data();
+    Sax<Handler> sax(handler, limits.depth);
+    const CountingIterator begin(text.data(), &furthest);
+    const CountingIterator end(text.data() + text.size(), &furthest);
+    try {
+        Json::sax_parse(begin, end, &sax);
+    } catch (const JsonRefusal& refusal) {
+        refuse(text, subject, static_cast<std::size_t>(furthest - text.data()), refusal);
+    }
+}
+
+/// Builds the tree with a stack of our own. Objects keep a set of names: ordered_json would look through all of them for each key.
+template <typename Tree>
+class TreeBuilder {
+public:
+    template <typename V>
+    void value(V&& v)
+    {
+        place(Tree(std::forward<V>(v)));
+    }
+    void beginObject() { open(Tree::object()); }
+    void beginArray() { open(Tree::array()); }
+    void endObject() { m_open.pop_back(); }
+    void endArray() { m_open.pop_back(); }
+    void key(std::string name)
+    {
+        if (!m_open.back().names.insert(name).second)
+            throw JsonRefusal{"the key \"" + printable(name) + "\" stands twice in one object", "E-R11"};
+        m_key = std::move(name);
+    }
+
+    Tree root;
+
+private:
+    struct Frame {
+        Tree* node;
+        std::unordered_set<std::string> names;
+    };
+
+    Tree* place(Tree&& v)
+    {
+        if (m_open.empty()) {
+            root = std::move(v);
+            return &root;
+        }
+        Tree& parent = *m_open.back().node;
+        if (parent.is_array()) {
+            parent.push_back(std::move(v));
+            return &parent.back();
+        }
+        auto& object = parent.template get_ref<typename Tree::object_t&>();
+        if constexpr (std::is_same_v<Tree, OrderedJson>) {
+            object.emplace_back(std::move(m_key), std::move(v));
+            return &object.back().second;
+        } else {
+            return &object.emplace(std::move(m_key), std::move(v)).first->second;
+        }
+    }
+    void open(Tree&& v) { m_open.push_back({place(std::move(v)), {}}); }
+
+    std::vector<Frame> m_open;
+    std::string m_key;
+};
+
+} // namespace
+
+Json parseJson(std::string_view text, std::string_view subject, const JsonLimits& limits)
+{
+    TreeBuilder<Json> builder;
+    parse(text, subject, builder, limits);
+    return std::move(builder.root);
+}
+
+OrderedJson parseOrderedJson(std::string_view text, std::string_view subject, const JsonLimits& limits)
+{
+    TreeBuilder<OrderedJson> builder;
+    parse(text, subject, builder, limits);
+    return std::move(builder.root);
+}
+
+Json readJsonFile(const std::filesystem::path& path, const JsonLimits& limits)
+{
+    return parseJson(readTextFile(path, limits.bytes), path.string(), limits);
+}
+
+void visitJson(std::string_view text, std::string_view subject, JsonVisitor& visitor, const JsonLimits& limits)
+{
+    parse(text, subject, visitor, limits);
+}
+
+} // namespace halftone

@@ -1,0 +1,40 @@
+#include "core/base/log.h"
+
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace halftone {
+
+namespace {
+
+std::mutex g_mutex;
+
+std::shared_ptr<LogSink>& currentSink()
+{
+    static std::shared_ptr<LogSink> sink;
+    return sink;
+}
+
+} // namespace
+
+void log(LogLevel level, std::string_view message)
+{
+    std::shared_ptr<LogSink> sink;
+    {
+        const std::lock_guard lock(g_mutex);
+        sink = currentSink();
+    }
+    if (sink && *sink) // outside the lock: a sink may log itself
+        (*sink)(level, message);
+}
+
+LogSink setLogSink(LogSink sink)
+{
+    auto next = std::make_shared<LogSink>(std::move(sink));
+    const std::lock_guard lock(g_mutex);
+    std::swap(currentSink(), next);
+    return next ? *next : LogSink();
+}
+
+} // namespace halftone
