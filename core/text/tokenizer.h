@@ -3,18 +3,18 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 namespace halftone {
 
 /// A vocabulary as a GGUF file carries it; filled by the model floor from the key-values.
 struct GgufVocabulary {
     std::string file;                 ///< for errors
+    std::string name;                 ///< general.name; some token attributes hang on it (Phi-3)
     std::string model;                ///< tokenizer.ggml.model: "gpt2", "llama", …
     std::string pre;                  ///< tokenizer.ggml.pre; empty when absent
     std::vector<std::string> tokens;
@@ -22,11 +22,14 @@ struct GgufVocabulary {
     std::vector<std::int32_t> types;  ///< 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte
     std::vector<std::string> merges;  ///< "a b"
     std::int32_t bos = -1, eos = -1, unk = -1, pad = -1;
-    bool addBos = false, addEos = false, addSpacePrefix = true;
+    std::optional<bool> addBos, addEos, addSpacePrefix;  ///< empty where the file is silent: the default of model and pre then holds
     std::string chatTemplate;
 };
 
-/// Text ↔ token ids, token-exact against the reference of each vocabulary. Immutable and thread-safe after construction.
+/// Text ↔ token ids, token-exact against the reference of each vocabulary: Hugging Face tokenizers for folders, llama.cpp for GGUF.
+/// In a folder's tokenizer, special tokens written in the text are recognised, as Hugging Face does; in a GGUF's, only user-defined
+/// tokens are, as llama.cpp does by default. Bytes that are not UTF-8 count as U+FFFD, one per maximal broken part, as Python's
+/// bytes.decode("utf-8", "replace") gives. Immutable and thread-safe after construction.
 class Tokenizer {
 public:
     virtual ~Tokenizer() = default;
