@@ -1,0 +1,18 @@
+#pragma once
+
+#include "core/exporting/exporter.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace halftone {
+
+/// The proof that an export is what was meant: the files are opened again by the reading side, which shares no code with the writer; every
+/// quantized weight is compared bit by bit with the run, every other tensor with the source rounded to the export's dtype, logits on
+/// `probe` (token ids) with the run in memory; every file is hashed and every source tensor's fate listed.
+/// @return JSON text, the same for the same export. @throws Error{Internal} naming the first tensor that differs.
+std::string certify(const ExportSource& source, const BlockSource& run, const std::filesystem::path& folder, const std::vector<std::string>& files,
+                    const std::vector<std::int32_t>& probe, Progress& progress, const std::stop_token& stop);
+
+} // namespace halftone

@@ -1,0 +1,70 @@
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/checkpoint/safetensors_writer.h"
+#include "core/exporting/export_files.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <map>
+
+namespace halftone {
+
+namespace {
+
+/// The quantized values as plain bf16 or float32 weights (export-formats §5): opens everywhere, no gain in size, no activation grids.
+class DenseExporter final : public Exporter {
+public:
+    ExporterInfo info() const override
+    {
+        return {"dense", "Dense (fake-quantized)", "Quantized values as plain bf16 or f32 safetensors: opens everywhere, no smaller", {"transformers", "vllm"}};
+    }
+
+    std::vector<ContractIssue> check(const ExportSource& source) const override
+    {
+        std::vector<ContractIssue> issues;
+        for (const ResolvedPlan& plan : source.plans)
+            if (plan.plan.activations.quantized())
+                issues.push_back({plan.linear, "dense weights cannot carry the activation grid \"" + std::string(name(plan.plan.activations.scheme)) +
+                                               "\": a runtime will compute with float activations", false});
+        return issues;
+    }
+
+    std::vector<std::string> write(const ExportSource& source, const std::filesystem::path& folder, Progress& progress,
+                                   const std::stop_token& stop) const override
+    {
+        const DType dtype = exportDType(source.dtype);
+        BlockCache blocks(source);
+        std::map<std::string, const LinearInfo*> linears;
+        for (const LinearInfo& linear : source.model.linears())
+            linears.emplace(linear.name + ".weight", &linear);
+        std::vector<TensorToWrite> tensors;
+        std::int64_t done = 0;
+        for (const Model::NamedShape& shape : source.model.tensors()) {
+            const auto linear = linears.find(shape.name);
+            const LinearInfo* info = linear == linears.end() ? nullptr : linear->second;
+            tensors.push_back({shape.name, dtype, shape.shape, [&, info, name = shape.name] {
+                                   throwIfStopped(stop);
+                                   progress.update(++done, name);
+                                   if (info)
+                                       if (const StoredLinear& stored = blocks.linear(*info); stored.weight)
+                                           return tensorBytes(stored.weight->dequantize(), dtype);
+                                   return tensorBytes(source.model.weight(name), dtype);
+                               }});
+        }
+        progress.begin("export", static_cast<std::int64_t>(tensors.size()), "tensors");
+        std::vector<std::string> files = writeSafetensors(folder, tensors);
+        const std::vector<std::string> companions = writeCompanions(source.model, folder);
+        files.insert(files.end(), companions.begin(), companions.end());
+        writeConfig(source.model, dtype, Json(nullptr), folder);
+        files.emplace_back("config.json");
+        std::sort(files.begin(), files.end());
+        return files;
+    }
+};
+
+} // namespace
+
+std::unique_ptr<Exporter> denseExporter() { return std::make_unique<DenseExporter>(); }
+
+} // namespace halftone

@@ -1,0 +1,130 @@
+#include "core/exporting/export_job.h"
+
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/exporting/certificate.h"
+#include "core/exporting/export_files.h"
+#include "core/exporting/exporter.h"
+#include "core/project/quantized_model.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+
+namespace halftone {
+
+namespace {
+
+constexpr std::string_view kCertificateFile = "halftone-certificate.json";
+constexpr int kProbeTokens = 64;
+
+/// A job's run with everything an exporter reads of it.
+struct Opened {
+    explicit Opened(const ExportJob& job)
+        : model(Model::open(job.project->modelPath())), description(describeModel(job.project->modelPath(), false)), run(job.project->run(job.run)),
+          recipe(Recipe::parse(run.recipeJson, "run " + run.id)),
+          source{*model, description, resolve(recipe, description), [project = job.project, id = run.id](int b) { return loadBlock(*project, id, b); }, job.dtype}
+    {
+        if (run.state != "done")
+            throw Error(ErrorKind::InvalidArgument, "run " + run.id + " is not finished (" + std::to_string(run.blocksDone) + " of " + std::to_string(run.blocks) +
+                        " blocks); resume it first", run.id);
+    }
+
+    std::shared_ptr<const Model> model;
+    ModelDescription description;
+    RunInfo run;
+    Recipe recipe;
+    ExportSource source;
+};
+
+std::vector<ContractIssue> issuesOf(const ExportJob& job, const Opened& opened)
+{
+    std::vector<ContractIssue> issues = exporter(job.format).check(opened.source);
+    if (!opened.recipe.contract.empty()) {
+        std::vector<ContractIssue> contract = checkContract(opened.recipe.contract, opened.source.plans, opened.description);
+        std::move(contract.begin(), contract.end(), std::back_inserter(issues));
+    }
+    return issues;
+}
+
+/// A fixed stretch of ids that the vocabulary surely has: the certificate compares arithmetic, not language.
+std::vector<std::int32_t> probeIds(std::int64_t vocabulary, std::int64_t positions)
+{
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(std::min<std::int64_t>(kProbeTokens, positions > 0 ? positions : kProbeTokens)));
+    for (std::size_t i = 0; i < ids.size(); ++i)
+        ids[i] = static_cast<std::int32_t>((7919 * (i + 1)) % static_cast<std::uint64_t>(vocabulary));
+    return ids;
+}
+
+/// One line a distinct reason, with how many linears it concerns.
+std::vector<std::string> sentences(const std::vector<ContractIssue>& issues)
+{
+    std::vector<std::pair<std::string, std::vector<std::string>>> byReason;
+    for (const ContractIssue& issue : issues) {
+        auto found = std::find_if(byReason.begin(), byReason.end(), [&](const auto& entry) { return entry.first == issue.reason; });
+        if (found == byReason.end())
+            found = byReason.insert(byReason.end(), {issue.reason, {}});
+        found->second.push_back(issue.linear);
+    }
+    std::vector<std::string> lines;
+    for (const auto& [reason, linears] : byReason) {
+        if (linears.front().empty())
+            lines.push_back(reason);
+        else
+            lines.push_back(linears.front() + (linears.size() > 1 ? " and " + std::to_string(linears.size() - 1) + " more: " : ": ") + reason);
+    }
+    return lines;
+}
+
+} // namespace
+
+std::vector<ContractIssue> checkExport(const ExportJob& job)
+{
+    return issuesOf(job, Opened(job));
+}
+
+std::vector<FormatInfo> exportFormats()
+{
+    std::vector<FormatInfo> formats;
+    for (const auto& one : exporters()) {
+        const ExporterInfo info = one->info();
+        formats.push_back({info.id, info.name, info.summary, info.runtimes});
+    }
+    return formats;
+}
+
+ExportResult exportRun(const ExportJob& job, Progress& progress, const std::stop_token& stop)
+{
+    const at::NoGradGuard noGrad;
+    if (job.options.threads > 0)
+        at::set_num_threads(job.options.threads);
+    const Opened opened(job);
+    const std::vector<ContractIssue> issues = issuesOf(job, opened);
+    std::vector<ContractIssue> fatal;
+    std::copy_if(issues.begin(), issues.end(), std::back_inserter(fatal), [](const ContractIssue& i) { return i.fatal; });
+    if (!fatal.empty())
+        throw Error(ErrorKind::Unsupported, "cannot export as " + job.format + ": " + sentences(fatal).front(), fatal.front().linear);
+    if (std::filesystem::exists(job.out) && !job.overwrite && !(std::filesystem::is_directory(job.out) && std::filesystem::is_empty(job.out)))
+        throw Error(ErrorKind::InvalidArgument, job.out.string() + " exists already: choose another folder, or overwrite it", job.out.string());
+
+    ExportResult result;
+    result.warnings = sentences(issues);
+    requireDiskSpace(job.out, job.format == "dense" ? static_cast<std::uint64_t>(opened.model->parameters()) * (exportDType(job.dtype) == DType::BF16 ? 2 : 4)
+                                                    : opened.run.bytes);
+    AtomicFolder folder(job.out);
+    result.files = exporter(job.format).write(opened.source, folder.path(), progress, stop);
+    const std::shared_ptr<const BlockSource> run = openRun(opened.model, job.project, opened.run.id);
+    result.certificate = certify(opened.source, *run, folder.path(), result.files,
+                                 probeIds(opened.model->config().vocabulary, opened.model->config().maxPositions), progress, stop);
+    writeFileAtomically(folder.path() / kCertificateFile, result.certificate);
+    result.files.emplace_back(kCertificateFile);
+    for (const std::string& file : result.files)
+        result.bytes += std::filesystem::file_size(folder.path() / file);
+    throwIfStopped(stop);
+    folder.commit();
+    return result;
+}
+
+} // namespace halftone
