@@ -3,6 +3,7 @@
 #include "core/methods/method.h"
 #include "core/model/describe.h"
 #include "core/quant/grid.h"
+#include "core/recipe/glob.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -24,7 +25,7 @@ struct Plan {
 };
 
 struct CalibrationSettings {
-    int samples = 128;
+    int samples = 128;        ///< 0: none; then nothing that learns from data may be chosen
     int length = 2048;
     std::uint64_t seed = 0;   ///< 0: samples from the start of the text
     friend bool operator==(const CalibrationSettings&, const CalibrationSettings&) = default;
@@ -70,13 +71,18 @@ struct Recipe {
     friend bool operator==(const Recipe&, const Recipe&) = default;
 };
 
-bool globMatches(std::string_view pattern, std::string_view name);
-
 struct ResolvedPlan {
     std::string linear;
     Plan plan;
     int rule = -1;   ///< last rule that touched it; −1: defaults
 };
+
+/// What defaults and rules say of one name, later wins; the index of the last rule that matched goes to `rule` (−1: none).
+PlanPatch patchOf(const Recipe& recipe, std::string_view linear, int* rule = nullptr);
+/// The same as a whole plan, every parameter filled in; nothing is checked against a model.
+/// @throws Error{InvalidArgument} for a method or parameter that does not exist (a parsed recipe has none).
+Plan planOf(const Recipe& recipe, std::string_view linear, int* rule = nullptr);
+Plan planOf(const PlanPatch& patch);
 
 /// The plan of every linear. @throws Error{BadFile} naming the key: rules that match nothing, groups that do not divide, unknown methods,
 /// impossible combinations (linears of one site with different transforms), contract breaches with the reason.
@@ -100,11 +106,16 @@ struct ContractIssue {
 std::vector<std::string> contracts();
 std::vector<ContractIssue> checkContract(std::string_view contract, const std::vector<ResolvedPlan>& plans, const ModelDescription& model);
 
-/// Sets what `plan` of one linear is, by editing the recipe: a rule for exactly that name, kept minimal (dropped when it says what the rest says).
+/// Sets what `patch` names in the plan of one linear, by editing the recipe: a rule for exactly that name, kept minimal (only what differs from
+/// the rest; dropped when nothing does). Other linears keep their plans, save that a transform belongs to a site and goes to all its linears.
+/// @throws Error{InvalidArgument} when the model has no such linear.
 void setPlan(Recipe& recipe, const ModelDescription& model, std::string_view linear, const PlanPatch& patch);
 
-/// Presets ("w4-gptq-g64", …) for menus and `--recipe preset:ID`.
+/// Presets ("w4a16-gptq-g64", …) for menus and `--recipe preset:ID`, with LLaMA's names in their rules and groups of 64.
 struct Preset { std::string id, name, summary; Recipe recipe; };
 std::vector<Preset> presets();
+/// A preset made for one model: rules name its linears, groups are the largest divisor of the row length that is at most 64.
+/// @throws Error{InvalidArgument} naming the known presets.
+Recipe presetForModel(std::string_view id, const ModelDescription& model);
 
 } // namespace halftone

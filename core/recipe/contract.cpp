@@ -1,0 +1,153 @@
+#include "core/base/error.h"
+#include "core/recipe/recipe.h"
+
+#include <functional>
+#include <map>
+#include <utility>
+
+namespace halftone {
+namespace {
+
+using Report = std::function<void(bool fatal, std::string reason)>;
+
+std::string activationWords(const ActivationGrid& grid)
+{
+    return grid.quantized() ? std::to_string(grid.bits) + "-bit " + std::string(name(grid.scheme)) + " activations" : "float activations";
+}
+
+std::string weightWords(const WeightGrid& grid)
+{
+    if (!grid.quantized())
+        return "float weights";
+    return std::to_string(grid.bits) + "-bit " + (grid.symmetric ? "symmetric" : "asymmetric") + " weights "
+        + (grid.perTensor ? "per tensor" : grid.group == 0 ? "per channel" : "in groups of " + std::to_string(grid.group));
+}
+
+/// What compressed-tensors as a format cannot say; the same for every runtime that reads it.
+void checkFormat(const Plan& plan, const Report& report)
+{
+    const ActivationGrid& activations = plan.activations;
+    if (!activations.quantized())
+        return;
+    if (activations.scheme == ActivationScheme::PerChannel || activations.scheme == ActivationScheme::Cross || activations.scheme == ActivationScheme::CrossStatic)
+        report(true, "activation scheme \"" + std::string(name(activations.scheme))
+                + "\" is not a strategy of compressed-tensors, so it cannot ship; per_tensor and per_token can.");
+    if (!plan.weights.quantized())
+        report(true, "activations are quantized but the weights are left float; compressed-tensors runtimes quantize activations only where weights are.");
+}
+
+bool oddWidth(int bits) { return bits == 3 || bits == 5 || bits == 6 || bits == 7; }
+
+/// transformers 5.23 with compressed-tensors 0.20 (export-formats §1).
+void checkTransformers(const Plan& plan, const Report& report)
+{
+    checkFormat(plan, report);
+    if (plan.weights.quantized() && !plan.weights.symmetric)
+        report(true, "asymmetric weights stop transformers 5.23 with a size mismatch of weight_zero_point (5.17 loaded them); use symmetric weights.");
+    if (plan.weights.quantized() && oddWidth(plan.weights.bits))
+        report(false, std::to_string(plan.weights.bits)
+                + "-bit packing differs between compressed-tensors versions: 0.19 and 0.20 read it, 0.17 may load it without an error and compute garbage.");
+    if (plan.activations.quantized() && plan.activations.bits != 8)
+        report(false, std::to_string(plan.activations.bits) + "-bit activations have not been tried in transformers; 8 bits have.");
+}
+
+/// vLLM 0.32, on any device.
+void checkVllm(const Plan& plan, const Report& report)
+{
+    checkFormat(plan, report);
+    const WeightGrid& weights = plan.weights;
+    const ActivationGrid& activations = plan.activations;
+    if (!weights.quantized())
+        return;
+    if (weights.bits != 4 && weights.bits != 8) {
+        report(true, "vLLM has kernels for 4- and 8-bit integer weights, not for " + std::to_string(weights.bits) + " bits.");
+        return;
+    }
+    if (!activations.quantized()) {
+        if (weights.perTensor)
+            report(true, "vLLM takes weight-only grids per channel or in groups, not per tensor.");
+        if (weights.group != 0 && weights.group != 32 && weights.group != 64 && weights.group != 128)
+            report(false, "groups of " + std::to_string(weights.group) + " are outside 32, 64 and 128, for which vLLM has its fast kernels; it may refuse them.");
+        return;
+    }
+    if (weights.bits == 4) {
+        report(false, "vLLM serves 4-bit weights with quantized activations but silently leaves the activations float.");
+        return;
+    }
+    if (activations.bits != 8)
+        report(true, "vLLM quantizes activations to 8 bits, not to " + std::to_string(activations.bits) + ".");
+    if (!weights.symmetric)
+        report(true, "vLLM needs symmetric weights where activations are quantized.");
+    if (weights.group != 0)
+        report(true, "vLLM needs 8-bit weights per channel or per tensor where activations are quantized, not in groups of " + std::to_string(weights.group) + ".");
+    if (!activations.symmetric)
+        report(false, "asymmetric activations have not been tried in vLLM; symmetric ones have.");
+}
+
+void checkVllmCpu(const Plan& plan, const Report& report)
+{
+    checkVllm(plan, report);
+    if (plan.weights.quantized() && plan.weights.bits == 8 && !plan.activations.quantized())
+        report(true, "vLLM has no CPU kernel for 8-bit weights with float activations; add 8-bit per_token activations, or leave the weights float.");
+}
+
+/// vLLM runs q, k and v (gate and up) as one matrix.
+void checkFused(const std::vector<ResolvedPlan>& plans, const ModelDescription& model, std::vector<ContractIssue>& issues)
+{
+    std::map<std::pair<int, SiteKind>, std::size_t> first;
+    for (std::size_t i = 0; i < model.linears.size(); ++i) {
+        const LinearInfo& linear = model.linears[i];
+        const std::size_t other = first.emplace(std::pair(linear.block, linear.site), i).first->second;
+        const Plan& a = plans[i].plan;
+        const Plan& b = plans[other].plan;
+        const bool sameWeights = a.weights.quantized() == b.weights.quantized()
+            && (!a.weights.quantized()
+                || (a.weights.bits == b.weights.bits && a.weights.group == b.weights.group && a.weights.symmetric == b.weights.symmetric
+                    && a.weights.perTensor == b.weights.perTensor));
+        const bool sameActivations = a.activations.quantized() == b.activations.quantized()
+            && (!a.activations.quantized()
+                || (a.activations.scheme == b.activations.scheme && a.activations.bits == b.activations.bits && a.activations.symmetric == b.activations.symmetric));
+        if (sameWeights && sameActivations)
+            continue;
+        issues.push_back({linear.name, "vLLM runs it fused with \"" + plans[other].linear + "\", so both need one scheme; here they have " + weightWords(a.weights)
+                    + " with " + activationWords(a.activations) + ", and " + weightWords(b.weights) + " with " + activationWords(b.activations) + "."});
+    }
+}
+
+struct Contract {
+    const char* id;
+    void (*check)(const Plan&, const Report&);
+    bool fused;
+};
+constexpr Contract kContracts[] = {{"transformers", checkTransformers, false}, {"vllm", checkVllm, true}, {"vllm-cpu", checkVllmCpu, true}};
+
+} // namespace
+
+std::vector<std::string> contracts()
+{
+    std::vector<std::string> ids;
+    for (const Contract& contract : kContracts)
+        ids.emplace_back(contract.id);
+    return ids;
+}
+
+std::vector<ContractIssue> checkContract(std::string_view contract, const std::vector<ResolvedPlan>& plans, const ModelDescription& model)
+{
+    std::vector<ContractIssue> issues;
+    if (contract.empty())
+        return issues;
+    if (plans.size() != model.linears.size())
+        throw Error(ErrorKind::InvalidArgument, "There are " + std::to_string(plans.size()) + " plans for " + std::to_string(model.linears.size()) + " linears.");
+    for (const Contract& known : kContracts) {
+        if (contract != known.id)
+            continue;
+        for (const ResolvedPlan& plan : plans)
+            known.check(plan.plan, [&](bool fatal, std::string reason) { issues.push_back({plan.linear, std::move(reason), fatal}); });
+        if (known.fused)
+            checkFused(plans, model, issues);
+        return issues;
+    }
+    throw Error(ErrorKind::InvalidArgument, "There is no contract \"" + std::string(contract) + "\"; known are transformers, vllm and vllm-cpu.", std::string(contract));
+}
+
+} // namespace halftone

@@ -1,0 +1,170 @@
+#include "core/base/error.h"
+#include "core/recipe/recipe.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace halftone {
+namespace {
+
+PlanPatch weights(int bits, int group)
+{
+    PlanPatch patch;
+    patch.bits = bits;
+    patch.group = group;
+    patch.symmetric = true;
+    return patch;
+}
+
+PlanPatch rounding(PlanPatch patch, const char* method)
+{
+    patch.rounding = MethodChoice{method, {}};
+    return patch;
+}
+
+PlanPatch activations(PlanPatch patch, ActivationScheme scheme, int bits)
+{
+    patch.scheme = scheme;
+    patch.activationBits = bits;
+    if (scheme == ActivationScheme::Cross || scheme == ActivationScheme::CrossStatic)
+        patch.alpha = ActivationGrid{}.alpha;
+    return patch;
+}
+
+Recipe recipeOf(PlanPatch defaults)
+{
+    Recipe recipe;
+    recipe.defaults = std::move(defaults);
+    return recipe;
+}
+
+constexpr int kGroup = 64;
+/// The rule that stands for "all linears that read the middle of the MLP"; presetForModel() puts the model's own name there.
+constexpr const char* kMlpDown = "*.mlp.down_proj";
+
+Recipe mixed()
+{
+    Recipe recipe = recipeOf(rounding(weights(4, kGroup), "gptq"));
+    PlanPatch down;
+    down.bits = 8;
+    recipe.rules.push_back({kMlpDown, down});
+    return recipe;
+}
+
+std::int64_t largestDivisorUpTo(std::int64_t columns, std::int64_t limit)
+{
+    for (std::int64_t d = std::min(columns, limit); d > 1; --d)
+        if (columns % d == 0)
+            return d;
+    return 0;
+}
+
+/// Names of the linears with their block taken out ("*.mlp.down_proj"), each once, in model order.
+std::string anyBlock(const LinearInfo& linear)
+{
+    // "model.layers.11.mlp.down_proj": the block's number is the first part that is all digits.
+    std::size_t at = 0;
+    while (at < linear.name.size()) {
+        const std::size_t dot = std::min(linear.name.find('.', at), linear.name.size());
+        const std::string_view part = std::string_view(linear.name).substr(at, dot - at);
+        if (!part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos && dot < linear.name.size())
+            return "*" + globEscaped(std::string_view(linear.name).substr(dot));
+        at = dot + 1;
+    }
+    return globEscaped(linear.name);
+}
+
+} // namespace
+
+std::vector<Preset> presets()
+{
+    using enum ActivationScheme;
+    return {
+        {"w4a16-gptq-g64", "4-bit weights, GPTQ", "Weights in 4 bits, groups of 64, errors compensated with calibration text. Served by transformers and vLLM.",
+            recipeOf(rounding(weights(4, kGroup), "gptq"))},
+        {"w4a16-rtn-g64", "4-bit weights, nearest", "Weights in 4 bits, groups of 64, rounded to nearest: done in seconds, no text needed. Served by transformers and vLLM.",
+            recipeOf(rounding(weights(4, kGroup), "rtn"))},
+        {"w4-down8-gptq-g64", "4-bit weights, 8 bits where outliers live",
+            "As 4-bit GPTQ, but the MLP's last matrix, which reads the strongest outliers, keeps 8 bits.", mixed()},
+        {"w8a16-rtn", "8-bit weights", "Weights in 8 bits per channel: nearly lossless at half the size. Served by transformers and vLLM on a GPU.",
+            recipeOf(rounding(weights(8, 0), "rtn"))},
+        {"w8a8-token", "8-bit weights and activations, per token",
+            "Weights per channel and activations per token in 8 bits, ranges found while serving. Served by transformers and vLLM.",
+            recipeOf(activations(rounding(weights(8, 0), "rtn"), PerToken, 8))},
+        {"w8a8-static", "8-bit weights and activations, static", "As above with one activation range a site from calibration text: fastest to serve, hurt most by outliers.",
+            recipeOf(activations(rounding(weights(8, 0), "rtn"), PerTensor, 8))},
+        {"w4a8-token-gptq-g64", "4-bit weights, 8-bit activations", "4-bit GPTQ with activations per token in 8 bits. transformers does both; vLLM leaves the activations float.",
+            recipeOf(activations(rounding(weights(4, kGroup), "gptq"), PerToken, 8))},
+        {"w8a8-cross", "8-bit weights and activations, CrossQuant",
+            "Activation scales from token and channel maxima keep the small values that outliers would erase. For study: no runtime serves it.",
+            recipeOf(activations(rounding(weights(8, 0), "rtn"), Cross, 8))},
+        {"a8-token", "8-bit activations only, per token", "Weights stay float, to see what the activation grid alone costs. For study.",
+            recipeOf(activations(weights(16, 0), PerToken, 8))},
+        {"a8-cross", "8-bit activations only, CrossQuant", "Weights stay float, activations on the CrossQuant grid. For study.",
+            recipeOf(activations(weights(16, 0), Cross, 8))},
+    };
+}
+
+Recipe presetForModel(std::string_view id, const ModelDescription& model)
+{
+    const std::vector<Preset> all = presets();
+    const auto at = std::find_if(all.begin(), all.end(), [&](const Preset& preset) { return preset.id == id; });
+    if (at == all.end()) {
+        std::string known;
+        for (const Preset& preset : all)
+            known += (known.empty() ? "" : ", ") + preset.id;
+        throw Error(ErrorKind::InvalidArgument, "There is no preset \"" + std::string(id) + "\"; there are " + known + ".", std::string(id));
+    }
+    Recipe recipe = at->recipe;
+
+    std::vector<Rule> rules;
+    for (const Rule& rule : recipe.rules) {
+        if (rule.match != kMlpDown) {
+            rules.push_back(rule);
+            continue;
+        }
+        std::vector<std::string> seen;
+        for (const LinearInfo& linear : model.linears) {
+            const std::string match = anyBlock(linear);
+            if (linear.site != SiteKind::MlpMiddle || std::find(seen.begin(), seen.end(), match) != seen.end())
+                continue;
+            seen.push_back(match);
+            rules.push_back({match, rule.patch});
+        }
+    }
+    recipe.rules = std::move(rules);
+
+    const int group = recipe.defaults.group.value_or(0);
+    if (group == 0)
+        return recipe;
+    std::int64_t common = 0;
+    for (const LinearInfo& linear : model.linears)
+        common = std::gcd(common, linear.in);
+    const std::int64_t shared = largestDivisorUpTo(common, group);
+    constexpr std::int64_t kSmallest = 16;
+    if (common == 0 || shared >= kSmallest) {
+        recipe.defaults.group = common == 0 ? group : static_cast<int>(shared);
+        return recipe;
+    }
+    // No useful divisor for all: each kind of linear gets its own.
+    std::vector<std::pair<std::string, std::int64_t>> kinds;
+    for (const LinearInfo& linear : model.linears) {
+        const std::string match = anyBlock(linear);
+        const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const auto& other) { return other.first == match; });
+        if (kind == kinds.end())
+            kinds.emplace_back(match, linear.in);
+        else
+            kind->second = std::gcd(kind->second, linear.in);
+    }
+    std::vector<Rule> groups;
+    for (const auto& [match, columns] : kinds) {
+        Rule rule{match, {}};
+        rule.patch.group = static_cast<int>(largestDivisorUpTo(columns, group));
+        groups.push_back(std::move(rule));
+    }
+    recipe.rules.insert(recipe.rules.begin(), groups.begin(), groups.end());
+    return recipe;
+}
+
+} // namespace halftone

@@ -1,0 +1,143 @@
+#include "core/base/error.h"
+#include "core/recipe/recipe.h"
+
+#include <map>
+#include <utility>
+
+namespace halftone {
+namespace {
+
+[[noreturn]] void fail(const std::string& pointer, const std::string& sentence)
+{
+    throw Error(ErrorKind::BadFile, "recipe: " + pointer + ": " + sentence, pointer);
+}
+
+/// Where in the recipe the value came from that counts for `linear`: the last matching rule whose patch sets it, else the defaults.
+template <typename Sets>
+std::string origin(const Recipe& recipe, std::string_view linear, const Sets& sets)
+{
+    for (std::size_t i = recipe.rules.size(); i-- > 0;)
+        if (sets(recipe.rules[i].patch) && globMatches(recipe.rules[i].match, linear))
+            return "/rules/" + std::to_string(i);
+    return "/defaults";
+}
+
+/// Divisors a person may want for groups: multiples of 8 up to 1024 where there are any, else all but 1.
+std::string offeredGroups(std::int64_t columns)
+{
+    std::string list;
+    for (const std::int64_t step : {8, 1}) {
+        for (std::int64_t d = step == 1 ? 2 : step; d <= columns && d <= 1024; d += step)
+            if (columns % d == 0)
+                list += (list.empty() ? "" : ", ") + std::to_string(d);
+        if (!list.empty())
+            break;
+    }
+    return list.empty() ? "none" : list;
+}
+
+void checkWeights(const Recipe& recipe, const LinearInfo& linear, const Plan& plan)
+{
+    if (!plan.weights.quantized())
+        return;
+    const WeightGrid& grid = plan.weights;
+    if (grid.perTensor && grid.group != 0)
+        fail(origin(recipe, linear.name, [](const PlanPatch& p) { return p.perTensor.has_value(); }) + "/weights/per_tensor",
+            "\"" + linear.name + "\" has one scale for the tensor and groups of " + std::to_string(grid.group) + "; per_tensor needs group 0.");
+    if (grid.group != 0 && linear.in % grid.group != 0)
+        fail(origin(recipe, linear.name, [](const PlanPatch& p) { return p.group.has_value(); }) + "/weights/group",
+            "groups of " + std::to_string(grid.group) + " do not divide the " + std::to_string(linear.in) + " columns of \"" + linear.name
+                + "\"; divisors are " + offeredGroups(linear.in) + ", or 0 (per channel).");
+    try {
+        validate(grid, linear.in);
+    } catch (const Error& e) {
+        fail(origin(recipe, linear.name, [](const PlanPatch& p) { return p.bits || p.group || p.symmetric || p.perTensor || p.range || p.clip; }) + "/weights",
+            "\"" + linear.name + "\": " + e.what());
+    }
+    const std::string rounding = origin(recipe, linear.name, [](const PlanPatch& p) { return p.rounding.has_value(); }) + "/rounding";
+    if (plan.rounding.method == "none")
+        fail(rounding + "/method", "\"" + linear.name + "\" has " + std::to_string(grid.bits) + "-bit weights and no rounding method; use \"rtn\", or bits 16.");
+}
+
+void checkCalibration(const Recipe& recipe, const LinearInfo& linear, const Plan& plan)
+{
+    if (recipe.calibration.samples > 0)
+        return;
+    const auto check = [&](MethodKind kind, const MethodChoice& choice) {
+        const MethodInfo* info = findMethod(kind, choice.method);
+        if (info && (info->needs.calibration || info->needs.hessian || info->needs.gradients))
+            fail("/calibration/samples", "is 0, but \"" + linear.name + "\" uses " + choice.method + ", which learns from calibration text.");
+    };
+    check(MethodKind::Transform, plan.transform);
+    if (plan.weights.quantized()) {
+        check(MethodKind::Rounding, plan.rounding);
+        check(MethodKind::Compensation, plan.compensation);
+    }
+    if (plan.activations.isStatic())
+        fail("/calibration/samples", "is 0, but the activation grid \"" + std::string(name(plan.activations.scheme)) + "\" of \"" + linear.name
+                + "\" takes its range from calibration text.");
+}
+
+void checkActivations(const Recipe& recipe, const LinearInfo& linear, const Plan& plan)
+{
+    if (!plan.activations.quantized())
+        return;
+    try {
+        validate(plan.activations);
+    } catch (const Error& e) {
+        fail(origin(recipe, linear.name, [](const PlanPatch& p) { return p.scheme || p.activationBits || p.activationSymmetric || p.alpha; }) + "/activations",
+            "\"" + linear.name + "\": " + e.what());
+    }
+}
+
+/// A transform re-parametrises an activation, so all linears that read it must agree.
+void checkSites(const Recipe& recipe, const ModelDescription& model, const std::vector<ResolvedPlan>& plans)
+{
+    std::map<std::pair<int, SiteKind>, std::size_t> first;
+    for (std::size_t i = 0; i < model.linears.size(); ++i) {
+        const LinearInfo& linear = model.linears[i];
+        const std::size_t other = first.emplace(std::pair(linear.block, linear.site), i).first->second;
+        if (plans[i].plan.transform == plans[other].plan.transform)
+            continue;
+        fail(origin(recipe, linear.name, [](const PlanPatch& p) { return p.transform.has_value(); }) + "/transform",
+            "\"" + linear.name + "\" has the transform \"" + plans[i].plan.transform.method + "\" and \"" + plans[other].linear + "\" has \""
+                + plans[other].plan.transform.method + "\", perhaps with other parameters; linears that read one activation must share its transform.");
+    }
+}
+
+} // namespace
+
+std::vector<ResolvedPlan> resolve(const Recipe& recipe, const ModelDescription& model)
+{
+    for (std::size_t i = 0; i < recipe.rules.size(); ++i) {
+        bool any = false;
+        for (const LinearInfo& linear : model.linears)
+            any = any || globMatches(recipe.rules[i].match, linear.name);
+        if (!any)
+            fail("/rules/" + std::to_string(i) + "/match", "\"" + recipe.rules[i].match + "\" matches none of the model's " + std::to_string(model.linears.size())
+                    + " linears" + (model.linears.empty() ? "." : "; they are named like \"" + model.linears.front().name + "\"."));
+    }
+    std::vector<ResolvedPlan> plans;
+    plans.reserve(model.linears.size());
+    for (const LinearInfo& linear : model.linears) {
+        ResolvedPlan resolved;
+        resolved.linear = linear.name;
+        try {
+            resolved.plan = planOf(recipe, linear.name, &resolved.rule);
+        } catch (const Error& e) {
+            fail("/defaults", "\"" + linear.name + "\": " + e.what());
+        }
+        checkWeights(recipe, linear, resolved.plan);
+        checkActivations(recipe, linear, resolved.plan);
+        checkCalibration(recipe, linear, resolved.plan);
+        plans.push_back(std::move(resolved));
+    }
+    checkSites(recipe, model, plans);
+    if (!recipe.contract.empty())
+        for (const ContractIssue& issue : checkContract(recipe.contract, plans, model))
+            if (issue.fatal)
+                fail("/contract", "\"" + recipe.contract + "\" cannot take \"" + issue.linear + "\": " + issue.reason);
+    return plans;
+}
+
+} // namespace halftone
