@@ -1,0 +1,57 @@
+#include "core/quant/group_scale.h"
+
+#include "core/quant/weight_kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace halftone {
+namespace {
+/// Floor of a group's largest weight, as the reference figures use it.
+constexpr float kSmallestRange = 1e-8f;
+} // namespace
+
+CodeRange codeRange(const WeightGrid& grid)
+{
+    const int top = symmetricMax(grid.bits);
+    if (!grid.symmetric)
+        return {0, (1 << grid.bits) - 1};
+    return {grid.range == WeightGrid::Range::Full ? -top - 1 : -top, top};
+}
+
+GroupScale groupScale(const WeightGrid& grid, float low, float high)
+{
+    const auto steps = static_cast<float>((1 << grid.bits) - 1);
+    if (grid.symmetric) {
+        const float absmax = std::max({std::abs(low), std::abs(high), kSmallestRange});
+        return {grid.range == WeightGrid::Range::Full ? 2 * absmax / steps : absmax / static_cast<float>(symmetricMax(grid.bits)), 0};
+    }
+    low = std::min(low, 0.0f);
+    high = std::max(high, 0.0f);
+    const float scale = std::max((high - low) / steps, kSmallestRange);
+    return {scale, static_cast<std::int32_t>(std::clamp(std::nearbyint(-low / scale), 0.0f, steps))};
+}
+
+GroupScale groupScale(const WeightGrid& grid, std::span<const float> weights, float low, float high)
+{
+    GroupScale best = groupScale(grid, low, high);
+    if (grid.clip == WeightGrid::Clip::None || (low == 0 && high == 0))
+        return best;
+    const CodeRange codes = codeRange(grid);
+    float least = std::numeric_limits<float>::infinity();
+    for (int i = 0; i < kClipCandidates; ++i) {
+        const float shrink = 1 - static_cast<float>(i) / 100;
+        const GroupScale candidate = groupScale(grid, low * shrink, high * shrink);
+        const float error = kernels::clipError(weights.data(), static_cast<std::int64_t>(weights.size()), candidate.scale,
+                                               static_cast<float>(candidate.zero), static_cast<float>(codes.minimum),
+                                               static_cast<float>(codes.maximum));
+        if (error < least) {
+            least = error;
+            best = candidate;
+        }
+    }
+    return best;
+}
+
+} // namespace halftone
