@@ -1,0 +1,381 @@
+#!/usr/bin/env python3
+"""One interop case: what Halftone writes is read by the stock libraries, what they write is read by Halftone.
+
+    interop.py CASE --cli halftone-cli --data tests/data/model --work FOLDER [--python INTEROP_PYTHON]
+
+Exit 0: agreed; 1: not, with the figures; 77: the libraries are not here (ctest calls that skipped).
+"""
+import argparse
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+
+os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", TQDM_DISABLE="1", TOKENIZERS_PARALLELISM="false")
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+WINDOWS, LENGTH = 32, 64
+PERPLEXITY_TOLERANCE = 0.005   # relative: stock runtimes divide by 127.5 where the contract says 127, and sum in another order
+
+
+class Disagreement(Exception):
+    pass
+
+
+def demand(condition, sentence):
+    if not condition:
+        raise Disagreement(sentence)
+
+
+def close(ours, theirs, tolerance, what):
+    demand(abs(ours - theirs) <= tolerance * abs(theirs), f"{what}: Halftone {ours:.6f}, stock {theirs:.6f}, more than {100 * tolerance:g} % apart")
+    print(f"{what}: Halftone {ours:.6f}, stock {theirs:.6f}")
+
+
+class Case:
+    def __init__(self, args):
+        self.cli_path, self.data, self.work = args.cli, args.data, args.work
+        self.model = os.path.join(self.data, "tiny-llama")
+        self.text = os.path.join(self.data, "tiny-text.txt")
+        self.project = os.path.join(self.work, "case.halftone")
+        shutil.rmtree(self.work, ignore_errors=True)
+        os.makedirs(self.work)
+
+    def cli(self, *arguments):
+        done = subprocess.run([self.cli_path, *arguments, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        demand(done.returncode == 0, f"halftone-cli {' '.join(arguments)}: exit {done.returncode}: {done.stderr[-2000:]}")
+        return json.loads(done.stdout)
+
+    def quantize(self, defaults, rules=()):
+        recipe = {"halftone_recipe": 1, "calibration": {"samples": 32, "length": LENGTH, "seed": 0}, "defaults": defaults, "rules": list(rules)}
+        path = os.path.join(self.work, "recipe.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(recipe, file)
+        return self.cli("quantize", self.model, "--recipe", path, "--text", self.text, "--project", self.project)
+
+    def export(self, fmt, *more):
+        out = os.path.join(self.work, "-".join([fmt, *[m.lstrip("-") for m in more]]))
+        result = self.cli("export", self.project, "--format", fmt, "--out", out, *more)
+        for name in result["files"]:
+            demand(os.path.isfile(os.path.join(out, os.path.basename(name))), f"export says it wrote {name}, which is not there")
+        return out
+
+    def perplexity(self, target):
+        return self.cli("evaluate", target, "--text", self.text, "--windows", str(WINDOWS), "--length", str(LENGTH))["perplexity"]
+
+    def ids(self, model):
+        return self.cli("tokenize", model, "--text", self.text, "--no-special")["ids"]
+
+
+def windows_of(folder, case):
+    """Token windows by the tokenizer that travelled with a checkpoint; it must agree with ours."""
+    import torch
+    from transformers import AutoTokenizer
+    with open(case.text, encoding="utf-8", newline="") as file:
+        ids = AutoTokenizer.from_pretrained(folder, local_files_only=True)(file.read(), add_special_tokens=False)["input_ids"]
+    demand(ids == case.ids(case.model), f"the tokenizer in {folder} gives other ids than halftone-cli tokenize")
+    return torch.tensor(ids[:WINDOWS * LENGTH]).view(WINDOWS, LENGTH)
+
+
+def stock_model(folder, **more):
+    import torch
+    from transformers import AutoModelForCausalLM
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, device_map="cpu", local_files_only=True, **more).eval()
+
+
+def stock_perplexity(model, windows):
+    import torch
+    with torch.no_grad():
+        logits = model(input_ids=windows, use_cache=False).logits.double()
+    return math.exp(torch.nn.functional.cross_entropy(logits[:, :-1].reshape(-1, logits.shape[-1]), windows[:, 1:].reshape(-1)).item())
+
+
+def tensors_of(folder):
+    """Every tensor, by the safetensors library: it also checks the header, offsets and sizes."""
+    from safetensors import safe_open
+    tensors = {}
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".safetensors"):
+            with safe_open(os.path.join(folder, name), framework="pt") as file:
+                demand((file.metadata() or {}).get("format") == "pt", f"{name} lacks the metadata format: pt")
+                for key in file.keys():
+                    tensors[key] = file.get_tensor(key)
+    return tensors
+
+
+def unpack(words, bits, columns):
+    """int32 words to unsigned codes, lowest bits first; element i of a row at bit bits*i of its row's stream (bits divides 32)."""
+    import torch
+    wide = words.to(torch.int64) & 0xFFFFFFFF
+    shifts = torch.arange(32 // bits) * bits
+    return ((wide.unsqueeze(-1) >> shifts) & ((1 << bits) - 1)).flatten(1)[:, :columns]
+
+
+def decoded(tensors, config):
+    """name of a linear -> its weight, decoded here from the description of the format, by nothing of Halftone's."""
+    import torch
+    weights = {}
+    schemes = {}
+    for group in config["config_groups"].values():
+        for target in group["targets"]:
+            schemes[target] = group["weights"]
+    for key in tensors:
+        if not key.endswith(".weight_scale"):
+            continue
+        linear = key.removesuffix(".weight_scale")
+        scheme = schemes.get(linear) or schemes["Linear"]
+        bits, scale = scheme["num_bits"], tensors[key].float()
+        if linear + ".weight_packed" in tensors:
+            rows, columns = tensors[linear + ".weight_shape"].tolist()
+            codes = unpack(tensors[linear + ".weight_packed"], bits, columns) - (1 << (bits - 1))
+            demand(codes.shape == (rows, columns), f"{linear}: codes of shape {tuple(codes.shape)}, weight_shape says {(rows, columns)}")
+            zeros = torch.zeros_like(scale)
+            if linear + ".weight_zero_point" in tensors:
+                zeros = unpack(tensors[linear + ".weight_zero_point"].t().contiguous(), bits, rows).t() - (1 << (bits - 1))
+        else:
+            codes = tensors[linear + ".weight"]
+            demand(codes.dtype == torch.int8, f"{linear}.weight is {codes.dtype}, not int8")
+            zeros = tensors.get(linear + ".weight_zero_point", torch.zeros_like(scale))
+        rows, columns = codes.shape
+        demand(scale.shape[0] == rows and columns % scale.shape[1] == 0, f"{linear}: scales of shape {tuple(scale.shape)} for {rows} x {columns}")
+        size = columns // scale.shape[1]
+        wanted = scheme.get("group_size") if scheme["strategy"] == "group" else columns
+        demand(size == wanted, f"{linear}: groups of {size} in the file, {wanted} in config.json")
+        codes = codes.float().view(rows, -1, size)
+        weights[linear] = ((codes - zeros.float().unsqueeze(-1)) * scale.unsqueeze(-1)).view(rows, columns)
+    return weights
+
+
+def compressed(case, run, expect_linears, activations=0, transformers=True, dequantize=False):
+    """The export of a run: decoded weights equal the dense export bit by bit, and the stock runtime's perplexity is ours."""
+    import torch
+    out = case.export("compressed-tensors")
+    dense = tensors_of(case.export("dense", "--dtype", "f32"))
+    with open(os.path.join(out, "config.json"), encoding="utf-8") as file:
+        config = json.load(file)["quantization_config"]
+    tensors = tensors_of(out)
+    weights = decoded(tensors, config)
+    demand(len(weights) == expect_linears, f"{len(weights)} quantized linears in the export, {expect_linears} in the recipe")
+    for linear, weight in weights.items():
+        difference = (weight - dense[linear + ".weight"]).abs().max().item()
+        demand(difference == 0, f"{linear}: packed and dense export differ by {difference:g}")
+    print(f"{len(weights)} packed weights equal the dense export bit by bit")
+    float_weights = tensors_of(case.model)
+    changed = sum(bool((weights[name] != float_weights[name + ".weight"].float()).any()) for name in weights)
+    demand(changed == len(weights), f"only {changed} of {len(weights)} weights differ from the float model: nothing was quantized")
+    ours = case.perplexity(case.project)
+    windows = windows_of(out, case)
+    close(case.perplexity(out), ours, 1e-5, "perplexity, Halftone's own reading of the export against its run")
+    if not transformers and not dequantize:
+        return out, tensors, None
+    if dequantize:
+        from transformers import CompressedTensorsConfig
+        model = stock_model(out, quantization_config=CompressedTensorsConfig(dequantize=True))
+    else:
+        model = stock_model(out)
+    close(ours, stock_perplexity(model, windows), PERPLEXITY_TOLERANCE, "perplexity")
+    quantizing = [name for name, module in model.named_modules()
+                  if getattr(getattr(module, "quantization_scheme", None), "input_activations", None) is not None]
+    if not dequantize:
+        demand(len(quantizing) == activations, f"{len(quantizing)} linears quantize their input in the stock runtime, {activations} should")
+    return out, tensors, model
+
+
+def linears_of(case):
+    return [linear["name"] for linear in case.cli("inspect", case.model)["linears"]]
+
+
+def w4a16_groups(case):
+    run = case.quantize({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32, "symmetric": True}})
+    compressed(case, run, len(linears_of(case)))
+    # W4 costs something on this model: agreement to half a per cent is a statement.
+    before, after = case.perplexity(case.model), case.perplexity(case.project)
+    demand(after > 1.005 * before, f"4 bits cost nothing: {before} before, {after} after")
+
+
+def w4a16_channel(case):
+    run = case.quantize({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "symmetric": True, "range": "full"}})
+    compressed(case, run, len(linears_of(case)))
+
+
+def w8a8_token(case):
+    run = case.quantize({"rounding": {"method": "rtn"}, "weights": {"bits": 8, "symmetric": True}, "activations": {"scheme": "per_token", "bits": 8}})
+    compressed(case, run, len(linears_of(case)), activations=len(linears_of(case)))
+
+
+def w8a8_static(case):
+    import torch
+    run = case.quantize({"rounding": {"method": "rtn"}, "weights": {"bits": 8, "symmetric": True}, "activations": {"scheme": "per_tensor", "bits": 8}})
+    count = len(linears_of(case))
+    out, tensors, _ = compressed(case, run, count, activations=count)
+    scales = {name.removesuffix(".input_scale"): value.item() for name, value in tensors.items() if name.endswith(".input_scale")}
+    demand(len(scales) == count, f"{len(scales)} static scales for {count} linears")
+    # A static scale is the calibration's absmax over 127: watch the float model on the same windows.
+    model, seen = stock_model(case.model), {}
+    for name, module in model.named_modules():
+        if name in scales:
+            module.register_forward_pre_hook(lambda _, inputs, name=name: seen.__setitem__(name, inputs[0].abs().max().item()))
+    with torch.no_grad():
+        model(input_ids=windows_of(case.model, case)[:32], use_cache=False)
+    for name, scale in scales.items():
+        close(scale * 127, seen[name], 0.05, f"{name} absmax")
+
+
+def mixed(case):
+    rules = [{"match": "*.mlp.down_proj", "weights": {"bits": 8, "group": 0}, "activations": {"scheme": "per_token", "bits": 8}},
+             {"match": "model.layers.0.*", "weights": {"bits": 16}, "activations": {"scheme": "none"}}]
+    run = case.quantize({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32, "symmetric": True}}, rules)
+    names = [name for name in linears_of(case) if not name.startswith("model.layers.0.")]
+    compressed(case, run, len(names), activations=sum(name.endswith("down_proj") for name in names))
+
+
+def asymmetric(case):
+    # transformers 5.23 refuses asymmetric packed weights unless it may dequantize them on loading.
+    run = case.quantize({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32, "symmetric": False}})
+    compressed(case, run, len(linears_of(case)), dequantize=True)
+
+
+def dense(case, dtype, tolerance):
+    import torch
+    case.quantize({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32, "symmetric": True}})
+    out = case.export("dense", "--dtype", dtype)
+    wanted = {"f32": torch.float32, "bf16": torch.bfloat16}[dtype]
+    tensors = tensors_of(out)
+    demand({t.dtype for t in tensors.values()} == {wanted}, f"tensors are {sorted({str(t.dtype) for t in tensors.values()})}, not {dtype}")
+    demand(set(tensors) == set(tensors_of(case.model)), "the export holds other tensors than the model")
+    close(case.perplexity(case.project), stock_perplexity(stock_model(out), windows_of(out, case)), tolerance, "perplexity")
+
+
+def gguf_of(case, quantize=None):
+    """tiny-llama as a GGUF file, written by the gguf library. quantize: a gguf type for the linears. Returns path and the float values in it."""
+    import gguf
+    import numpy as np
+    tensors = {name: value.float().numpy() for name, value in tensors_of(case.model).items()}
+    with open(os.path.join(case.model, "config.json"), encoding="utf-8") as file:
+        config = json.load(file)
+    with open(os.path.join(case.model, "tokenizer.json"), encoding="utf-8") as file:
+        tokenizer = json.load(file)
+    path = os.path.join(case.work, "tiny.gguf")
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_freq_base(config["rope_theta"])
+    writer.add_rope_dimension_count(config["head_dim"])
+    writer.add_vocab_size(config["vocab_size"])
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    tokens = sorted(tokenizer["model"]["vocab"], key=tokenizer["model"]["vocab"].get)
+    writer.add_token_list(tokens)
+    special = {token["content"] for token in tokenizer["added_tokens"] if token["special"]}
+    writer.add_token_types([gguf.TokenType.CONTROL if token in special else gguf.TokenType.NORMAL for token in tokens])
+    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in tokenizer["model"]["merges"]])
+    writer.add_bos_token_id(config["bos_token_id"])
+    writer.add_eos_token_id(config["eos_token_id"])
+
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
+    values = {}
+    for name, value in tensors.items():
+        base, suffix = name.rsplit(".", 1)
+        target = names.get_name(base) + "." + suffix
+
+        def permuted(x, back, heads):
+            shape = (heads, x.shape[0] // heads // 2, 2, *x.shape[1:]) if back else (heads, 2, x.shape[0] // heads // 2, *x.shape[1:])
+            return x.reshape(shape).swapaxes(1, 2).reshape(x.shape)
+
+        heads = {"q_proj": config["num_attention_heads"], "k_proj": config["num_key_value_heads"]}.get(base.rsplit(".", 1)[-1])
+        stored = permuted(value, False, heads) if heads else value
+        if quantize is not None and "proj" in base:
+            blocks = gguf.quants.quantize(stored, quantize)
+            writer.add_tensor(target, blocks, raw_dtype=quantize)
+            stored = gguf.quants.dequantize(blocks, quantize)
+        else:
+            writer.add_tensor(target, np.ascontiguousarray(stored))
+        values[name] = permuted(stored, True, heads) if heads else stored
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path, values
+
+
+def compare_inspect(case, path):
+    """inspect against the gguf library's reader: every linear's shape and type."""
+    import gguf
+    reader = gguf.GGUFReader(path)
+    fields = {tensor.name: tensor for tensor in reader.tensors}
+    shown = case.cli("inspect", path)
+    blocks = int(reader.fields["llama.block_count"].contents())
+    demand(shown["blocks"] == blocks, f"blocks: {shown['blocks']} against {blocks}")
+    demand(shown["parameters"] == sum(math.prod(int(d) for d in tensor.shape) for tensor in reader.tensors), f"parameters: {shown['parameters']}")
+    demand(shown["vocabulary"] == int(fields["token_embd.weight"].shape[1]), f"vocabulary: {shown['vocabulary']}")
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, blocks)
+    demand(len(shown["linears"]) == 7 * blocks, f"{len(shown['linears'])} linears")
+    for linear in shown["linears"]:
+        tensor = fields[names.get_name(linear["name"]) + ".weight"]
+        demand([linear["in"], linear["out"]] == [int(d) for d in tensor.shape], f"{linear['name']}: {linear['out']} x {linear['in']} against {list(tensor.shape)}")
+        demand(linear["dtype"] == tensor.tensor_type.name, f"{linear['name']}: {linear['dtype']} against {tensor.tensor_type.name}")
+    print(f"inspect agrees on {len(shown['linears'])} linears of {path}")
+
+
+def gguf_float(case):
+    path, _ = gguf_of(case)
+    compare_inspect(case, path)
+    demand(case.ids(path) == case.ids(case.model), "the vocabulary in the GGUF file gives other ids than tokenizer.json")
+    close(case.perplexity(path), stock_perplexity(stock_model(case.model), windows_of(case.model, case)), 1e-4, "perplexity")
+
+
+def gguf_q8_0(case):
+    import gguf
+    import torch
+    path, values = gguf_of(case, gguf.GGMLQuantizationType.Q8_0)
+    compare_inspect(case, path)
+    model = stock_model(case.model)
+    model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in values.items()}, strict=False)
+    close(case.perplexity(path), stock_perplexity(model, windows_of(case.model, case)), 1e-4, "perplexity of gguf's own dequantization")
+
+
+def gguf_sample(case):
+    sample = os.environ.get("HALFTONE_SAMPLE", "")
+    if not os.path.isfile(sample):
+        print("HALFTONE_SAMPLE names no file: the sample model is not here")
+        sys.exit(77)
+    compare_inspect(case, sample)
+
+
+CASES = {"w4a16_groups": w4a16_groups, "w4a16_channel": w4a16_channel, "w8a8_token": w8a8_token, "w8a8_static": w8a8_static, "mixed": mixed,
+         "asymmetric": asymmetric, "dense_f32": lambda case: dense(case, "f32", 1e-4), "dense_bf16": lambda case: dense(case, "bf16", PERPLEXITY_TOLERANCE),
+         "gguf_float": gguf_float, "gguf_q8_0": gguf_q8_0, "gguf_sample": gguf_sample}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("--cli", required=True)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--python")
+    args = parser.parse_args()
+    if args.python and os.path.isfile(args.python) and os.path.abspath(args.python) != os.path.abspath(sys.executable):
+        os.execv(args.python, [args.python, *[a for a in sys.argv if a != args.python and a != "--python"]])
+    try:
+        import compressed_tensors, gguf, safetensors, torch, transformers   # noqa: F401, E401
+    except ImportError as missing:
+        print(f"skipped: {missing}; packaging/test installs the stock runtimes")
+        sys.exit(77)
+    case = Case(args)
+    try:
+        CASES[args.case](case)
+    except Disagreement as disagreement:
+        print(f"{args.case}: {disagreement}")
+        sys.exit(1)
+    print(f"{args.case}: agreed")
+
+
+if __name__ == "__main__":
+    main()
