@@ -1,0 +1,229 @@
+#include "app/cli/commands.h"
+#include "app/cli/recipe_option.h"
+#include "app/cli/terminal.h"
+#include "core/base/error.h"
+#include "core/exporting/export_job.h"
+#include "core/pipeline/jobs.h"
+
+#include <memory>
+
+namespace halftone::cli {
+
+namespace {
+
+/// Text, number of windows and their length: the options of analyze and evaluate.
+struct TextOptions {
+    std::string file;
+    int windows = 0, length = 2048;
+
+    void addTo(CLI::App& command)
+    {
+        command.add_option("--text", file, "text file")->required();
+        command.add_option("--windows", windows, "how many windows from the start (default: all)")->check(CLI::PositiveNumber);
+        command.add_option("--length", length, "tokens a window")->check(CLI::Range(2, 1 << 20))->capture_default_str();
+    }
+    TextSource source() const { return {file, windows, length}; }
+};
+
+struct AnalyzeArguments {
+    Common common;
+    TextOptions text;
+    std::string model, project;
+    int bits = 8;
+    double alpha = 0.15;
+};
+
+void runAnalyze(const AnalyzeArguments& a)
+{
+    AnalyzeJob job{a.model, a.text.source(), {a.bits, a.alpha}, nullptr, a.common.options(), {}};
+    if (!a.project.empty())
+        job.project = Project::open(a.project, std::filesystem::absolute(a.model));
+    TerminalProgress progress(a.common.quiet);
+    const Analysis analysis = analyze(job, progress, stopOnSignals());
+    Json sites = Json::array();
+    std::vector<std::vector<std::string>> rows;
+    auto percent = [](double share) {
+        char text[24];
+        std::snprintf(text, sizeof text, "%.2f %%", 100 * share);
+        return std::string(text);
+    };
+    for (const SiteStatistics& s : analysis.sites) {
+        Json kernel, lost, clipped;
+        for (int i = 0; i < kKernelSchemes; ++i) {
+            const std::string scheme(name(kernelScheme(i)));
+            kernel[scheme] = s.kernelShare(i);
+            lost[scheme] = s.lostShare(i);
+            clipped[scheme] = s.clippedShare(i);
+        }
+        sites.push_back({{"name", s.site.name}, {"block", s.site.block}, {"site", name(s.site.kind)}, {"linears", s.site.linears}, {"channels", s.site.channels},
+                         {"absmax", s.absmax()}, {"median_channel_absmax", s.medianChannelAbsmax()}, {"outlier_ratio", s.outlierRatio()},
+                         {"outlier_channel", s.outlierChannel()}, {"outlier_channels", s.outlierChannels()}, {"not_finite", s.notFinite},
+                         {"kernel", kernel}, {"lost", lost}, {"clipped", clipped}});
+        rows.push_back({s.site.name, number(s.absmax()), number(s.medianChannelAbsmax()), number(s.outlierRatio()), std::to_string(s.outlierChannel()),
+                        percent(s.kernelShare(0)), percent(s.kernelShare(1)), percent(s.kernelShare(3)), percent(s.kernelShare(4)), percent(s.lostShare(1))});
+    }
+    if (a.common.json) {
+        printJson({{"windows", analysis.windows}, {"length", analysis.length}, {"bits", a.bits}, {"alpha", a.alpha}, {"sites", sites}});
+        return;
+    }
+    printTable({"site", "absmax", "median", "ratio", "channel", "per tensor", "per token", "CrossQuant", "static cross", "lost per token"}, rows);
+}
+
+struct EvaluateArguments {
+    Common common;
+    TextOptions text;
+    std::string target, recipe, against;
+};
+
+void runEvaluate(const EvaluateArguments& a)
+{
+    EvaluateJob job{a.target, a.text.source(), std::nullopt, a.against, a.common.options()};
+    if (!a.recipe.empty())
+        job.recipe = loadRecipe(a.recipe, describeModel(a.target, false));
+    TerminalProgress progress(a.common.quiet);
+    const Evaluation e = evaluate(job, progress, stopOnSignals());
+    if (e.notFinite > 0)
+        throw Error(ErrorKind::BadFile, a.target + ": " + std::to_string(e.notFinite) + " of " + std::to_string(e.perplexity.tokens) +
+                    " positions have logits that are not finite; the weights hold NaN or infinity", a.target);
+    if (a.common.json) {
+        Json json{{"perplexity", e.perplexity.perplexity}, {"perplexity_stderr", e.perplexity.standardError}, {"mean_nll", e.perplexity.meanNll},
+                  {"tokens", e.perplexity.tokens}, {"windows", e.perplexity.windows}, {"length", e.perplexity.length}};
+        if (e.hasDivergence)
+            json.update({{"kl_mean", e.divergence.klMean}, {"kl_mean_stderr", e.divergence.klMeanError}, {"kl_p99", e.divergence.klP99},
+                         {"kl_max", e.divergence.klMax}, {"top1_agreement", e.divergence.top1Agreement}, {"reference_perplexity", e.divergence.referencePerplexity}});
+        printJson(json);
+        return;
+    }
+    std::printf("perplexity       %.4f ± %.4f  (%lld tokens, %d windows of %d)\n", e.perplexity.perplexity, e.perplexity.standardError,
+                static_cast<long long>(e.perplexity.tokens), e.perplexity.windows, e.perplexity.length);
+    if (e.hasDivergence)
+        std::printf("reference        %.4f\nKL mean          %.5f ± %.5f nats a token\nKL 99 %%          %.5f\nKL max           %.5f\ntop-1 agreement  %.2f %%\n",
+                    e.divergence.referencePerplexity, e.divergence.klMean, e.divergence.klMeanError, e.divergence.klP99, e.divergence.klMax,
+                    100 * e.divergence.top1Agreement);
+}
+
+struct QuantizeArguments {
+    Common common;
+    std::string model, recipe, text, project;
+    int samples = 0, length = 0;
+    bool resume = false;
+};
+
+void runQuantize(const QuantizeArguments& a, bool seedGiven)
+{
+    QuantizeJob job;
+    job.model = a.model;
+    job.recipe = loadRecipe(a.recipe, describeModel(a.model, false));
+    if (a.samples > 0)
+        job.recipe.calibration.samples = a.samples;
+    if (a.length > 0)
+        job.recipe.calibration.length = a.length;
+    if (seedGiven)
+        job.recipe.calibration.seed = a.common.seed;
+    job.text = a.text;
+    job.project = Project::open(a.project, std::filesystem::absolute(a.model));
+    job.resume = a.resume;
+    job.options = a.common.options();
+    TerminalProgress progress(a.common.quiet);
+    const QuantizeResult result = quantize(job, progress, stopOnSignals());
+    Json linears = Json::array();
+    std::vector<std::vector<std::string>> rows;
+    for (const LinearResult& l : result.linears) {
+        linears.push_back({{"name", l.linear}, {"method", l.method}, {"bits", l.weights.bits}, {"weight_sqnr_db", l.weightSqnrDb}, {"output_mse", l.outputMse},
+                           {"damping", l.damping}, {"seconds", l.seconds}, {"notes", l.notes}});
+        rows.push_back({l.linear, l.method, std::to_string(l.weights.bits), number(l.weightSqnrDb), number(l.outputMse, 3), number(l.seconds, 3)});
+    }
+    if (a.common.json) {
+        printJson({{"run", result.run.id}, {"bits_per_weight", result.run.bitsPerWeight}, {"bytes", result.run.bytes}, {"seconds", result.run.seconds},
+                   {"peak_bytes", result.run.peakBytes}, {"linears", linears}});
+        return;
+    }
+    printTable({"linear", "method", "bits", "SQNR dB", "output MSE", "s"}, rows);
+    std::printf("\n%s: %.3f bits per weight, %s, %.1f s, peak memory %s\n", result.run.id.c_str(), result.run.bitsPerWeight,
+                bytesText(result.run.bytes).c_str(), result.run.seconds, bytesText(result.run.peakBytes).c_str());
+}
+
+struct ExportArguments {
+    Common common;
+    std::string project, format, out, dtype = "bf16";
+    bool overwrite = false;
+};
+
+void runExport(const ExportArguments& a)
+{
+    const std::size_t hash = a.project.rfind('#');
+    ExportJob job;
+    job.project = Project::openExisting(a.project.substr(0, hash), true);
+    job.run = hash == std::string::npos ? std::string() : a.project.substr(hash + 1);
+    job.format = a.format;
+    job.out = a.out;
+    job.dtype = a.dtype;
+    job.overwrite = a.overwrite;
+    job.options = a.common.options();
+    TerminalProgress progress(a.common.quiet);
+    for (const ContractIssue& issue : checkExport(job))   // said before anything is written
+        if (!issue.fatal)
+            progress.note(issue.linear + ": " + issue.reason);
+    const ExportResult result = exportRun(job, progress, stopOnSignals());
+    if (a.common.json) {
+        printJson({{"files", result.files}, {"bytes", result.bytes}, {"out", a.out}, {"warnings", result.warnings},
+                   {"certificate", parseJson(result.certificate, "certificate")}});
+        return;
+    }
+    for (const std::string& file : result.files)
+        std::printf("%s\n", (std::filesystem::path(a.out) / file).c_str());
+    std::printf("%s in %zu files; read back and compared with the run\n", bytesText(result.bytes).c_str(), result.files.size());
+}
+
+} // namespace
+
+void addJobCommands(CLI::App& program)
+{
+    {
+        auto a = std::make_shared<AnalyzeArguments>();
+        CLI::App* command = program.add_subcommand("analyze", "outliers and quantization kernel of every site");
+        command->add_option("MODEL", a->model, "Hugging Face folder or GGUF file")->required();
+        a->text.addTo(*command);
+        command->add_option("--bits", a->bits, "bits of the activation grids")->check(CLI::Range(2, 8))->capture_default_str();
+        command->add_option("--alpha", a->alpha, "CrossQuant's exponent of the token maximum")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+        command->add_option("--project", a->project, "keep the statistics in this project folder");
+        a->common.addTo(*command, true);
+        command->callback([a] { runAnalyze(*a); });
+    }
+    {
+        auto a = std::make_shared<EvaluateArguments>();
+        CLI::App* command = program.add_subcommand("evaluate", "perplexity, and divergence from a reference");
+        command->add_option("TARGET", a->target, "model, PROJECT, PROJECT#run, or an export")->required();
+        a->text.addTo(*command);
+        command->add_option("--recipe", a->recipe, "recipe file or preset:ID, applied on the fly (rounding to nearest, activation grids)");
+        command->add_option("--against", a->against, "reference to measure the divergence from");
+        a->common.addTo(*command, true);
+        command->callback([a] { runEvaluate(*a); });
+    }
+    {
+        auto a = std::make_shared<QuantizeArguments>();
+        CLI::App* command = program.add_subcommand("quantize", "runs a recipe");
+        command->add_option("MODEL", a->model, "Hugging Face folder or GGUF file")->required();
+        command->add_option("--recipe", a->recipe, "recipe file, or preset:ID")->required();
+        command->add_option("--text", a->text, "calibration text")->required();
+        command->add_option("--project", a->project, "project folder NAME.halftone")->required();
+        command->add_option("--samples", a->samples, "calibration samples (default: the recipe's)")->check(CLI::PositiveNumber);
+        command->add_option("--length", a->length, "tokens a sample (default: the recipe's)")->check(CLI::Range(2, 1 << 20));
+        command->add_flag("--resume", a->resume, "go on with an unfinished run of the same model, recipe and text");
+        a->common.addTo(*command, true);
+        command->callback([a, command] { runQuantize(*a, command->count("--seed") > 0); });
+    }
+    {
+        auto a = std::make_shared<ExportArguments>();
+        CLI::App* command = program.add_subcommand("export", "writes a checkpoint that stock runtimes load");
+        command->add_option("PROJECT", a->project, "project folder, or PROJECT#run")->required();
+        command->add_option("--format", a->format, "compressed-tensors or dense")->required();
+        command->add_option("--out", a->out, "folder to write")->required();
+        command->add_option("--dtype", a->dtype, "bf16 or f32, of what is not quantized")->check(CLI::IsMember({"bf16", "f32"}))->capture_default_str();
+        command->add_flag("--overwrite", a->overwrite, "replace an existing folder");
+        a->common.addTo(*command, true);
+        command->callback([a] { runExport(*a); });
+    }
+}
+
+} // namespace halftone::cli

@@ -1,0 +1,192 @@
+#include "app/cli/terminal.h"
+
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <thread>
+#include <unistd.h>
+
+namespace halftone::cli {
+
+namespace {
+
+constexpr int kBarWidth = 28;
+
+std::string duration(double seconds)
+{
+    const auto whole = static_cast<long>(seconds + 0.5);
+    char text[32];
+    if (whole >= 3600)
+        std::snprintf(text, sizeof text, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+    else
+        std::snprintf(text, sizeof text, "%ld:%02ld", whole / 60, whole % 60);
+    return text;
+}
+
+/// Width on a terminal: code points, which is right for what we print.
+std::size_t width(const std::string& text)
+{
+    std::size_t n = 0;
+    for (const char c : text)
+        n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    return n;
+}
+
+std::stop_source& stopSource()
+{
+    static std::stop_source source;
+    return source;
+}
+
+} // namespace
+
+void Common::addTo(CLI::App& command, bool compute)
+{
+    command.add_flag("--json", json, "print exactly one JSON document on stdout");
+    command.add_flag("-q,--quiet", quiet, "no progress on stderr");
+    if (!compute)
+        return;
+    command.add_option("--threads", threads, "threads to compute with (default: all cores)")->check(CLI::Range(1, 1024));
+    command.add_option("--device", device, "cpu or cuda:N")->capture_default_str();
+    command.add_option("--memory-budget", memoryBudget, "bytes that streams may use before they go to disk (1G, 500M, …)")->transform(CLI::AsSizeValue(false));
+    command.add_option("--seed", seed, "seed of everything random")->capture_default_str();
+}
+
+ComputeOptions Common::options() const
+{
+    return {Device::parse(device), threads, memoryBudget, seed};
+}
+
+TerminalProgress::TerminalProgress(bool quiet) : m_quiet(quiet), m_terminal(::isatty(STDERR_FILENO) == 1) {}
+
+TerminalProgress::~TerminalProgress() { endLine(); }
+
+void TerminalProgress::endLine()
+{
+    if (m_open)
+        std::fputc('\n', stderr);
+    m_open = false;
+}
+
+void TerminalProgress::begin(std::string_view phase, std::int64_t total, std::string_view)
+{
+    if (m_quiet)
+        return;
+    endLine();
+    m_phase = phase;
+    m_detail.clear();
+    m_total = total;
+    m_done = 0;
+    m_start = m_drawn = std::chrono::steady_clock::now();
+    if (!m_terminal)
+        std::fprintf(stderr, "%s …\n", m_phase.c_str());
+    else
+        draw(false);
+}
+
+void TerminalProgress::update(std::int64_t done, std::string_view detail)
+{
+    if (m_quiet || !m_terminal)
+        return;
+    m_done = done;
+    if (!detail.empty())
+        m_detail = detail;
+    const auto now = std::chrono::steady_clock::now();
+    if (done < m_total && now - m_drawn < std::chrono::milliseconds(100))
+        return;
+    m_drawn = now;
+    draw(done >= m_total);
+}
+
+void TerminalProgress::draw(bool last)
+{
+    const double share = m_total > 0 ? std::min(1.0, static_cast<double>(m_done) / static_cast<double>(m_total)) : 0;
+    const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - m_start).count();
+    std::string bar;
+    for (int i = 0; i < kBarWidth; ++i)
+        bar += i < static_cast<int>(share * kBarWidth + 0.5) ? "█" : "░";
+    const std::string time = share > 0.01 && !last ? duration(elapsed / share - elapsed) + " left" : duration(elapsed);
+    std::fprintf(stderr, "\r\033[K%-12s %s %3.0f %%  %s  %.60s", m_phase.c_str(), bar.c_str(), share * 100, time.c_str(), m_detail.c_str());
+    m_open = true;
+    if (last)
+        endLine();
+    std::fflush(stderr);
+}
+
+void TerminalProgress::note(std::string_view sentence)
+{
+    if (m_quiet)
+        return;
+    if (m_open)
+        std::fputs("\r\033[K", stderr);
+    std::fprintf(stderr, "note: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
+    m_open = false;
+}
+
+void printJson(const Json& json)
+{
+    std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n' << std::flush;
+}
+
+void printTable(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows)
+{
+    std::vector<std::size_t> widths;
+    for (const std::string& cell : head)
+        widths.push_back(width(cell));
+    for (const auto& row : rows)
+        for (std::size_t i = 0; i < row.size(); ++i)
+            widths[i] = std::max(widths[i], width(row[i]));
+    auto line = [&](const std::vector<std::string>& cells) {
+        std::string text;
+        for (std::size_t i = 0; i < cells.size(); ++i) {
+            const std::string space(widths[i] - width(cells[i]), ' ');
+            text += i == 0 ? cells[i] + space : "  " + space + cells[i];
+        }
+        std::cout << text << '\n';
+    };
+    line(head);
+    for (const auto& row : rows)
+        line(row);
+    std::cout << std::flush;
+}
+
+std::string number(double value, int significant)
+{
+    char text[48];
+    std::snprintf(text, sizeof text, "%.*g", significant, value);
+    return text;
+}
+
+std::string bytesText(std::uint64_t bytes)
+{
+    constexpr const char* kUnits[]{"B", "kB", "MB", "GB", "TB"};
+    double value = static_cast<double>(bytes);
+    int unit = 0;
+    for (; value >= 1000 && unit < 4; ++unit)
+        value /= 1000;
+    return number(value, unit == 0 ? 4 : 3) + " " + kUnits[unit];
+}
+
+std::stop_token stopOnSignals()
+{
+    // A signal may not touch a stop_source: a thread of its own takes the signal and sets it.
+    static const bool installed = [] {
+        sigset_t signals;
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGINT);
+        sigaddset(&signals, SIGTERM);
+        pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+        std::thread([signals, source = stopSource()]() mutable {
+            int which = 0;
+            sigwait(&signals, &which);
+            source.request_stop();
+            sigwait(&signals, &which);   // a second one ends the program at once; what is on disk is valid
+            ::_exit(130);
+        }).detach();
+        return true;
+    }();
+    (void)installed;
+    return stopSource().get_token();
+}
+
+} // namespace halftone::cli

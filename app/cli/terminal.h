@@ -1,0 +1,59 @@
+#pragma once
+
+#include "core/base/device.h"
+#include "core/base/json.h"
+#include "core/base/progress.h"
+
+#include <CLI/CLI.hpp>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace halftone::cli {
+
+/// The options that every command takes where they apply.
+struct Common {
+    bool json = false;
+    bool quiet = false;
+    std::string device = "cpu";
+    int threads = 0;
+    std::uint64_t memoryBudget = 0;
+    std::uint64_t seed = 0;
+
+    /// Adds --json and --quiet; `compute` adds --threads, --device, --memory-budget and --seed.
+    void addTo(CLI::App& command, bool compute);
+    ComputeOptions options() const;
+};
+
+/// A progress bar with rate and time left on stderr (a line a phase where stderr is no terminal); notes in full.
+class TerminalProgress final : public Progress {
+public:
+    explicit TerminalProgress(bool quiet);
+    ~TerminalProgress() override;
+    void begin(std::string_view phase, std::int64_t total, std::string_view unit) override;
+    void update(std::int64_t done, std::string_view detail) override;
+    void note(std::string_view sentence) override;
+
+private:
+    void draw(bool last);
+    void endLine();
+    bool m_quiet, m_terminal, m_open = false;
+    std::string m_phase, m_detail;
+    std::int64_t m_total = 0, m_done = 0;
+    std::chrono::steady_clock::time_point m_start, m_drawn;
+};
+
+/// One JSON document on stdout.
+void printJson(const Json& json);
+
+/// Aligned columns on stdout; the first column left, the others right.
+void printTable(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
+
+std::string number(double value, int significant = 4);
+std::string bytesText(std::uint64_t bytes);   ///< "84.1 MB"
+
+/// The stop token that SIGINT and SIGTERM set.
+std::stop_token stopOnSignals();
+
+} // namespace halftone::cli
