@@ -118,15 +118,16 @@ BlockFunction chooseBlocks()
 
 } // namespace
 
-Sha256::Sha256()
+Sha256::Sha256(bool portable)
     : m_state(kInitial)
+    , m_portable(portable)
 {
 }
 
 void Sha256::blocks(const std::uint8_t* data, std::size_t count)
 {
     static const BlockFunction function = chooseBlocks();
-    function(m_state.data(), data, count);
+    (m_portable ? portableBlocks : function)(m_state.data(), data, count);
 }
 
 void Sha256::update(std::span<const std::byte> data)

@@ -13,7 +13,8 @@ namespace halftone {
 /// FIPS 180-4, streaming; uses the processor's SHA instructions where it has them.
 class Sha256 {
 public:
-    Sha256();
+    /// `portable`: without the processor's SHA instructions, for tests.
+    explicit Sha256(bool portable = false);
     void update(std::span<const std::byte> data);
     void update(std::string_view text);
     /// Lower-case hex; the object is spent afterwards.
@@ -23,6 +24,7 @@ private:
     void blocks(const std::uint8_t* data, std::size_t count);
     std::array<std::uint32_t, 8> m_state{};
     std::array<std::uint8_t, 64> m_buffer{};
+    bool m_portable = false;
     std::size_t m_used = 0;
     std::uint64_t m_length = 0;
 };

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -17,6 +18,7 @@ namespace halftone {
 /// Storage types of tensors on disk.
 enum class DType { F32, F16, BF16, F64, I8, U8, I16, I32, I64, Bool, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K };
 
+/// As safetensors and gguf-py call it: "BF16", "Q4_1", "BOOL".
 std::string_view name(DType type);
 /// True for F32, F16, BF16 and the block formats: what a weight may be stored as.
 bool isWeightType(DType type);
@@ -38,7 +40,8 @@ class Checkpoint {
 public:
     enum class Kind { HuggingFace, Gguf };
 
-    /// @throws Error{BadFile} with file and reason; Error{Unsupported} for pickles, with how to convert.
+    /// A folder, a .gguf file, or a file of such a folder (its folder is opened then).
+    /// @throws Error{BadFile} with file, reason and rule ("E-R06"); Error{Unsupported} for pickles, with how to convert.
     static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& path);
     virtual ~Checkpoint() = default;
 
@@ -63,17 +66,21 @@ public:
     /// @throws Error{BadFile} if a file changed on disk since it was opened.
     void checkUnchanged() const;
     std::uint64_t totalBytes() const;
-    /// SHA-256 over names, types, shapes, file sizes and the headers: what resume compares (not the weights themselves).
+    /// SHA-256 over names, types, shapes, file sizes, the headers, config.json and samples of the stored bytes of each file: what resume
+    /// compares. Independent of where the model lies and when it was copied; reads at most 256 KiB a file.
     std::string fingerprint() const;
 
 protected:
     virtual void readBytes(int file, std::uint64_t offset, std::span<std::byte> out) const = 0;
     virtual void checkFilesUnchanged() const = 0;
+    /// @throws Error{BadFile} when a name stands twice.
     void indexTensors();
 
     std::filesystem::path m_path;
     std::vector<std::filesystem::path> m_files;
     std::vector<TensorInfo> m_tensors;
+    std::vector<std::uint64_t> m_sizes;                        ///< bytes of each of files()
+    std::vector<std::string> m_headerHashes;                   ///< SHA-256 of each header (and of config.json)
     std::vector<std::pair<std::string, std::size_t>> m_index;  ///< sorted by name
 };
 
@@ -92,7 +99,8 @@ struct CoarseGrid {
     int looked = 0;
     std::string source;  ///< "Q4_1" when the file's own type says so, else empty
 };
-/// Samples some rows of the 2-D weights. Empty when the weights are really float.
+/// By the stored type of most block weights (GGUF), else by sampling rows of the blocks' 2-D weights: how many distinct values do aligned
+/// runs of 16, 32, 64 … weights hold? Empty when the weights are really float.
 std::optional<CoarseGrid> detectCoarseGrid(const Checkpoint& checkpoint);
 
 } // namespace halftone
