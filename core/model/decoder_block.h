@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace halftone {
@@ -52,10 +53,19 @@ public:
     /// In the order of the model's linears() of this block.
     std::vector<Linear>& linears() { return m_linears; }
     const std::vector<Linear>& linears() const { return m_linears; }
+    /// By full or short name. @throws Error{InvalidArgument} when the block has no such linear.
     Linear& linear(std::string_view name);
     Norm attentionNorm, mlpNorm, queryNorm, keyNorm;
 
+    /// Moves weights and norms to a device.
+    void moveTo(const at::Device& device);
+
 private:
+    enum class Part { Query, Key, Value, FusedQkv, Output, Gate, Up, Down };
+    const Linear& part(Part part) const;
+    /// x through the linears `first`, `second`, … of one site; their shared activation grid is applied once.
+    class SiteInput;
+
     std::shared_ptr<const ModelConfig> m_config;
     int m_index;
     std::vector<Linear> m_linears;

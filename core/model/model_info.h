@@ -61,7 +61,9 @@ struct ModelConfig {
     PositionKind position = PositionKind::Rope;
     double ropeTheta = 10000;
     RopeScaling ropeScaling;
+    std::vector<float> ropeFactors;        ///< [headDim/2], divides the frequencies (GGUF's rope_freqs.weight); usually empty
     std::int64_t slidingWindow = 0;        ///< 0: none
+    std::vector<std::uint8_t> slidingBlocks;  ///< [blocks], 1 where the window holds; empty: in every block
     bool queryKeyNorm = false;             ///< Qwen3
     bool attentionBias = false, outputBias = false, mlpBias = false;
     bool fusedQkv = false;                 ///< BLOOM: one linear, rows interleaved per head
@@ -73,6 +75,9 @@ struct ModelConfig {
     bool residualAfterNorm = false;        ///< BLOOM's apply_residual_connection_post_layernorm
     bool tiedEmbeddings = false;
     std::string storedDtype;               ///< most common dtype of the weights
+
+    /// The attention window of a block, 0 for none.
+    std::int64_t windowOf(int block) const;
 };
 
 } // namespace halftone

@@ -1,0 +1,39 @@
+#include "core/model/architectures/common.h"
+
+namespace halftone {
+
+namespace {
+
+ModelConfig fromHuggingFace(const ConfigReader& reader)
+{
+    ModelConfig config = readLlamaLike(reader, "llama");
+    config.attentionBias = config.outputBias = reader.boolean("attention_bias", false);
+    config.mlpBias = reader.boolean("mlp_bias", false);
+    return config;
+}
+
+ModelConfig fromGguf(const ConfigReader& reader)
+{
+    return readLlamaLikeGguf(reader, "llama");
+}
+
+} // namespace
+
+/// Llama 1–3, SmolLM and everything else that was published under model_type "llama" (arXiv:2302.13971, arXiv:2307.09288, arXiv:2407.21783).
+Architecture llamaArchitecture()
+{
+    Architecture family;
+    family.info = {"llama", "Llama", "LlamaForCausalLM", "llama", "Llama 2 and 3, SmolLM, and models that share their code; linear, dynamic and llama3 rope scaling"};
+    family.modelType = "llama";
+    family.huggingFaceClass = "LlamaForCausalLM";
+    family.ggufArchitecture = "llama";
+    family.names = llamaLikeNames(false);
+    family.ggufNames = llamaLikeGgufNames(false);
+    family.optionalPrefix = "model.";
+    family.ggufPairsRope = true;
+    family.fromHuggingFace = fromHuggingFace;
+    family.fromGguf = fromGguf;
+    return family;
+}
+
+} // namespace halftone

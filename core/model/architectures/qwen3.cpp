@@ -1,0 +1,43 @@
+#include "core/model/architectures/common.h"
+
+namespace halftone {
+
+namespace {
+
+ModelConfig fromHuggingFace(const ConfigReader& reader)
+{
+    ModelConfig config = readLlamaLike(reader, "qwen3");
+    if (!reader.has("head_dim"))
+        config.headDim = 128;   // Qwen3's own default, whatever the hidden size
+    config.attentionBias = config.outputBias = reader.boolean("attention_bias", false);
+    config.queryKeyNorm = true;
+    readQwenWindow(reader, config);
+    return config;
+}
+
+ModelConfig fromGguf(const ConfigReader& reader)
+{
+    ModelConfig config = readLlamaLikeGguf(reader, "qwen3");
+    config.queryKeyNorm = true;
+    return config;
+}
+
+} // namespace
+
+/// Qwen3 (arXiv:2505.09388): Llama with RMSNorm on each query and key head, no biases.
+Architecture qwen3Architecture()
+{
+    Architecture family;
+    family.info = {"qwen3", "Qwen3", "Qwen3ForCausalLM", "qwen3", "Qwen3, dense"};
+    family.modelType = "qwen3";
+    family.huggingFaceClass = "Qwen3ForCausalLM";
+    family.ggufArchitecture = "qwen3";
+    family.names = llamaLikeNames(true);
+    family.ggufNames = llamaLikeGgufNames(true);
+    family.optionalPrefix = "model.";
+    family.fromHuggingFace = fromHuggingFace;
+    family.fromGguf = fromGguf;
+    return family;
+}
+
+} // namespace halftone

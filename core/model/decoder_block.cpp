@@ -1,0 +1,170 @@
+#include "core/model/decoder_block.h"
+
+#include "core/base/error.h"
+#include "core/model/attention.h"
+#include "core/model/block_kernels.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+namespace halftone {
+
+/// What the linears of one site read: the activation itself, or its rounding, computed once per distinct quantizer.
+class DecoderBlock::SiteInput {
+public:
+    explicit SiteInput(const at::Tensor& x) : m_x(x) {}
+
+    at::Tensor through(const Linear& linear)
+    {
+        return at::linear(rounded(linear.input.get()), linear.weight, linear.bias);
+    }
+
+private:
+    const at::Tensor& rounded(const ActivationQuantizer* quantizer)
+    {
+        if (!quantizer)
+            return m_x;
+        if (quantizer != m_last) {
+            // A recorded graph sees the rounding as the identity (straight-through estimator).
+            m_rounded = kernels::recorded(m_x) ? m_x + (quantizer->apply(m_x.detach().contiguous()) - m_x.detach()) : quantizer->apply(m_x.contiguous());
+            m_last = quantizer;
+        }
+        return m_rounded;
+    }
+
+    const at::Tensor& m_x;
+    at::Tensor m_rounded;
+    const ActivationQuantizer* m_last = nullptr;
+};
+
+DecoderBlock::DecoderBlock(std::shared_ptr<const ModelConfig> config, int index) : m_config(std::move(config)), m_index(index) {}
+
+const Linear& DecoderBlock::part(Part part) const
+{
+    const bool fused = m_config->fusedQkv;
+    const std::size_t output = fused ? 1 : 3;
+    const std::size_t up = output + (m_config->gatedMlp ? 2 : 1);
+    std::size_t at = 0;
+    switch (part) {
+    case Part::Query:
+    case Part::FusedQkv: at = 0; break;
+    case Part::Key: at = 1; break;
+    case Part::Value: at = 2; break;
+    case Part::Output: at = output; break;
+    case Part::Gate: at = output + 1; break;
+    case Part::Up: at = up; break;
+    case Part::Down: at = up + 1; break;
+    }
+    if (at >= m_linears.size())
+        throw Error(ErrorKind::Internal, "block " + std::to_string(m_index) + " has only " + std::to_string(m_linears.size()) + " linears");
+    return m_linears[at];
+}
+
+Linear& DecoderBlock::linear(std::string_view name)
+{
+    for (Linear& linear : m_linears)
+        if (linear.info.name == name || linear.info.shortName() == name)
+            return linear;
+    throw Error(ErrorKind::InvalidArgument, "block " + std::to_string(m_index) + " has no linear \"" + std::string(name) + "\"", std::string(name));
+}
+
+void DecoderBlock::moveTo(const at::Device& device)
+{
+    const auto move = [&](at::Tensor& x) {
+        if (x.defined())
+            x = x.to(device);
+    };
+    for (Linear& linear : m_linears) {
+        move(linear.weight);
+        move(linear.bias);
+    }
+    for (Norm* norm : {&attentionNorm, &mlpNorm, &queryNorm, &keyNorm}) {
+        move(norm->weight);
+        move(norm->bias);
+    }
+}
+
+at::Tensor DecoderBlock::attentionInput(const at::Tensor& hidden) const
+{
+    return m_config->preNorm ? kernels::normalize(hidden, attentionNorm, m_config->norm, m_config->normEpsilon) : hidden;
+}
+
+at::Tensor DecoderBlock::attentionOutput(const at::Tensor& attentionIn) const
+{
+    const ModelConfig& config = *m_config;
+    const std::int64_t batch = attentionIn.size(0);
+    const std::int64_t tokens = attentionIn.size(1);
+    SiteInput input(attentionIn);
+    at::Tensor q;
+    at::Tensor k;
+    at::Tensor v;
+    if (config.fusedQkv) {   // rows are [heads, (q, k, v), headDim]
+        const at::Tensor all = input.through(part(Part::FusedQkv)).view({batch, tokens, config.heads, 3, config.headDim});
+        q = all.select(3, 0);
+        k = all.select(3, 1);
+        v = all.select(3, 2);
+    } else {
+        q = input.through(part(Part::Query)).view({batch, tokens, config.heads, config.headDim});
+        k = input.through(part(Part::Key)).view({batch, tokens, config.kvHeads, config.headDim});
+        v = input.through(part(Part::Value)).view({batch, tokens, config.kvHeads, config.headDim});
+    }
+    if (config.queryKeyNorm) {
+        q = kernels::normalize(q, queryNorm, NormKind::Rms, config.normEpsilon);
+        k = kernels::normalize(k, keyNorm, NormKind::Rms, config.normEpsilon);
+    }
+    if (config.position == PositionKind::Rope) {
+        const std::shared_ptr<const RopeTable> rope = ropeTable(config, tokens, attentionIn.device());
+        q = kernels::rotate(q, rope->cosines, rope->sines);
+        k = kernels::rotate(k, rope->cosines, rope->sines);
+    }
+    return causalAttention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), config, config.windowOf(m_index));
+}
+
+at::Tensor DecoderBlock::afterAttention(const at::Tensor& hidden, const at::Tensor& attentionIn, const at::Tensor& attentionOut) const
+{
+    at::Tensor sum = kernels::addTo(SiteInput(attentionOut).through(part(Part::Output)), m_config->residualAfterNorm ? attentionIn : hidden);
+    return m_config->preNorm ? sum : kernels::normalize(sum, attentionNorm, m_config->norm, m_config->normEpsilon);
+}
+
+at::Tensor DecoderBlock::mlpInput(const at::Tensor& hidden) const
+{
+    return m_config->preNorm ? kernels::normalize(hidden, mlpNorm, m_config->norm, m_config->normEpsilon) : hidden;
+}
+
+at::Tensor DecoderBlock::mlpMiddle(const at::Tensor& mlpIn) const
+{
+    SiteInput input(mlpIn);
+    if (!m_config->gatedMlp)
+        return kernels::activate(input.through(part(Part::Up)), m_config->activation);
+    at::Tensor gate = input.through(part(Part::Gate));
+    return kernels::activateAndMultiply(std::move(gate), input.through(part(Part::Up)), m_config->activation);
+}
+
+at::Tensor DecoderBlock::afterMlp(const at::Tensor& hidden, const at::Tensor& mlpIn, const at::Tensor& mlpMid) const
+{
+    at::Tensor sum = kernels::addTo(SiteInput(mlpMid).through(part(Part::Down)), m_config->residualAfterNorm ? mlpIn : hidden);
+    return m_config->preNorm ? sum : kernels::normalize(sum, mlpNorm, m_config->norm, m_config->normEpsilon);
+}
+
+at::Tensor DecoderBlock::forward(const at::Tensor& hidden, SiteObserver* observer) const
+{
+    const auto see = [&](SiteKind kind, const at::Tensor& x) {
+        if (observer)
+            observer->site(kind, x);
+    };
+    at::Tensor between;
+    {
+        const at::Tensor attentionIn = attentionInput(hidden);
+        see(SiteKind::AttentionInput, attentionIn);
+        const at::Tensor attentionOut = attentionOutput(attentionIn);
+        see(SiteKind::AttentionOutput, attentionOut);
+        between = afterAttention(hidden, attentionIn, attentionOut);
+    }
+    const at::Tensor mlpIn = mlpInput(between);
+    see(SiteKind::MlpInput, mlpIn);
+    const at::Tensor mlpMid = mlpMiddle(mlpIn);
+    see(SiteKind::MlpMiddle, mlpMid);
+    return afterMlp(between, mlpIn, mlpMid);
+}
+
+} // namespace halftone

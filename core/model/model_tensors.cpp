@@ -1,0 +1,270 @@
+#include "core/model/model_tensors.h"
+
+#include "core/base/error.h"
+#include "core/model/architectures/common.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace halftone {
+
+namespace {
+
+std::string shapeText(const std::vector<std::int64_t>& shape)
+{
+    std::string text = "[";
+    for (std::size_t i = 0; i < shape.size(); ++i)
+        text += (i ? ", " : "") + std::to_string(shape[i]);
+    return text + "]";
+}
+
+std::string fileOf(const Checkpoint& checkpoint, const TensorInfo& tensor)
+{
+    return checkpoint.files().at(static_cast<std::size_t>(tensor.file)).filename().string();
+}
+
+/// Rows [out, in] of a linear by its place in the order of ModuleNames::linears.
+std::pair<std::int64_t, std::int64_t> linearShape(const ModelConfig& config, std::size_t index, std::size_t count)
+{
+    const std::int64_t queries = config.heads * config.headDim;
+    const std::int64_t keys = config.kvHeads * config.headDim;
+    const std::size_t output = config.fusedQkv ? 1 : 3;
+    if (index < output)
+        return {config.fusedQkv ? queries + 2 * keys : (index == 0 ? queries : keys), config.hidden};
+    if (index == output)
+        return {config.hidden, queries};
+    if (index + 1 == count)
+        return {config.hidden, config.intermediate};
+    return {config.intermediate, config.hidden};
+}
+
+bool linearBias(const ModelConfig& config, SiteKind site)
+{
+    switch (site) {
+    case SiteKind::AttentionInput: return config.attentionBias;
+    case SiteKind::AttentionOutput: return config.outputBias;
+    case SiteKind::MlpInput:
+    case SiteKind::MlpMiddle: return config.mlpBias;
+    }
+    return false;
+}
+
+void checkConfig(const ModelConfig& config, const std::string& subject)
+{
+    const auto fail = [&](const std::string& why) { throw Error(ErrorKind::BadFile, subject + ": " + why, subject); };
+    if (config.heads % config.kvHeads != 0)
+        fail(std::to_string(config.kvHeads) + " key/value heads do not divide " + std::to_string(config.heads) + " attention heads");
+    if (config.position == PositionKind::Rope && config.headDim % 2 != 0)
+        fail("a head dimension of " + std::to_string(config.headDim) + " is odd, and rotary positions need pairs");
+    if (config.heads * config.headDim > kMaxWidth)
+        fail(std::to_string(config.heads) + " heads of dimension " + std::to_string(config.headDim) + " are wider than the limit of " +
+             std::to_string(kMaxWidth));
+}
+
+} // namespace
+
+ModelTensors::ModelTensors(std::shared_ptr<const Checkpoint> checkpoint, const Architecture& family, ModelConfig& config, const IsPacked& isPacked)
+    : m_checkpoint(std::move(checkpoint)), m_family(family)
+{
+    const bool gguf = m_checkpoint->kind() == Checkpoint::Kind::Gguf;
+    const ModuleNames& names = family.names;
+    const ModuleNames& other = family.ggufNames;
+    checkConfig(config, subject());
+    if (gguf) {
+        const TensorInfo* embedding = stored(names.embedding + ".weight", other.embedding + ".weight");
+        if (embedding && embedding->shape.size() == 2)
+            config.vocabulary = embedding->shape[0];
+        config.tiedEmbeddings = !stored(names.head + ".weight", other.head + ".weight");
+        if (const TensorInfo* factors = m_checkpoint->find("rope_freqs.weight"); factors && config.position == PositionKind::Rope) {
+            if (factors->elements() != config.headDim / 2)
+                throw Error(ErrorKind::BadFile, fileOf(*m_checkpoint, *factors) + ": tensor \"rope_freqs.weight\" has " + std::to_string(factors->elements()) +
+                            " elements, expected " + std::to_string(config.headDim / 2), factors->name);
+            config.ropeFactors = m_checkpoint->readFloats(*factors);
+            for (const float factor : config.ropeFactors)
+                if (!(factor > 0 && factor < 1e9F))
+                    throw Error(ErrorKind::BadFile, fileOf(*m_checkpoint, *factors) + ": tensor \"rope_freqs.weight\" holds a factor that is not positive", factors->name);
+        }
+    }
+    const bool normBias = config.norm == NormKind::Layer;
+    add(names.embedding + ".weight", other.embedding + ".weight", {config.vocabulary, config.embeddingWidth});
+    if (config.position == PositionKind::Learned)
+        add(names.positions + ".weight", other.positions + ".weight", {config.maxPositions + config.positionOffset, config.hidden});
+    if (config.embeddingNorm)
+        addNorm(names.embeddingNorm, other.embeddingNorm, config.hidden, normBias);
+    if (config.embeddingWidth != config.hidden) {
+        add(names.projectIn + ".weight", other.projectIn + ".weight", {config.hidden, config.embeddingWidth});
+        add(names.projectOut + ".weight", other.projectOut + ".weight", {config.embeddingWidth, config.hidden});
+    }
+    for (int i = 0; i < config.blocks; ++i)
+        addBlock(config, i, isPacked);
+    if (config.finalNorm)
+        addNorm(names.finalNorm, other.finalNorm, config.hidden, normBias);
+    if (!config.tiedEmbeddings)
+        add(names.head + ".weight", other.head + ".weight", {config.vocabulary, config.embeddingWidth});
+
+    std::map<std::string_view, std::int64_t> elements;
+    for (const ModelTensor& tensor : m_tensors)
+        if (tensor.shape.size() == 2)
+            elements[halftone::name(tensor.stored->dtype)] += tensor.stored->elements();
+    if (!elements.empty())
+        config.storedDtype = std::max_element(elements.begin(), elements.end(), [](const auto& a, const auto& b) { return a.second < b.second; })->first;
+}
+
+void ModelTensors::addBlock(const ModelConfig& config, int index, const IsPacked& isPacked)
+{
+    const ModuleNames& names = m_family.names;
+    const ModuleNames& other = m_family.ggufNames;
+    const std::string prefix = blockName(index) + ".";
+    const std::string ggufPrefix = other.blocks + std::to_string(index) + ".";
+    const bool normBias = config.norm == NormKind::Layer;
+    const bool gguf = m_checkpoint->kind() == Checkpoint::Kind::Gguf;
+    addNorm(prefix + names.attentionNorm, ggufPrefix + other.attentionNorm, config.hidden, normBias);
+    if (config.queryKeyNorm) {
+        addNorm(prefix + names.queryNorm, ggufPrefix + other.queryNorm, config.headDim, false);
+        addNorm(prefix + names.keyNorm, ggufPrefix + other.keyNorm, config.headDim, false);
+    }
+    std::vector<SiteInfo> sites(kSiteKinds);
+    for (std::size_t i = 0; i < names.linears.size(); ++i) {
+        const LinearName& linear = names.linears[i];
+        const std::string ggufName = gguf ? ggufPrefix + other.linears[i].name : std::string();
+        LinearInfo info;
+        info.name = prefix + linear.name;
+        info.block = index;
+        info.site = linear.site;
+        std::tie(info.out, info.in) = linearShape(config, i, names.linears.size());
+        info.bias = linearBias(config, linear.site);
+        auto layout = ModelTensor::Layout::Plain;
+        std::int64_t heads = 1;
+        if (gguf && m_family.ggufPairsRope && i < 2) {
+            layout = ModelTensor::Layout::RotaryPairs;
+            heads = i == 0 ? config.heads : config.kvHeads;
+        } else if (gguf && m_family.ggufSplitsQkv && i == 0) {
+            layout = ModelTensor::Layout::SplitQkv;
+            heads = config.heads;
+        }
+        if (!isPacked || !isPacked(info.name)) {
+            add(info.name + ".weight", ggufName + ".weight", {info.out, info.in}, layout, heads);
+            info.dtype = halftone::name(m_tensors.back().stored->dtype);
+        }
+        if (info.bias)
+            add(info.name + ".bias", ggufName + ".bias", {info.out}, layout, heads);
+        SiteInfo& site = sites[static_cast<std::size_t>(linear.site)];
+        site.channels = info.in;
+        site.linears.push_back(info.name);
+        m_linears.push_back(std::move(info));
+    }
+    addNorm(prefix + names.mlpNorm, ggufPrefix + other.mlpNorm, config.hidden, normBias);
+    for (int kind = 0; kind < kSiteKinds; ++kind) {
+        SiteInfo& site = sites[static_cast<std::size_t>(kind)];
+        site.block = index;
+        site.kind = static_cast<SiteKind>(kind);
+        site.name = prefix + std::string(halftone::name(site.kind));
+        m_sites.push_back(std::move(site));
+    }
+}
+
+const TensorInfo* ModelTensors::stored(const std::string& name, const std::string& ggufName) const
+{
+    if (m_checkpoint->kind() == Checkpoint::Kind::Gguf)
+        return m_checkpoint->find(ggufName);
+    if (const TensorInfo* found = m_checkpoint->find(name))
+        return found;
+    const std::string& prefix = m_family.optionalPrefix;
+    return !prefix.empty() && name.starts_with(prefix) ? m_checkpoint->find(std::string_view(name).substr(prefix.size())) : nullptr;
+}
+
+void ModelTensors::add(const std::string& name, const std::string& ggufName, std::vector<std::int64_t> shape, ModelTensor::Layout layout, std::int64_t heads)
+{
+    const TensorInfo* info = stored(name, ggufName);
+    const std::string& shown = m_checkpoint->kind() == Checkpoint::Kind::Gguf ? ggufName : name;
+    if (!info)
+        throw Error(ErrorKind::BadFile, m_checkpoint->path().string() + ": tensor \"" + shown + "\" of shape " + shapeText(shape) + " is missing", shown);
+    if (info->shape != shape)
+        throw Error(ErrorKind::BadFile, fileOf(*m_checkpoint, *info) + ": tensor \"" + shown + "\" has shape " + shapeText(info->shape) + ", the " +
+                    m_family.info.name + " configuration asks for " + shapeText(shape), shown);
+    if (!isWeightType(info->dtype))
+        throw Error(ErrorKind::BadFile, fileOf(*m_checkpoint, *info) + ": tensor \"" + shown + "\" is stored as " + std::string(halftone::name(info->dtype)) +
+                    ", which is no type for weights; expected a float type or a GGUF block type", shown);
+    m_byName.emplace(name, m_tensors.size());
+    m_tensors.push_back({name, std::move(shape), info, layout, heads});
+}
+
+void ModelTensors::addNorm(const std::string& name, const std::string& ggufName, std::int64_t width, bool bias)
+{
+    add(name + ".weight", ggufName + ".weight", {width});
+    if (bias)
+        add(name + ".bias", ggufName + ".bias", {width});
+}
+
+const ModelTensor* ModelTensors::find(std::string_view name) const
+{
+    const auto it = m_byName.find(name);
+    return it == m_byName.end() ? nullptr : &m_tensors[it->second];
+}
+
+const ModelTensor& ModelTensors::at(std::string_view name) const
+{
+    const ModelTensor* tensor = find(name);
+    if (!tensor)
+        throw Error(ErrorKind::BadFile, m_checkpoint->path().string() + ": the model has no tensor \"" + std::string(name) + "\"", std::string(name));
+    return *tensor;
+}
+
+at::Tensor ModelTensors::load(const ModelTensor& tensor) const
+{
+    at::Tensor rows = at::empty(tensor.shape, at::kFloat);
+    m_checkpoint->readRows(*tensor.stored, 0, tensor.shape.front(), {rows.mutable_data_ptr<float>(), static_cast<std::size_t>(rows.numel())});
+    const std::int64_t count = tensor.shape.front();
+    switch (tensor.layout) {
+    case ModelTensor::Layout::Plain: return rows;
+    case ModelTensor::Layout::RotaryPairs:   // (heads, pairs, 2) → (heads, 2, pairs)
+        return rows.view({tensor.heads, count / tensor.heads / 2, 2, -1}).transpose(1, 2).reshape(tensor.shape);
+    case ModelTensor::Layout::SplitQkv:      // (q k v, heads, headDim) → (heads, q k v, headDim)
+        return rows.view({3, tensor.heads, count / tensor.heads / 3, -1}).transpose(0, 1).reshape(tensor.shape);
+    }
+    return rows;
+}
+
+at::Tensor ModelTensors::loadIfAny(std::string_view name) const
+{
+    const ModelTensor* tensor = find(name);
+    return tensor ? load(*tensor) : at::Tensor();
+}
+
+std::string ModelTensors::blockName(int index) const
+{
+    return m_family.names.blocks + std::to_string(index);
+}
+
+std::string ModelTensors::subject() const
+{
+    return m_checkpoint->kind() == Checkpoint::Kind::Gguf ? m_checkpoint->path().filename().string() : (m_checkpoint->path() / "config.json").string();
+}
+
+DecoderBlock loadBlock(const ModelTensors& tensors, std::shared_ptr<const ModelConfig> config, int index)
+{
+    if (index < 0 || index >= config->blocks)
+        throw Error(ErrorKind::InvalidArgument, "there is no block " + std::to_string(index) + "; the model has " + std::to_string(config->blocks));
+    DecoderBlock block(std::move(config), index);
+    const ModuleNames& names = tensors.names();
+    const std::string prefix = tensors.blockName(index) + ".";
+    const auto norm = [&](const std::string& name) {
+        return name.empty() ? Norm{} : Norm{tensors.loadIfAny(prefix + name + ".weight"), tensors.loadIfAny(prefix + name + ".bias")};
+    };
+    block.attentionNorm = norm(names.attentionNorm);
+    block.mlpNorm = norm(names.mlpNorm);
+    block.queryNorm = norm(names.queryNorm);
+    block.keyNorm = norm(names.keyNorm);
+    const std::size_t perBlock = names.linears.size();
+    for (std::size_t i = 0; i < perBlock; ++i) {
+        Linear linear;
+        linear.info = tensors.linears()[static_cast<std::size_t>(index) * perBlock + i];
+        linear.weight = tensors.loadIfAny(linear.info.name + ".weight");
+        linear.bias = tensors.loadIfAny(linear.info.name + ".bias");
+        block.linears().push_back(std::move(linear));
+    }
+    return block;
+}
+
+} // namespace halftone
