@@ -6,14 +6,17 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
-#include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace halftone {
 
-/// What a rounding method may use of a linear. The site's factor is shared between its linears.
-struct SiteHessian;   // gptq.h
+struct SiteHessian;   // hessian.h
 
+/// What a rounding method may use of a linear. The site's factor is shared between its linears.
 struct RoundingInputs {
     std::string linear;                   ///< for errors
     at::Tensor weight;                    ///< float32 [out, in]

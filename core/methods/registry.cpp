@@ -1,0 +1,83 @@
+#include "core/base/error.h"
+#include "core/methods/rounding.h"
+
+#include <algorithm>
+#include <array>
+
+namespace halftone {
+
+// The only place that names them all, in the order in which they are listed.
+#define HALFTONE_METHODS(METHOD) \
+    METHOD(rtnMethod)            \
+    METHOD(gptqMethod)           \
+    METHOD(perTensorMethod)      \
+    METHOD(perTokenMethod)       \
+    METHOD(perChannelMethod)     \
+    METHOD(crossMethod)          \
+    METHOD(crossStaticMethod)
+
+#define HALFTONE_DECLARE(name) MethodEntry name();
+HALFTONE_METHODS(HALFTONE_DECLARE)
+
+std::span<const MethodEntry> methods()
+{
+#define HALFTONE_LIST(name) name(),
+    static const std::array entries{HALFTONE_METHODS(HALFTONE_LIST)};
+    return entries;
+}
+
+std::vector<MethodInfo> methodInfos()
+{
+    std::vector<MethodInfo> infos;
+    for (const MethodEntry& entry : methods())
+        infos.push_back(entry.info);
+    return infos;
+}
+
+const MethodInfo* findMethod(MethodKind kind, std::string_view id)
+{
+    for (const MethodEntry& entry : methods())
+        if (entry.info.kind == kind && entry.info.id == id)
+            return &entry.info;
+    return nullptr;
+}
+
+namespace {
+
+[[noreturn]] void throwUnknown(MethodKind kind, std::string_view id)
+{
+    std::string known;
+    for (const MethodEntry& entry : methods())
+        if (entry.info.kind == kind)
+            known += (known.empty() ? "" : ", ") + entry.info.id;
+    throw Error(ErrorKind::InvalidArgument,
+                std::string(name(kind)) + " method \"" + std::string(id) + "\" is not known; known are " + (known.empty() ? "none" : known),
+                std::string(id));
+}
+
+} // namespace
+
+MethodChoice defaultChoice(MethodKind kind, std::string_view id)
+{
+    MethodChoice choice;
+    if (id == "none")
+        return choice;
+    const MethodInfo* info = findMethod(kind, id);
+    if (info == nullptr)
+        throwUnknown(kind, id);
+    choice.method = info->id;
+    for (const ParameterInfo& parameter : info->parameters)
+        choice.parameters.emplace_back(parameter.key, parameter.defaultValue);
+    std::sort(choice.parameters.begin(), choice.parameters.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    return choice;
+}
+
+std::unique_ptr<Rounding> makeRounding(std::string_view id)
+{
+    for (const MethodEntry& entry : methods())
+        if (entry.info.kind == MethodKind::Rounding && entry.info.id == id)
+            return entry.makeRounding();
+    throwUnknown(MethodKind::Rounding, id);
+}
+
+} // namespace halftone
