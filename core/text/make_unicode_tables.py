@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Writes unicode_tables.h: what NFC, NFD and lower-casing need, from this Python's unicodedata. Run: make_unicode_tables.py > unicode_tables.h"""
+import sys
+import unicodedata as u
+
+points = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
+hangul = range(0xAC00, 0xD7A4)  # composed by arithmetic
+
+decompositions = []
+for c in points:
+    d = u.decomposition(chr(c))
+    if not d or d.startswith("<") or c in hangul:
+        continue
+    parts = [int(x, 16) for x in d.split()]
+    composes = len(parts) == 2 and u.normalize("NFC", chr(parts[0]) + chr(parts[1])) == chr(c)
+    decompositions.append((c, parts[0], parts[1] if len(parts) == 2 else 0, int(composes)))
+
+classes = []
+for c in points:
+    k = u.combining(chr(c))
+    if k == 0:
+        continue
+    if classes and classes[-1][2] == k and classes[-1][1] == c - 1:
+        classes[-1][1] = c
+    else:
+        classes.append([c, c, k])
+
+lower = []  # first, last, step, delta
+for c in points:
+    t = chr(c).lower()
+    if t == chr(c) or len(t) != 1:
+        continue
+    delta = ord(t) - c
+    if lower and lower[-1][3] == delta:
+        first, last, step, _ = lower[-1]
+        if (first == last and c - last <= 2) or (first != last and c - last == step):
+            lower[-1][1], lower[-1][2] = c, c - last
+            continue
+    lower.append([c, c, 1, delta])
+longer = [c for c in points if len(chr(c).lower()) != 1]
+assert longer == [0x130], longer  # LATIN CAPITAL LETTER I WITH DOT ABOVE -> i + U+0307, written out in unicode.cpp
+
+
+def table(name, kind, rows):
+    out = ["constexpr %s %s[] = {" % (kind, name)]
+    line = "   "
+    for row in rows:
+        cell = " {%s}," % ", ".join("0x%X" % v if v >= 10 else str(v) for v in row)
+        if len(line) + len(cell) > 140:
+            out.append(line)
+            line = "   "
+        line += cell
+    return "\n".join(out + [line, "};"])
+
+
+print("""#pragma once
+
+// Made by make_unicode_tables.py from Unicode %s; do not edit.
+
+#include <cstdint>
+
+namespace halftone::unicode {
+
+/// Canonical decomposition of one step; `second` is 0 for a singleton. `composes`: NFC puts it together again.
+struct Decomposition {
+    std::uint32_t point, first, second;
+    bool composes;
+};
+/// Code points first…last have this canonical combining class.
+struct CombiningRange {
+    std::uint32_t first, last;
+    std::uint8_t combiningClass;
+};
+/// Every step-th code point of first…last becomes lower case by adding delta.
+struct LowercaseRange {
+    std::uint32_t first, last, step;
+    std::int32_t delta;
+};
+""" % u.unidata_version)
+print(table("kDecompositions", "Decomposition", decompositions))
+print()
+print(table("kCombining", "CombiningRange", classes))
+print()
+print(table("kLowercase", "LowercaseRange", lower))
+print("\n} // namespace halftone::unicode")
+print(len(decompositions), len(classes), len(lower), file=sys.stderr)

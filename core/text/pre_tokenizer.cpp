@@ -1,0 +1,259 @@
+#include "core/text/pre_tokenizer.h"
+
+#include "core/base/error.h"
+#include "core/text/byte_level.h"
+#include "core/text/json_fields.h"
+#include "core/text/unicode.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace halftone {
+
+namespace {
+
+enum class Behavior { Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous };
+
+struct Range {
+    std::size_t begin, end;
+    bool match;
+};
+
+/// All of a piece, in order: what the pattern matched and what lies between.
+using Pattern = std::function<std::vector<Range>(std::string_view, const RegexBudget&)>;
+
+Pattern regexPattern(Regex regex)
+{
+    return [regex = std::move(regex)](std::string_view text, const RegexBudget& budget) {
+        std::vector<Range> ranges;
+        std::size_t at = 0;
+        for (const auto& [begin, end] : regex.all(text, budget)) {
+            if (at != begin)
+                ranges.push_back({at, begin, false});
+            ranges.push_back({begin, end, true});
+            at = end;
+        }
+        if (at != text.size())
+            ranges.push_back({at, text.size(), false});
+        return ranges;
+    };
+}
+
+/// Each character that `isMatch` is a match of its own.
+template <typename Predicate>
+Pattern characterPattern(Predicate isMatch)
+{
+    return [isMatch](std::string_view text, const RegexBudget&) {
+        std::vector<Range> ranges;
+        std::size_t last = 0;
+        for (std::size_t at = 0; at < text.size();) {
+            const std::size_t begin = at;
+            if (!isMatch(unicode::next(text, at)))
+                continue;
+            if (last < begin)
+                ranges.push_back({last, begin, false});
+            ranges.push_back({begin, at, true});
+            last = at;
+        }
+        if (last < text.size())
+            ranges.push_back({last, text.size(), false});
+        return ranges;
+    };
+}
+
+Pattern inverted(Pattern pattern)
+{
+    return [pattern = std::move(pattern)](std::string_view text, const RegexBudget& budget) {
+        std::vector<Range> ranges = pattern(text, budget);
+        for (Range& r : ranges)
+            r.match = !r.match;
+        return ranges;
+    };
+}
+
+/// What remains of the ranges under a delimiter behaviour, as Hugging Face defines it.
+std::vector<Range> arranged(const std::vector<Range>& ranges, Behavior behavior)
+{
+    std::vector<Range> out;
+    bool previous = false;
+    switch (behavior) {
+    case Behavior::Isolated:
+        return ranges;
+    case Behavior::Removed:
+        std::copy_if(ranges.begin(), ranges.end(), std::back_inserter(out), [](const Range& r) { return !r.match; });
+        return out;
+    case Behavior::Contiguous:
+        for (const Range& r : ranges) {
+            if (r.match == previous && !out.empty())
+                out.back().end = r.end;
+            else
+                out.push_back(r);
+            previous = r.match;
+        }
+        return out;
+    case Behavior::MergedWithPrevious:
+        for (const Range& r : ranges) {
+            if (r.match && !previous && !out.empty())
+                out.back().end = r.end;
+            else
+                out.push_back(r);
+            previous = r.match;
+        }
+        return out;
+    case Behavior::MergedWithNext:
+        for (auto r = ranges.rbegin(); r != ranges.rend(); ++r) {
+            if (r->match && !previous && !out.empty())
+                out.back().begin = r->begin;
+            else
+                out.push_back(*r);
+            previous = r->match;
+        }
+        std::reverse(out.begin(), out.end());
+        return out;
+    }
+    return out;
+}
+
+void split(Pieces& pieces, const Pattern& pattern, Behavior behavior, const RegexBudget& budget)
+{
+    std::vector<Pieces::Piece> out;
+    out.reserve(pieces.pieces.size() * 2);
+    for (const Pieces::Piece& piece : pieces.pieces) {
+        const std::string_view text = std::string_view(pieces.text).substr(piece.begin, piece.end - piece.begin);
+        for (const Range& r : arranged(pattern(text, budget), behavior))
+            if (r.end > r.begin)
+                out.push_back({piece.begin + r.begin, piece.begin + r.end, piece.first && r.begin == 0});
+    }
+    pieces.pieces = std::move(out);
+}
+
+/// Each piece's text becomes `change(text, first)`.
+template <typename Change>
+void rewrite(Pieces& pieces, Change change)
+{
+    std::string text;
+    text.reserve(pieces.text.size() + pieces.text.size() / 4);
+    for (Pieces::Piece& piece : pieces.pieces) {
+        const std::size_t begin = text.size();
+        change(std::string_view(pieces.text).substr(piece.begin, piece.end - piece.begin), piece.first, text);
+        piece.begin = begin;
+        piece.end = text.size();
+    }
+    pieces.text = std::move(text);
+}
+
+void prependSpace(Pieces& pieces)
+{
+    rewrite(pieces, [](std::string_view t, bool, std::string& out) {
+        if (!t.starts_with(' '))
+            out += ' ';
+        out += t;
+    });
+}
+
+void mapBytes(Pieces& pieces)
+{
+    rewrite(pieces, [](std::string_view t, bool, std::string& out) {
+        for (const char c : t)
+            out += byte_level::character(static_cast<unsigned char>(c));
+    });
+}
+
+Behavior behaviorOf(const Json& description, std::string_view subject)
+{
+    const std::string name = fields::text(description, "behavior", subject);
+    static const std::vector<std::pair<std::string_view, Behavior>> known = {{"Removed", Behavior::Removed},
+                                                                             {"Isolated", Behavior::Isolated},
+                                                                             {"MergedWithPrevious", Behavior::MergedWithPrevious},
+                                                                             {"MergedWithNext", Behavior::MergedWithNext},
+                                                                             {"Contiguous", Behavior::Contiguous}};
+    for (const auto& [text, behavior] : known)
+        if (name == text)
+            return behavior;
+    throw Error(ErrorKind::Unsupported, std::string(subject) + ": the split behavior \"" + name + "\" is not known.", std::string(subject));
+}
+
+constexpr std::string_view kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
+} // namespace
+
+PreTokenizer::PreTokenizer(const Json& description, std::string_view subject)
+{
+    add(description, subject, 0);
+}
+
+void PreTokenizer::add(const Json& description, std::string_view subject, int depth)
+{
+    if (description.is_null())
+        return;
+    fields::object(description, "pre_tokenizer", subject);
+    const std::string type = fields::text(description, "type", subject);
+    const auto splitBy = [this](Pattern pattern, Behavior behavior) {
+        m_steps.emplace_back([pattern = std::move(pattern), behavior](Pieces& pieces, const RegexBudget& budget) {
+            split(pieces, pattern, behavior, budget);
+        });
+    };
+    if (type == "Sequence" && depth < 8) {
+        for (const Json& step : fields::list(description, "pretokenizers", subject))
+            add(step, subject, depth + 1);
+    } else if (type == "ByteLevel") {
+        if (fields::flag(description, "add_prefix_space", true, subject))
+            m_steps.emplace_back([](Pieces& pieces, const RegexBudget&) { prependSpace(pieces); });
+        if (fields::flag(description, "use_regex", true, subject))
+            splitBy(regexPattern(Regex(kGpt2, subject)), Behavior::Isolated);
+        m_steps.emplace_back([](Pieces& pieces, const RegexBudget&) { mapBytes(pieces); });
+    } else if (type == "Split") {
+        const Json& pattern = fields::object(fields::member(description, "pattern"), "pattern", subject);
+        Pattern by = pattern.contains("String") ? regexPattern(Regex::literal(fields::text(pattern, "String", subject), subject))
+                                                : regexPattern(Regex(fields::text(pattern, "Regex", subject), subject));
+        if (fields::flag(description, "invert", false, subject))
+            by = inverted(std::move(by));
+        splitBy(std::move(by), behaviorOf(description, subject));
+    } else if (type == "Digits") {
+        const bool each = fields::flag(description, "individual_digits", false, subject);
+        splitBy(characterPattern(unicode::isNumeric), each ? Behavior::Isolated : Behavior::Contiguous);
+    } else if (type == "Punctuation") {
+        splitBy(characterPattern(unicode::isPunctuation),
+                description.contains("behavior") ? behaviorOf(description, subject) : Behavior::Isolated);
+    } else if (type == "Whitespace") {
+        splitBy(inverted(regexPattern(Regex(R"([\w\x{200c}\x{200d}]+|[^\w\s\x{200c}\x{200d}]+)", subject))), Behavior::Removed);
+    } else if (type == "WhitespaceSplit") {
+        splitBy(characterPattern(unicode::isSpace), Behavior::Removed);
+    } else if (type == "BertPreTokenizer") {
+        splitBy(characterPattern(unicode::isSpace), Behavior::Removed);
+        splitBy(characterPattern(unicode::isPunctuation), Behavior::Isolated);
+    } else if (type == "Metaspace") {
+        const std::string mark = fields::text(description, "replacement", subject);
+        if (mark.empty() || unicode::lengthAt(mark, 0) != mark.size())
+            fields::refuse(subject, "replacement", "one character");
+        const bool hasScheme = !fields::member(description, "prepend_scheme").is_null();
+        std::string scheme = hasScheme ? fields::text(description, "prepend_scheme", subject) : "always";
+        if (!fields::flag(description, "add_prefix_space", true, subject))
+            scheme = "never";
+        if (scheme != "always" && scheme != "first" && scheme != "never")
+            throw Error(ErrorKind::Unsupported, std::string(subject) + ": the prepend scheme \"" + scheme + "\" is not known.",
+                        std::string(subject));
+        m_steps.emplace_back([mark, scheme](Pieces& pieces, const RegexBudget&) {
+            rewrite(pieces, [&](std::string_view t, bool first, std::string& out) {
+                const bool has = t.starts_with(' ') || t.starts_with(mark);
+                if (!has && (scheme == "always" || (scheme == "first" && first)))
+                    out += mark;
+                for (const char c : t)
+                    c == ' ' ? out += mark : out += c;
+            });
+        });
+        if (fields::flag(description, "split", true, subject))
+            splitBy(regexPattern(Regex::literal(mark, subject)), Behavior::MergedWithNext);
+    } else {
+        throw Error(ErrorKind::Unsupported, std::string(subject) + ": the pre-tokenizer \"" + type + "\" is not known.",
+                    std::string(subject));
+    }
+}
+
+void PreTokenizer::apply(Pieces& pieces, const RegexBudget& budget) const
+{
+    for (const Step& step : m_steps)
+        step(pieces, budget);
+}
+
+} // namespace halftone

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "core/base/json.h"
+#include "core/text/regex.h"
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace halftone {
+
+/// A text cut into pieces, each of which the model encodes on its own. What no piece covers is dropped.
+struct Pieces {
+    struct Piece {
+        std::size_t begin, end;  ///< bytes of `text`
+        bool first;              ///< starts where the caller's whole text starts
+    };
+    std::string text;
+    std::vector<Piece> pieces;
+};
+
+/// The "pre_tokenizer" of a tokenizer.json.
+class PreTokenizer {
+public:
+    PreTokenizer() = default;
+    /// Knows Sequence, ByteLevel, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, Metaspace and BertPreTokenizer.
+    /// @throws Error{Unsupported} naming any other.
+    PreTokenizer(const Json& description, std::string_view subject);
+
+    /// Cuts every piece further, and rewrites the text where a step says so (bytes to characters, spaces to "▁").
+    void apply(Pieces& pieces, const RegexBudget& budget) const;
+
+private:
+    using Step = std::function<void(Pieces&, const RegexBudget&)>;
+    void add(const Json& description, std::string_view subject, int depth);
+
+    std::vector<Step> m_steps;
+};
+
+} // namespace halftone

@@ -1,0 +1,170 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+
+#include "core/text/regex.h"
+
+#include "core/base/error.h"
+#include "core/text/unicode.h"
+
+#include <pcre2.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <new>
+
+namespace halftone {
+
+namespace {
+
+constexpr std::uint32_t kMatchLimit = 50'000'000;  ///< steps of one match
+constexpr std::uint32_t kHeapKib = 512 * 1024;     ///< memory of one match without JIT
+constexpr std::size_t kStartsAtOnce = 512;
+constexpr std::size_t kJitStack = 64u << 20;
+
+template <auto Free>
+struct Deleter {
+    template <typename T>
+    void operator()(T* p) const
+    {
+        Free(p);
+    }
+};
+
+/// What a match writes to; one a thread, as PCRE2 asks.
+struct Scratch {
+    std::unique_ptr<pcre2_match_data, Deleter<pcre2_match_data_free>> data{pcre2_match_data_create(1, nullptr)};
+    std::unique_ptr<pcre2_match_context, Deleter<pcre2_match_context_free>> context{pcre2_match_context_create(nullptr)};
+    std::unique_ptr<pcre2_jit_stack, Deleter<pcre2_jit_stack_free>> stack{pcre2_jit_stack_create(64 * 1024, kJitStack, nullptr)};
+
+    Scratch()
+    {
+        if (!data || !context)
+            throw std::bad_alloc();
+        pcre2_set_match_limit(context.get(), kMatchLimit);
+        pcre2_set_heap_limit(context.get(), kHeapKib);
+        if (stack)
+            pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
+    }
+};
+
+std::string pcreMessage(int code)
+{
+    std::array<PCRE2_UCHAR, 256> text{};
+    pcre2_get_error_message(code, text.data(), text.size());
+    return reinterpret_cast<const char*>(text.data());
+}
+
+} // namespace
+
+RegexBudget::RegexBudget(std::size_t textBytes)
+    : m_end(std::chrono::steady_clock::now() + std::chrono::seconds(10 + 10 * (textBytes >> 20)))
+{
+}
+
+void RegexBudget::check(std::string_view pattern) const
+{
+    if (std::chrono::steady_clock::now() > m_end)
+        throw Error(ErrorKind::BadFile, "The tokenizer's regular expression \"" + std::string(pattern) + "\" takes too long over this text.");
+}
+
+struct Regex::Compiled {
+    std::unique_ptr<pcre2_code, Deleter<pcre2_code_free>> code;
+};
+
+Regex::Regex(std::string_view pattern, std::string_view subject)
+    : Regex(std::string(pattern), pcreFromOniguruma(pattern, subject), subject)
+{
+}
+
+Regex Regex::literal(std::string_view text, std::string_view subject)
+{
+    std::string quoted;
+    for (const char c : text) {
+        if (static_cast<unsigned char>(c) < 0x80 && std::isalnum(static_cast<unsigned char>(c)) == 0)
+            quoted += '\\';
+        quoted += c;
+    }
+    return Regex(std::string(text), quoted, subject);
+}
+
+Regex::Regex(std::string pattern, const std::string& pcre, std::string_view subject)
+    : m_pattern(std::move(pattern))
+    , m_subject(subject)
+{
+    if (unicode::validPrefix(pcre) != pcre.size())
+        throw Error(ErrorKind::BadFile, m_subject + ": a regular expression is not UTF-8.", m_subject);
+    const std::unique_ptr<pcre2_compile_context, Deleter<pcre2_compile_context_free>> context(pcre2_compile_context_create(nullptr));
+    if (!context)
+        throw std::bad_alloc();
+    pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
+    int error = 0;
+    PCRE2_SIZE offset = 0;
+    // Oniguruma's ^ and $ are those of lines. Matched text is valid UTF-8 by our own check.
+    auto compiled = std::make_shared<Compiled>();
+    compiled->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pcre.data()), pcre.size(),
+                                       PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK | PCRE2_MULTILINE | PCRE2_USE_OFFSET_LIMIT, &error, &offset, context.get()));
+    if (!compiled->code)
+        throw Error(ErrorKind::BadFile,
+                    m_subject + ": the regular expression \"" + m_pattern + "\" does not compile: " + pcreMessage(error) + ".", m_subject);
+    pcre2_jit_compile(compiled->code.get(), PCRE2_JIT_COMPLETE);  // where it cannot, the interpreter matches the same
+    m_compiled = std::move(compiled);
+}
+
+std::optional<Regex::Match> Regex::search(std::string_view text, std::size_t from, const RegexBudget* budget) const
+{
+    thread_local Scratch scratch;
+    for (;;) {
+        // A few start positions at a time: even where each of them walks to the end of a long text, the clock is read in between.
+        std::size_t limit = std::min(text.size(), from + kStartsAtOnce);
+        while (limit < text.size() && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80)
+            ++limit;
+        pcre2_set_offset_limit(scratch.context.get(), limit);
+        const auto run = [&](std::uint32_t options) {
+            return pcre2_match(m_compiled->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                               PCRE2_NO_UTF_CHECK | options, scratch.data.get(), scratch.context.get());
+        };
+        int result = run(0);
+        if (result == PCRE2_ERROR_JIT_STACKLIMIT)
+            result = run(PCRE2_NO_JIT);
+        if (result >= 0) {
+            const PCRE2_SIZE* range = pcre2_get_ovector_pointer(scratch.data.get());
+            return Match(range[0], range[1]);
+        }
+        if (result != PCRE2_ERROR_NOMATCH)
+            throw Error(ErrorKind::BadFile,
+                        m_subject + ": the regular expression \"" + m_pattern + "\" gave up at byte " + std::to_string(from)
+                            + " of the text: " + pcreMessage(result) + ".",
+                        m_subject);
+        if (limit >= text.size())
+            return std::nullopt;
+        from = limit + unicode::lengthAt(text, limit);
+        if (budget != nullptr)
+            budget->check(m_pattern);
+    }
+}
+
+std::vector<Regex::Match> Regex::all(std::string_view text, const RegexBudget& budget) const
+{
+    std::vector<Match> matches;
+    std::size_t from = 0;
+    std::optional<std::size_t> lastEnd;
+    for (std::size_t count = 1; from <= text.size(); ++count) {
+        if (count % 64 == 0)
+            budget.check(m_pattern);
+        const auto found = search(text, from, &budget);
+        if (!found)
+            break;
+        if (found->first == found->second && lastEnd == found->second) {
+            if (from >= text.size())
+                break;
+            from += unicode::lengthAt(text, from);
+            continue;
+        }
+        matches.push_back(*found);
+        from = found->second;
+        lastEnd = from;
+    }
+    return matches;
+}
+
+} // namespace halftone

@@ -1,0 +1,239 @@
+#include "core/base/error.h"
+#include "core/text/regex.h"
+#include "core/text/unicode.h"
+
+#include <array>
+#include <cctype>
+
+namespace halftone {
+
+namespace {
+
+// Ranges that may stand inside a class; the joiners that Rust's regex adds are added by the caller that needs them.
+constexpr std::string_view kWord = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+
+/// Walks a pattern once and writes PCRE2's spelling of it.
+class Translator {
+public:
+    Translator(std::string_view pattern, std::string_view subject)
+        : m_in(pattern)
+        , m_subject(subject)
+    {
+    }
+
+    std::string run()
+    {
+        while (m_at < m_in.size()) {
+            const char c = m_in[m_at];
+            if (c == '\\')
+                escape(false);
+            else if (c == '[')
+                characterClass();
+            else if (c == '(')
+                group();
+            else if (c == '{')
+                interval();
+            else
+                copy(1);
+        }
+        return std::move(m_out);
+    }
+
+private:
+    [[noreturn]] void refuse(std::string_view what) const
+    {
+        throw Error(ErrorKind::Unsupported,
+                    std::string(m_subject) + ": the regular expression \"" + std::string(m_in) + "\" uses " + std::string(what)
+                        + ", for which no exact equivalent is known.",
+                    std::string(m_subject));
+    }
+
+    char peek(std::size_t ahead) const { return m_at + ahead < m_in.size() ? m_in[m_at + ahead] : '\0'; }
+
+    void copy(std::size_t bytes)
+    {
+        m_out += m_in.substr(m_at, bytes);
+        m_at += bytes;
+    }
+
+    void replace(std::size_t bytes, std::string_view by)
+    {
+        m_at += bytes;
+        m_out += by;
+    }
+
+    void group()
+    {
+        if (peek(1) != '?') {
+            copy(1);
+            return;
+        }
+        const std::string_view rest = m_in.substr(m_at);
+        for (const std::string_view known : {"(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", "(?i)", "(?-i:"})
+            if (rest.starts_with(known)) {
+                copy(known.size());
+                return;
+            }
+        refuse("the group \"" + std::string(rest.substr(0, 4)) + "\"");
+    }
+
+    /// {n,m}+ is possessive in PCRE2, but a repeated repetition in Ruby's syntax.
+    void interval()
+    {
+        std::size_t end = m_at + 1;
+        while (end < m_in.size() && (std::isdigit(static_cast<unsigned char>(m_in[end])) != 0 || m_in[end] == ','))
+            ++end;
+        const bool quantifier = end > m_at + 1 && end < m_in.size() && m_in[end] == '}';
+        if (!quantifier)
+            refuse("a \"{\" that opens no repetition");
+        if (m_in[m_at + 1] == ',')
+            refuse("a repetition without a lower bound");
+        if (end + 1 < m_in.size() && (m_in[end + 1] == '+' || m_in[end + 1] == '?'))
+            refuse("\"" + std::string(m_in.substr(m_at, end - m_at + 2)) + "\"");
+        copy(end - m_at + 1);
+    }
+
+    void property(bool negated)
+    {
+        const std::size_t close = m_in.find('}', m_at);
+        if (peek(2) != '{' || close == std::string_view::npos)
+            refuse("a property without braces");
+        std::string_view name = m_in.substr(m_at + 3, close - m_at - 3);
+        bool inverse = negated;
+        if (name.starts_with('^')) {
+            inverse = !inverse;
+            name.remove_prefix(1);
+        }
+        static constexpr std::array kCategories = {"L",  "Lu", "Ll", "Lt", "Lm", "Lo", "M",  "Mn", "Mc", "Me", "N",  "Nd",
+                                                   "Nl", "No", "P",  "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "S",  "Sm",
+                                                   "Sc", "Sk", "So", "Z",  "Zs", "Zl", "Zp", "C",  "Cc", "Cf", "Cn", "Co"};
+        static constexpr std::array kScripts = {"Han",    "Hiragana", "Katakana", "Hangul", "Latin",   "Greek", "Cyrillic", "Arabic",
+                                                "Hebrew", "Thai",     "Lao",      "Khmer",  "Myanmar", "Bopomofo", "Devanagari"};
+        for (const std::string_view known : kCategories)
+            if (name == known) {
+                replace(close + 1 - m_at, std::string(inverse ? "\\P{" : "\\p{") + std::string(known) + "}");
+                return;
+            }
+        for (const std::string_view known : kScripts)
+            if (name == known) {
+                // Without "sc:" PCRE2 would take the script extensions.
+                replace(close + 1 - m_at, std::string(inverse ? "\\P{sc:" : "\\p{sc:") + std::string(known) + "}");
+                return;
+            }
+        refuse("the property \"" + std::string(name) + "\"");
+    }
+
+    void escape(bool inClass)
+    {
+        const char c = peek(1);
+        const std::string word(kWord);
+        switch (c) {
+        case 's':
+            return replace(2, "\\p{White_Space}");
+        case 'S':
+            return replace(2, "\\P{White_Space}");
+        case 'd':
+            return replace(2, "\\p{Nd}");
+        case 'D':
+            return replace(2, "\\P{Nd}");
+        case 'w':
+            return replace(2, inClass ? word : "[" + word + "]");
+        case 'W':
+            if (inClass)
+                refuse("\\W inside a class");
+            return replace(2, "[^" + word + "]");
+        case 'h':
+            return replace(2, inClass ? "0-9a-fA-F" : "[0-9a-fA-F]");
+        case 'b':
+            if (inClass)
+                return replace(2, "\\x08");
+            return replace(2, "(?:(?<=[" + word + "])(?![" + word + "])|(?<![" + word + "])(?=[" + word + "]))");
+        case 'p':
+            return property(false);
+        case 'P':
+            return property(true);
+        case 'v':
+            return replace(2, "\\x0B");
+        case 'u': {
+            const std::string_view digits = m_in.substr(std::min(m_in.size(), m_at + 2), 4);
+            if (digits.size() != 4 || digits.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos)
+                refuse("\\u without four digits");
+            return replace(6, "\\x{" + std::string(digits) + "}");
+        }
+        case 'x':
+            if (peek(2) == '{') {
+                const std::size_t close = m_in.find('}', m_at);
+                if (close == std::string_view::npos)
+                    refuse("\\x without its closing brace");
+                return copy(close + 1 - m_at);
+            }
+            if (std::isxdigit(static_cast<unsigned char>(peek(2))) == 0 || std::isxdigit(static_cast<unsigned char>(peek(3))) == 0)
+                refuse("\\x without two digits");
+            return copy(4);
+        case 'n':
+        case 'r':
+        case 't':
+        case 'f':
+        case 'e':
+        case 'a':
+            return copy(2);
+        case 'A':
+        case 'z':
+            if (!inClass)
+                return copy(2);
+            break;
+        default:
+            break;
+        }
+        if (c == '\0' || std::isalnum(static_cast<unsigned char>(c)) != 0)
+            refuse(std::string("\"\\") + c + "\"");
+        if (static_cast<unsigned char>(c) >= 0x80)
+            return replace(1, "");  // an escaped letter beyond ASCII is itself
+        copy(2);
+    }
+
+    /// A class inside a class is a union with it in Ruby's syntax; PCRE2 would take "[" as a character.
+    void characterClass()
+    {
+        copy(1);
+        if (peek(0) == '^')
+            copy(1);
+        if (peek(0) == ']')
+            replace(1, "\\]");
+        int depth = 1;
+        while (depth > 0) {
+            if (m_at >= m_in.size())
+                refuse("a class without its end");
+            const char c = m_in[m_at];
+            if (c == '\\') {
+                escape(true);
+            } else if (c == '[') {
+                if (peek(1) == '^' || peek(1) == ':' || peek(1) == ']')
+                    refuse("\"" + std::string(m_in.substr(m_at, 2)) + "\" inside a class");
+                ++depth;
+                replace(1, "");
+            } else if (c == ']') {
+                --depth;
+                replace(1, depth == 0 ? "]" : "");
+            } else if (c == '&' && peek(1) == '&') {
+                refuse("an intersection of classes");
+            } else {
+                copy(1);
+            }
+        }
+    }
+
+    std::string_view m_in;
+    std::string_view m_subject;
+    std::size_t m_at = 0;
+    std::string m_out;
+};
+
+} // namespace
+
+std::string pcreFromOniguruma(std::string_view pattern, std::string_view subject)
+{
+    return Translator(pattern, subject).run();
+}
+
+} // namespace halftone
