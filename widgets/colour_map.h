@@ -2,6 +2,7 @@
 
 #include <QBrush>
 #include <QColor>
+#include <QRgb>
 #include <QString>
 
 #include <cstdint>
@@ -47,7 +48,7 @@ struct ValueScale {
 
 /// The scale that shows `values`: the extremes of those that are finite (Log: and above 0; at most `decades` below the largest).
 /// Empty or constant input gives a scale that still maps (high > low).
-ValueScale fitScale(std::span<const float> values, ValueScale::Kind kind, double decades = 12);
+ValueScale fitScale(std::span<const float> values, ValueScale::Kind kind, double decades = 6);
 /// The scale symmetric about 0 for a diverging map.
 ValueScale fitSymmetric(std::span<const float> values);
 

@@ -87,7 +87,7 @@ protected:
     void changeEvent(QEvent* event) override;
 
 private:
-    struct Layout { QRect map, bar; };
+    struct Layout { int left = 0; QRect map, bar; };
     Layout layoutFor(const QRect& area) const;
     void refit();
     void invalidate();
@@ -95,7 +95,7 @@ private:
     void drawAxes(QPainter& painter, const Layout& layout) const;
     void drawBar(QPainter& painter, const QRect& bar) const;
     void drawSelection(QPainter& painter, const QRect& map) const;
-    void drawCard(QPainter& painter, const QRect& map) const;
+    void drawCard(QPainter& painter) const;
     QRectF clamped(const QRectF& region) const;
     QRectF cellsToPixels(const QRect& map, double column, double row, double columns, double rows) const;
     void zoomAt(const QPointF& position, double factor);

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "widgets/picture.h"
+#include "widgets/qcustomplot_wrapper.h"
+
+#include <QString>
+
+#include <cstdint>
+#include <vector>
+
+namespace halftone {
+
+/// A log plot of one value a channel, with a dashed median and one named channel.
+class ChannelsPlot : public QCustomPlot, public Picture {
+    Q_OBJECT
+
+public:
+    explicit ChannelsPlot(QWidget* parent = nullptr);
+    void setChannels(std::vector<float> absmax, double median, bool sorted);
+    void setMarked(std::int64_t channel);
+    /// Which channel is drawn at a place along the x axis.
+    std::int64_t channelAt(int place) const;
+    int placeOf(std::int64_t channel) const;
+
+    QSize pictureSize() const override { return size(); }
+    void drawPicture(QPainter& painter, const QRect& area) override;
+    QString csv() const override;
+    QSize sizeHint() const override { return {320, 240}; }
+
+Q_SIGNALS:
+    void channelClicked(std::int64_t channel);
+
+protected:
+    void changeEvent(QEvent* event) override;
+    bool event(QEvent* event) override;
+
+private:
+    void restyle();
+    void label();
+
+    std::vector<float> m_absmax;
+    std::vector<std::int64_t> m_order, m_place;
+    double m_median = 0;
+    bool m_sorted = true;
+    std::int64_t m_marked = -1;
+    QPoint m_press;
+    QCPItemText* m_largestLabel = nullptr;
+    QCPItemText* m_medianLabel = nullptr;
+    QCPItemTracer* m_tracer = nullptr;
+};
+
+} // namespace halftone

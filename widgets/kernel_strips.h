@@ -1,0 +1,71 @@
+#pragma once
+
+#include "core/model/model_info.h"
+#include "widgets/colour_map.h"
+#include "widgets/picture.h"
+
+#include <QPoint>
+#include <QRectF>
+#include <QStringList>
+#include <QWidget>
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace halftone {
+
+/// The picture of the kernel view: one strip of blocks for each site kind, a colour bar, the summary line and the bar with the paper's marks.
+class KernelStrips : public QWidget, public Picture {
+    Q_OBJECT
+
+public:
+    using Readout = std::function<QStringList(int block, SiteKind kind)>;
+    static constexpr double kNotMeasured = -1;
+
+    explicit KernelStrips(QWidget* parent = nullptr);
+    /// @param shares [kind][block] in [0, 1] or kNotMeasured
+    void setShares(int blocks, const std::array<std::vector<double>, kSiteKinds>& shares, const QString& summary, double mean);
+    void setReadout(Readout readout) { m_readout = std::move(readout); }
+    void setSelected(int block, std::optional<SiteKind> kind);
+    std::optional<std::pair<int, SiteKind>> cellAt(const QPointF& position) const;
+    QRectF cellRect(int block, SiteKind kind) const { return cellRect(layoutFor(rect()), block, kind); }
+    const ValueScale& scale() const { return m_scale; }
+
+    QSize pictureSize() const override { return size(); }
+    void drawPicture(QPainter& painter, const QRect& area) override;
+    QString csv() const override;
+    QSize sizeHint() const override { return {420, 260}; }
+    QSize minimumSizeHint() const override { return {240, 170}; }
+
+Q_SIGNALS:
+    void cellClicked(int block, halftone::SiteKind kind);
+
+protected:
+    void paintEvent(QPaintEvent* event) override;
+    void mousePressEvent(QMouseEvent* event) override;
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void leaveEvent(QEvent* event) override;
+    void keyPressEvent(QKeyEvent* event) override;
+
+private:
+    struct Layout { QRectF strips, bar, marks; double summaryTop = 0, line = 0; };
+    Layout layoutFor(const QRect& area) const;
+    QRectF cellRect(const Layout& layout, int block, SiteKind kind) const;
+    void drawMarks(QPainter& painter, const Layout& layout) const;
+    void drawCard(QPainter& painter) const;
+
+    std::array<std::vector<double>, kSiteKinds> m_shares;
+    int m_blocks = 0;
+    double m_mean = 0;
+    QString m_summary;
+    ValueScale m_scale;
+    Readout m_readout;
+    int m_selectedBlock = -1;
+    std::optional<SiteKind> m_selectedKind;
+    std::optional<std::pair<int, SiteKind>> m_hover;
+    QPointF m_hoverPosition;
+};
+
+} // namespace halftone

@@ -1,0 +1,182 @@
+#include "widgets/outliers_view.h"
+
+#include "widgets/heatmap_view.h"
+#include "widgets/segmented_control.h"
+
+#include <QHBoxLayout>
+#include <QKeyEvent>
+
+#include <algorithm>
+#include <limits>
+
+namespace halftone {
+
+using namespace Qt::Literals::StringLiterals;
+
+namespace {
+
+QString siteText(SiteKind kind)
+{
+    const std::string_view text = label(kind);
+    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
+
+} // namespace
+
+OutliersView::OutliersView(QWidget* parent) : ViewFrame(u"outliers"_s, tr("Outliers"), parent)
+{
+    m_sites = new SegmentedControl(this);
+    m_sites->setObjectName(u"outliersSite"_s);
+    m_sites->setAccessibleName(tr("Activation shown"));
+    QStringList texts, tips;
+    for (int k = 0; k < kSiteKinds; ++k) {
+        texts << siteText(static_cast<SiteKind>(k));
+        tips << tr("Channels of the %1").arg(texts.back());
+    }
+    m_sites->setSegments(texts, tips);
+    m_sites->setCurrent(static_cast<int>(m_kind));
+    controls()->addWidget(m_sites);
+    controls()->addStretch();
+
+    m_map = new HeatmapView(this);
+    m_map->setObjectName(u"outliersMap"_s);
+    m_map->setScaleKind(ValueScale::Kind::Log);
+    m_map->setReadout([this](int row, int column, float value) { return readout(row, column, value); });
+    setContent(m_map, m_map);
+    setFocusProxy(m_map);
+
+    connect(m_sites, &SegmentedControl::chosen, this, [this](int index) {
+        setSiteKind(static_cast<SiteKind>(index));
+        Selection wish = m_selection;
+        wish.site = m_kind;
+        wish.channel = -1;
+        wish.linear.clear();
+        Q_EMIT selectionRequested(wish);
+    });
+    connect(m_map, &HeatmapView::cellClicked, this, [this](int row, int column) {
+        Selection wish = m_selection;
+        if (wish.block != row || wish.site != m_kind)
+            wish.linear.clear();
+        wish.block = row;
+        wish.site = m_kind;
+        wish.channel = column;
+        Q_EMIT selectionRequested(wish);
+    });
+    clear();
+}
+
+void OutliersView::clear()
+{
+    m_blocks = 0;
+    for (auto& kind : m_data)
+        kind.clear();
+    m_source.clear();
+    setEmptyState(tr("Open a model to see which channels of its activations stand out."), {});
+    rebuild();
+}
+
+void OutliersView::setBlocks(int blocks)
+{
+    m_blocks = std::max(0, blocks);
+    for (auto& kind : m_data)
+        kind.assign(static_cast<std::size_t>(m_blocks), BlockSite{});
+    setEmptyState(tr("Analyze shows the largest magnitude of every activation channel, block by block: outliers appear as bright columns."), tr("Analyze…"));
+    rebuild();
+}
+
+void OutliersView::setSites(int block, const std::vector<SiteStatistics>& sites)
+{
+    if (block < 0 || block >= m_blocks)
+        return;
+    for (const SiteStatistics& site : sites) {
+        auto& slot = m_data[static_cast<std::size_t>(site.site.kind)][static_cast<std::size_t>(block)];
+        slot.absmax = site.channelAbsmax;
+        slot.median = site.medianChannelAbsmax();
+        if (site.site.kind != m_kind)
+            continue;
+        if (m_map->data().rows() == m_blocks && m_map->data().columns() == static_cast<int>(slot.absmax.size()))
+            m_map->setRow(block, slot.absmax);
+        else
+            rebuild();
+    }
+    setHasData(m_map->data().anyMeasured());
+    updateSubtitle();
+}
+
+void OutliersView::setSiteKind(SiteKind kind)
+{
+    m_sites->setCurrent(static_cast<int>(kind));
+    if (kind == m_kind)
+        return;
+    m_kind = kind;
+    rebuild();
+    setSelection(m_selection);
+}
+
+void OutliersView::setSource(const QString& source)
+{
+    m_source = source;
+    updateSubtitle();
+}
+
+void OutliersView::setSelection(const Selection& selection)
+{
+    m_selection = selection;
+    if (selection.site && *selection.site != m_kind) {
+        setSiteKind(*selection.site);
+        return;
+    }
+    m_map->setSelectedCell(selection.block, static_cast<int>(std::min<std::int64_t>(selection.channel, std::numeric_limits<int>::max())));
+}
+
+void OutliersView::rebuild()
+{
+    const auto& rows = m_data[static_cast<std::size_t>(m_kind)];
+    std::size_t columns = 0;
+    for (const BlockSite& row : rows)
+        columns = std::max(columns, row.absmax.size());
+    HeatmapData cells(m_blocks, static_cast<int>(columns));
+    for (int block = 0; block < m_blocks && columns > 0; ++block)
+        if (rows[static_cast<std::size_t>(block)].absmax.size() == columns)
+            cells.setRow(block, rows[static_cast<std::size_t>(block)].absmax);
+    const bool any = cells.anyMeasured();
+    m_map->setAxes({tr("block"), tr("channel of the %1").arg(siteText(m_kind)), tr("channel absmax"), {}});
+    m_map->setData(std::move(cells));
+    setHasData(any);
+    updateSubtitle();
+}
+
+void OutliersView::updateSubtitle()
+{
+    const auto& rows = m_data[static_cast<std::size_t>(m_kind)];
+    const auto measured = std::count_if(rows.begin(), rows.end(), [](const BlockSite& row) { return !row.absmax.empty(); });
+    QString text = tr("block × channel of the %1 · largest |x|, log scale").arg(siteText(m_kind));
+    if (!m_source.isEmpty())
+        text += u" · "_s + m_source;
+    if (measured > 0 && measured < m_blocks)
+        text += tr(" · %1 of %2 blocks measured").arg(measured).arg(m_blocks);
+    setSubtitle(text);
+}
+
+QStringList OutliersView::readout(int row, int column, float value) const
+{
+    const BlockSite& site = m_data[static_cast<std::size_t>(m_kind)][static_cast<std::size_t>(row)];
+    QStringList lines{tr("block %1 · %2 · channel %3").arg(row).arg(siteText(m_kind)).arg(column),
+        tr("absmax %1   median %2").arg(formatValue(value), formatValue(site.median))};
+    if (site.median > 0)
+        lines << tr("%1 × the median channel").arg(formatValue(value / site.median));
+    return lines;
+}
+
+void OutliersView::keyPressEvent(QKeyEvent* event)
+{
+    if (event->key() == Qt::Key_Space && m_selection.block >= 0) {
+        Selection wish = m_selection;
+        wish.site = m_kind;
+        Q_EMIT tokensRequested(wish);
+        return;
+    }
+    ViewFrame::keyPressEvent(event);
+}
+
+} // namespace halftone

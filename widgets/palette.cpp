@@ -1,0 +1,291 @@
+#include "widgets/palette.h"
+
+#include <QApplication>
+#include <QFile>
+#include <QFontDatabase>
+#include <QFontMetricsF>
+#include <QHash>
+#include <QIconEngine>
+#include <QPainter>
+#include <QPalette>
+#include <QStyleFactory>
+#include <QSvgRenderer>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+// A resource in a static library is only linked in when something asks for it by name; the macro must stand outside of namespaces.
+static void initIcons()
+{
+    Q_INIT_RESOURCE(resources);
+}
+
+namespace halftone {
+
+using namespace Qt::Literals::StringLiterals;
+
+namespace {
+
+Theme theTheme = Theme::Dark;
+
+Colours darkColours()
+{
+    Colours c;
+    c.window = QColor(0x1b1c20);
+    c.panel = QColor(0x22252a);
+    c.field = QColor(0x15161a);
+    c.raised = QColor(0x2a2d33);
+    c.line = QColor(0x3a3e46);
+    c.text = QColor(0xe6e8eb);
+    c.faint = QColor(0x9ca2ab);
+    c.accent = QColor(0x5aa9ff);
+    c.onAccent = QColor(0x0a1826);
+    c.accentText = QColor(0x66b0ff);
+    c.selection = QColor(0x2b4768);
+    c.good = QColor(0x6fd08c);
+    c.bad = QColor(0xff8a80);
+    c.warning = QColor(0xf0b060);
+    c.warningGround = QColor(0x382c19);
+    c.errorGround = QColor(0x432321);
+    c.card = QColor(0x0d0e11);
+    c.outline = QColor(0xffffff);
+    return c;
+}
+
+Colours lightColours()
+{
+    Colours c;
+    c.window = QColor(0xf6f7f9);
+    c.panel = QColor(0xffffff);
+    c.field = QColor(0xffffff);
+    c.raised = QColor(0xffffff);
+    c.line = QColor(0xd3d7de);
+    c.text = QColor(0x1c1f24);
+    c.faint = QColor(0x596069);
+    c.accent = QColor(0x1f6fd6);
+    c.onAccent = QColor(0xffffff);
+    c.accentText = QColor(0x1a62c0);
+    c.selection = QColor(0xcfe1f9);
+    c.good = QColor(0x1b7338);
+    c.bad = QColor(0xbd2329);
+    c.warning = QColor(0x8a4f00);
+    c.warningGround = QColor(0xfdf0d5);
+    c.errorGround = QColor(0xfde3e1);
+    c.card = QColor(0xffffff);
+    c.outline = QColor(Qt::black);
+    return c;
+}
+
+QPalette makePalette(const Colours& c)
+{
+    QPalette palette;
+    const auto set = [&palette](QPalette::ColorRole role, const QColor& colour, const QColor& disabled) {
+        palette.setColor(QPalette::Active, role, colour);
+        palette.setColor(QPalette::Inactive, role, colour);
+        palette.setColor(QPalette::Disabled, role, disabled);
+    };
+    const auto mix = [](const QColor& a, const QColor& b) {
+        return QColor((a.red() + b.red()) / 2, (a.green() + b.green()) / 2, (a.blue() + b.blue()) / 2);
+    };
+    const QColor dim = mix(c.faint, c.window);
+    set(QPalette::Window, c.window, c.window);
+    set(QPalette::WindowText, c.text, dim);
+    set(QPalette::Base, c.field, c.window);
+    set(QPalette::AlternateBase, mix(c.field, c.window), c.window);
+    set(QPalette::Text, c.text, dim);
+    set(QPalette::PlaceholderText, c.faint, dim);
+    set(QPalette::Button, c.raised, c.window);
+    set(QPalette::ButtonText, c.text, dim);
+    set(QPalette::BrightText, c.bad, dim);
+    set(QPalette::Highlight, c.selection, c.line);
+    set(QPalette::HighlightedText, c.text, dim);
+    set(QPalette::Link, c.accentText, dim);
+    set(QPalette::LinkVisited, c.accentText, dim);
+    set(QPalette::ToolTipBase, c.card, c.card);
+    set(QPalette::ToolTipText, c.text, c.text);
+    set(QPalette::Light, mix(c.raised, c.line), c.line);
+    set(QPalette::Midlight, c.raised, c.raised);
+    set(QPalette::Mid, c.line, c.line);
+    set(QPalette::Dark, c.line, c.line);
+    set(QPalette::Shadow, c.line, c.line);
+    return palette;
+}
+
+QString makeStyleSheet(const Colours& c)
+{
+    QString sheet = u"QToolTip { color: @text; background: @card; border: 1px solid @line; padding: 4px; }"
+                    "QMenuBar, QToolBar, QStatusBar { background: @panel; border: none; }"
+                    "QMenuBar { padding: 2px 4px; }"
+                    "QMenuBar::item { padding: 4px 8px; background: transparent; border-radius: 4px; }"
+                    "QMenuBar::item:selected { background: @selection; }"
+                    "QStatusBar::item { border: none; }"
+                    "QMenu { background: @panel; border: 1px solid @line; padding: 4px; }"
+                    "QMenu::item { padding: 4px 24px 4px 8px; border-radius: 4px; }"
+                    "QMenu::item:selected { background: @selection; }"
+                    "QMenu::item:disabled { color: @dim; }"
+                    "QMenu::icon { padding-left: 4px; }"
+                    "QMenu::separator { height: 1px; background: @line; margin: 4px; }"
+                    "QPushButton { background: @raised; border: 1px solid @line; border-radius: 4px; padding: 4px 12px; }"
+                    "QPushButton:hover, QToolButton:hover { border-color: @accent; }"
+                    "QPushButton:pressed, QPushButton:checked { background: @accent; color: @onAccent; border-color: @accent; }"
+                    "QPushButton:default { border-color: @accent; }"
+                    "QPushButton:focus, QToolButton:focus { border: 1px solid @accent; }"
+                    "QPushButton:disabled { color: @dim; background: @window; }"
+                    "QPushButton#primary { background: @accent; color: @onAccent; border-color: @accent; font-weight: 600; }"
+                    "QPushButton#primary:disabled { background: @line; color: @dim; border-color: @line; }"
+                    "QToolButton { background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 2px; }"
+                    "QToolButton:pressed, QToolButton:checked { background: @selection; }"
+                    "QToolButton::menu-indicator { image: none; }"
+                    "QLineEdit { background: @field; border: 1px solid @line; border-radius: 4px; padding: 2px 6px; }"
+                    "QLineEdit:focus { border-color: @accent; }"
+                    "QHeaderView { background: @window; border: none; }"
+                    "QHeaderView::section { background: @window; color: @faint; border: none; border-bottom: 1px solid @line;"
+                    " padding: 2px 4px; }"
+                    "QTreeView, QTableView, QListView, QPlainTextEdit, QTextBrowser { border: none; background: @window; }"
+                    "QTreeView::item, QTableView::item { border: none; }"
+                    "QTreeView::item:selected, QTableView::item:selected { background: @selection; color: @text; }"
+                    "QProgressBar { background: @field; border: 1px solid @line; border-radius: 4px; }"
+                    "QProgressBar::chunk { background: @accent; border-radius: 3px; }"
+                    "QDockWidget::title { background: @window; padding: 4px 8px; }"
+                    "QMainWindow::separator { background: @line; width: 1px; height: 1px; }"
+                    "QSplitter::handle { background: @line; }"
+                    "QScrollArea { border: none; }"_s;
+    const QColor dim((c.faint.red() + c.window.red()) / 2, (c.faint.green() + c.window.green()) / 2, (c.faint.blue() + c.window.blue()) / 2);
+    const std::array<std::pair<QString, QColor>, 11> words{{{u"@onAccent"_s, c.onAccent}, {u"@accent"_s, c.accent}, {u"@selection"_s, c.selection},
+        {u"@window"_s, c.window}, {u"@panel"_s, c.panel}, {u"@field"_s, c.field}, {u"@raised"_s, c.raised}, {u"@line"_s, c.line},
+        {u"@text"_s, c.text}, {u"@faint"_s, c.faint}, {u"@card"_s, c.card}}};
+    for (const auto& [word, colour] : words)
+        sheet.replace(word, colour.name());
+    return sheet.replace(u"@dim"_s, dim.name());
+}
+
+/// Paints one SVG in the colour that the theme in force asks for, at any size.
+class TintedIcon final : public QIconEngine {
+public:
+    explicit TintedIcon(QByteArray svg) : m_svg(std::move(svg)) {}
+
+    void paint(QPainter* painter, const QRect& rect, QIcon::Mode mode, QIcon::State state) override
+    {
+        const Colours& c = colours();
+        QColor colour = mode == QIcon::Disabled ? c.line : c.text;
+        if (mode != QIcon::Disabled && state == QIcon::On)
+            colour = c.accentText;
+        if (mode == QIcon::Active)
+            colour = c.accentText;
+        QByteArray tinted = m_svg;
+        tinted.replace("currentColor", colour.name().toLatin1());
+        QSvgRenderer renderer(tinted);
+        const int side = std::min(rect.width(), rect.height());
+        renderer.render(painter, QRectF(rect.x() + (rect.width() - side) / 2.0, rect.y() + (rect.height() - side) / 2.0, side, side));
+    }
+    QPixmap pixmap(const QSize& size, QIcon::Mode mode, QIcon::State state) override
+    {
+        QPixmap image(size);
+        image.fill(Qt::transparent);
+        QPainter painter(&image);
+        paint(&painter, QRect(QPoint(0, 0), size), mode, state);
+        return image;
+    }
+    QIconEngine* clone() const override { return new TintedIcon(*this); }
+    QString key() const override { return u"halftone"_s; }
+
+private:
+    QByteArray m_svg;
+};
+
+double luminance(const QColor& colour)
+{
+    const auto linear = [](double v) { return v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4); };
+    return 0.2126 * linear(colour.redF()) + 0.7152 * linear(colour.greenF()) + 0.0722 * linear(colour.blueF());
+}
+
+bool digitsAlike(const QFont& font)
+{
+    const QFontMetricsF metrics(font);
+    const double width = metrics.horizontalAdvance(u'0');
+    for (char16_t digit = u'1'; digit <= u'9'; ++digit)
+        if (std::abs(metrics.horizontalAdvance(QChar(digit)) - width) > 0.01)
+            return false;
+    return true;
+}
+
+} // namespace
+
+const Colours& colours(Theme theme)
+{
+    static const Colours dark = darkColours();
+    static const Colours light = lightColours();
+    return theme == Theme::Dark ? dark : light;
+}
+
+const Colours& colours()
+{
+    return colours(theTheme);
+}
+
+Theme currentTheme()
+{
+    return theTheme;
+}
+
+void applyTheme(QApplication& application, Theme theme)
+{
+    theTheme = theme;
+    const Colours& c = colours(theme);
+    static bool styled = false;
+    if (!styled)
+        application.setStyle(QStyleFactory::create(u"Fusion"_s));
+    styled = true;
+    application.setPalette(makePalette(c));
+    application.setStyleSheet(makeStyleSheet(c));
+}
+
+double contrast(const QColor& a, const QColor& b)
+{
+    const double x = luminance(a), y = luminance(b);
+    return (std::max(x, y) + 0.05) / (std::min(x, y) + 0.05);
+}
+
+QIcon icon(const QString& name)
+{
+    initIcons();
+    static QHash<QString, QIcon> known;
+    const auto found = known.constFind(name);
+    if (found != known.constEnd())
+        return *found;
+    QFile file(u":/halftone/icons/%1.svg"_s.arg(name));
+    if (!file.open(QIODevice::ReadOnly))
+        return {};
+    return *known.insert(name, QIcon(new TintedIcon(file.readAll())));
+}
+
+QIcon applicationIcon()
+{
+    initIcons();
+    return QIcon(u":/halftone/icons/halftone.svg"_s);
+}
+
+QFont tabularFont(const QFont& base, bool bold, double pointsLess)
+{
+    QFont font = base;
+    if (!digitsAlike(font)) {
+        for (const QString& family : {u"Noto Sans"_s, u"Liberation Sans"_s, u"DejaVu Sans"_s}) {
+            if (!QFontDatabase::hasFamily(family))
+                continue;
+            font.setFamilies({family});
+            break;
+        }
+    }
+    if (pointsLess != 0) {
+        if (font.pointSizeF() > 0)
+            font.setPointSizeF(std::max(6.0, font.pointSizeF() - pointsLess));
+        else
+            font.setPixelSize(std::max(8, static_cast<int>(std::lround(font.pixelSize() - pointsLess * 4 / 3))));
+    }
+    if (bold)
+        font.setWeight(QFont::DemiBold);
+    return font;
+}
+
+} // namespace halftone

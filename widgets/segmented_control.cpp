@@ -1,0 +1,63 @@
+#include "widgets/segmented_control.h"
+
+#include <QAbstractButton>
+#include <QButtonGroup>
+#include <QHBoxLayout>
+#include <QPushButton>
+
+namespace halftone {
+
+using namespace Qt::Literals::StringLiterals;
+
+SegmentedControl::SegmentedControl(QWidget* parent) : QWidget(parent), m_layout(new QHBoxLayout(this)), m_group(new QButtonGroup(this))
+{
+    m_layout->setContentsMargins(0, 0, 0, 0);
+    m_layout->setSpacing(2);
+    setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
+    m_group->setExclusive(true);
+    connect(m_group, &QButtonGroup::idClicked, this, &SegmentedControl::chosen);
+}
+
+void SegmentedControl::setSegments(const QStringList& texts, const QStringList& tips)
+{
+    const auto old = m_group->buttons();
+    for (QAbstractButton* button : old) {
+        m_group->removeButton(button);
+        delete button;
+    }
+    for (int i = 0; i < texts.size(); ++i) {
+        auto* button = new QPushButton(texts[i], this);
+        button->setCheckable(true);
+        button->setObjectName(u"segment%1"_s.arg(i));
+        button->setAccessibleName(texts[i]);
+        button->setToolTip(i < tips.size() ? tips[i] : texts[i]);
+        button->setStyleSheet(u"padding: 2px 8px;"_s);
+        m_group->addButton(button, i);
+        m_layout->addWidget(button);
+    }
+    setCurrent(0);
+}
+
+int SegmentedControl::current() const
+{
+    return m_group->checkedId();
+}
+
+void SegmentedControl::setCurrent(int index)
+{
+    if (QAbstractButton* button = m_group->button(index))
+        button->setChecked(true);
+}
+
+void SegmentedControl::setSegmentEnabled(int index, bool enabled)
+{
+    if (QAbstractButton* button = m_group->button(index))
+        button->setEnabled(enabled);
+}
+
+int SegmentedControl::count() const
+{
+    return static_cast<int>(m_group->buttons().size());
+}
+
+} // namespace halftone

@@ -1,0 +1,152 @@
+#include "widgets/summary_bar.h"
+
+#include "widgets/colour_map.h"
+#include "widgets/elided_label.h"
+#include "widgets/palette.h"
+
+#include <QEvent>
+#include <QHBoxLayout>
+#include <QKeyEvent>
+#include <QMouseEvent>
+#include <QVBoxLayout>
+
+#include <cmath>
+
+namespace halftone {
+
+using namespace Qt::Literals::StringLiterals;
+
+SummaryBar::SummaryBar(QWidget* parent) : QWidget(parent)
+{
+    setObjectName(u"summaryBar"_s);
+    setAccessibleName(tr("What the recipe comes to"));
+    auto* row = new QHBoxLayout(this);
+    row->setContentsMargins(8, 4, 12, 4);
+    row->setSpacing(24);
+    m_size = addCell(u"summarySize"_s, tr("Size"), tr("Of the whole export: linears as planned, everything else in bfloat16; beside it, against all in bfloat16"));
+    m_bits = addCell(u"summaryBits"_s, tr("Bits / weight"), tr("Of the blocks' linears, scales and zero points included"));
+    m_figure = addCell(u"summaryFigure"_s, tr("Quality"), {});
+    m_contract = addCell(u"summaryContract"_s, tr("Loads in"), {});
+    for (const Cell& cell : {m_figure, m_contract}) {
+        cell.box->setFocusPolicy(Qt::TabFocus);
+        cell.box->setCursor(Qt::PointingHandCursor);
+        cell.box->installEventFilter(this);
+    }
+    setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
+    clear();
+}
+
+SummaryBar::Cell SummaryBar::addCell(const QString& name, const QString& caption, const QString& tip)
+{
+    Cell cell;
+    cell.box = new QWidget(this);
+    cell.box->setObjectName(name);
+    cell.box->setToolTip(tip);
+    auto* column = new QVBoxLayout(cell.box);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(0);
+    cell.caption = new ElidedLabel(cell.box);
+    cell.caption->setText(caption);
+    cell.caption->setFaint(true);
+    cell.caption->setFont(tabularFont(font(), false, 1));
+    cell.value = new ElidedLabel(cell.box);
+    cell.value->setObjectName(name + u"Value"_s);
+    cell.value->setFont(tabularFont(font(), true));
+    column->addWidget(cell.caption);
+    column->addWidget(cell.value);
+    layout()->addWidget(cell.box);
+    return cell;
+}
+
+void SummaryBar::setSummary(const Summary& summary)
+{
+    m_summary = summary;
+    refresh();
+}
+
+void SummaryBar::clear()
+{
+    setSummary({});
+}
+
+void SummaryBar::refresh()
+{
+    const Colours& c = colours();
+    const auto put = [](const Cell& cell, const QString& text) {
+        cell.value->setText(text);
+        cell.box->setAccessibleName(cell.caption->text() + u": "_s + text);
+    };
+    QString size = u"–"_s;
+    if (m_summary.bytes > 0) {
+        size = formatBytes(m_summary.bytes);
+        if (m_summary.originalBytes > 0) {
+            const double change = (static_cast<double>(m_summary.bytes) / static_cast<double>(m_summary.originalBytes) - 1) * 100;
+            const long percent = std::lround(change);
+            size += percent == 0 ? u" (±0 %)"_s : u" (%1%2 %)"_s.arg(percent < 0 ? QChar(0x2212) : QChar(u'+')).arg(std::labs(percent));
+        }
+    }
+    put(m_size, size);
+    put(m_bits, m_summary.bitsPerWeight > 0 ? formatValue(m_summary.bitsPerWeight, 3) : u"–"_s);
+
+    QFont font = tabularFont(this->font(), true);
+    if (m_summary.figure) {
+        const Summary::Figure& figure = *m_summary.figure;
+        m_figure.caption->setText(figure.measured ? (figure.stale ? tr("%1, of an older recipe").arg(figure.name) : tr("%1, measured").arg(figure.name))
+                                                  : tr("%1, predicted").arg(figure.name));
+        font.setItalic(!figure.measured);
+        QString text = formatValue(figure.value, 4);
+        if (figure.error > 0)
+            text += u" ± "_s + formatValue(figure.error, 2);
+        put(m_figure, text);
+        m_figure.value->setColour(figure.stale ? c.faint : QColor());
+        m_figure.box->setToolTip(figure.measured ? tr("Measured by Evaluate; click for the whole table")
+                                                 : tr("Predicted from sensitivities, not measured; click to evaluate"));
+    } else {
+        m_figure.caption->setText(tr("Quality"));
+        m_figure.value->setColour(c.faint);
+        put(m_figure, tr("not measured"));
+        m_figure.box->setToolTip(tr("Evaluate measures what quantizing costs; click to do so"));
+    }
+    m_figure.value->setFont(font);
+
+    if (m_summary.contract.isEmpty()) {
+        put(m_contract, tr("any"));
+        m_contract.value->setColour(c.faint);
+        m_contract.box->setToolTip(tr("No target runtime is chosen; click to choose one"));
+    } else if (!m_summary.contractIssue.isEmpty()) {
+        put(m_contract, u"✕ "_s + m_summary.contract);
+        m_contract.value->setColour(c.bad);
+        m_contract.box->setToolTip(m_summary.contractIssue.toHtmlEscaped());
+    } else {
+        put(m_contract, m_summary.contract);
+        m_contract.value->setColour(c.accentText);
+        m_contract.box->setToolTip(tr("Every plan keeps to what this runtime loads; click to change it"));
+    }
+}
+
+bool SummaryBar::eventFilter(QObject* watched, QEvent* event)
+{
+    bool pressed = event->type() == QEvent::MouseButtonRelease && static_cast<QMouseEvent*>(event)->button() == Qt::LeftButton;
+    if (event->type() == QEvent::KeyPress) {
+        const int key = static_cast<QKeyEvent*>(event)->key();
+        pressed = key == Qt::Key_Return || key == Qt::Key_Enter || key == Qt::Key_Space;
+    }
+    if (pressed && watched == m_figure.box) {
+        Q_EMIT figureClicked();
+        return true;
+    }
+    if (pressed && watched == m_contract.box) {
+        Q_EMIT contractClicked();
+        return true;
+    }
+    return QWidget::eventFilter(watched, event);
+}
+
+void SummaryBar::changeEvent(QEvent* event)
+{
+    if (event->type() == QEvent::PaletteChange && m_contract.box)
+        refresh();
+    QWidget::changeEvent(event);
+}
+
+} // namespace halftone
