@@ -10,10 +10,13 @@
 
 namespace halftone {
 
-/// One walk over the model, block by block; all windows' hidden states are the stream. Static grids need a site's whole-text range before
-/// their counts: the block's site activations are recomputed (or kept within the budget), never the model.
-/// `siteDone` is called on this thread after each block with that block's statistics.
+/// Called on the job's thread after each block with that block's statistics.
 using BlockAnalyzed = std::function<void(int block, const std::vector<SiteStatistics>&, const std::vector<WeightStatistics>&)>;
+
+/// One walk over the model, block by block; all windows' hidden states are the stream. Static grids need a site's whole-text range before their
+/// counts: a block's site activations are kept where the memory budget allows it (2 GiB where none is given), else the block, never the model,
+/// is computed a second time.
+/// @throws Error{InvalidArgument} for impossible settings or no windows; Cancelled.
 Analysis analyzeModel(const Model& model, const TokenWindows& windows, const AnalysisSettings& settings, const ComputeOptions& options,
                       Progress& progress, const std::stop_token& stop, const BlockAnalyzed& blockDone = {});
 

@@ -28,7 +28,7 @@ struct SiteStatistics {
     SiteInfo site;
     std::int64_t tokens = 0;
     std::vector<float> channelAbsmax, channelMin, channelMax;   ///< [channels], over the whole text
-    std::vector<float> channelMean, channelVariance, channelKurtosis;
+    std::vector<float> channelMean, channelVariance, channelKurtosis;  ///< population variance; fourth standardised moment, 3 for a normal distribution
     std::vector<float> tokenAbsmax;                             ///< [tokens], in text order
     std::vector<float> absQuantiles;                            ///< |x| at kQuantiles, from a log-binned sketch (1 % relative)
     std::array<KernelCounts, kKernelSchemes> kernel;

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "core/analysis/magnitude_sketch.h"
+#include "core/analysis/moment_kernels.h"
+#include "core/analysis/site_statistics.h"
+
+#include <cstdint>
+#include <span>
+
+namespace halftone {
+
+/// Builds the statistics of one site in two passes over its activations, given window by window in text order, the same in both passes:
+/// ranges, moments, sketch and map first; then, the whole-text ranges being known, the kernel under five grids at once.
+class SiteAccumulator {
+public:
+    SiteAccumulator(SiteInfo site, std::int64_t tokens, const AnalysisSettings& settings);
+
+    /// First pass. x [tokens, channels], row-major; any number of whole windows.
+    void measure(std::span<const float> x);
+    /// Between the passes: what the static grids need.
+    void finishMeasuring();
+    /// Second pass. x is exactly one window: cross grids take its channel maxima.
+    void count(std::span<const float> window);
+    SiteStatistics take();
+
+private:
+    void pool(std::span<const float> x, std::int64_t tokens);
+
+    AnalysisSettings m_settings;
+    SiteStatistics m_statistics;
+    ColumnMoments m_moments;
+    MagnitudeSketch m_sketch;
+    std::int64_t m_measured = 0, m_counted = 0;
+    std::vector<float> m_channelScale, m_staticColumnScale;
+};
+
+} // namespace halftone
