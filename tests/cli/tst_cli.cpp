@@ -1,0 +1,332 @@
+#include <QDir>
+#include <QDirIterator>
+#include <QElapsedTimer>
+#include <QFile>
+#include <QProcess>
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include <nlohmann/json.hpp>
+
+#include <csignal>
+#include <sys/resource.h>
+
+using Json = nlohmann::json;
+
+namespace {
+
+struct Outcome {
+    int code = -1;
+    QByteArray out, err;
+    Json json() const { return Json::parse(out.toStdString()); }
+};
+
+const QString kModel = QStringLiteral(HALFTONE_TEST_DATA "/model/tiny-llama");
+const QString kText = QStringLiteral(HALFTONE_TEST_DATA "/model/tiny-text.txt");
+
+Outcome halftone(const QStringList& arguments, qint64 fileSizeLimit = 0)
+{
+    QProcess process;
+    if (fileSizeLimit > 0)
+        process.setChildProcessModifier([fileSizeLimit] {
+            const rlimit limit{static_cast<rlim_t>(fileSizeLimit), static_cast<rlim_t>(fileSizeLimit)};
+            ::setrlimit(RLIMIT_FSIZE, &limit);
+        });
+    process.start(QStringLiteral(HALFTONE_CLI), arguments);
+    if (!process.waitForFinished(300000))
+        process.kill();
+    return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2, process.readAllStandardOutput(), process.readAllStandardError()};
+}
+
+QString writeFile(const QTemporaryDir& folder, const char* name, const QByteArray& content)
+{
+    const QString path = folder.filePath(QString::fromUtf8(name));
+    QFile file(path);
+    if (!file.open(QIODevice::WriteOnly) || file.write(content) != content.size())
+        qFatal("cannot write the test's file");
+    return path;
+}
+
+const QByteArray kRecipe = R"({"halftone_recipe": 1, "calibration": {"samples": 6, "length": 64},
+ "defaults": {"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32}},
+ "rules": [{"match": "*.down_proj", "weights": {"bits": 8, "group": 0}, "activations": {"scheme": "per_token", "bits": 8}}]})";
+
+/// Every file below a folder with its bytes, by relative name.
+QMap<QString, QByteArray> filesBelow(const QString& folder, const QString& suffix)
+{
+    QMap<QString, QByteArray> files;
+    QDirIterator entries(folder, QDir::Files, QDirIterator::Subdirectories);
+    while (entries.hasNext()) {
+        QFile file(entries.next());
+        if (file.fileName().endsWith(suffix) && file.open(QIODevice::ReadOnly))
+            files.insert(QDir(folder).relativeFilePath(file.fileName()), file.readAll());
+    }
+    return files;
+}
+
+} // namespace
+
+class TestCli : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void inspectSaysWhatTheModelIs();
+    void theMainJobGoesEndToEnd();
+    void killedInTheMiddleItResumesToTheSameBytes();
+    void badInputIsASentenceAndAnExitCode_data();
+    void badInputIsASentenceAndAnExitCode();
+    void aFullDiskLeavesNothingHalfWritten();
+    void interruptedItSaysSoAndCanResume();
+    void unknownWordsAreBadUsage();
+    void listsNameWhatThereIs();
+    void recipesAreCheckedAndResolved();
+};
+
+void TestCli::inspectSaysWhatTheModelIs()
+{
+    const Outcome o = halftone({QStringLiteral("inspect"), kModel, QStringLiteral("--json")});
+    QCOMPARE(o.code, 0);
+    const Json json = o.json();
+    QCOMPARE(json.at("architecture").get<std::string>(), std::string("llama"));
+    const auto blocks = json.at("blocks").get<std::size_t>();
+    QCOMPARE(json.at("linears").size(), blocks * 7);
+    for (const char* key : {"name", "out", "in", "site", "dtype"})
+        QVERIFY2(json.at("linears").at(0).contains(key), key);
+    QVERIFY(json.at("parameters").get<std::int64_t>() > 0);
+    QVERIFY(json.at("vocabulary").get<int>() > 0);
+}
+
+void TestCli::theMainJobGoesEndToEnd()
+{
+    QTemporaryDir folder;
+    const QString recipe = writeFile(folder, "r.json", kRecipe);
+    const QString project = folder.filePath(QStringLiteral("p.halftone"));
+    const QString out = folder.filePath(QStringLiteral("export"));
+    const QStringList windows{QStringLiteral("--windows"), QStringLiteral("4"), QStringLiteral("--length"), QStringLiteral("64"), QStringLiteral("--json")};
+
+    const Outcome analysis = halftone(QStringList{QStringLiteral("analyze"), kModel, QStringLiteral("--text"), kText, QStringLiteral("--project"), project} + windows);
+    QVERIFY2(analysis.code == 0, analysis.err.constData());
+    const Json site = analysis.json().at("sites").at(0);
+    for (const char* key : {"name", "linears", "absmax", "median_channel_absmax", "outlier_ratio", "outlier_channel"})
+        QVERIFY2(site.contains(key), key);
+    for (const char* group : {"kernel", "lost", "clipped"})
+        for (const char* scheme : {"per_tensor", "per_token", "per_channel", "cross", "cross_static"})
+            QVERIFY2(site.at(group).at(scheme).is_number(), scheme);
+    QCOMPARE(site.at("clipped").at("cross").get<double>(), 0.0);   // never clips on its own window
+
+    const Outcome run = halftone({QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText,
+                                  QStringLiteral("--project"), project, QStringLiteral("--json")});
+    QVERIFY2(run.code == 0, run.err.constData());
+    for (const char* key : {"run", "bits_per_weight", "bytes", "seconds", "peak_bytes"})
+        QVERIFY2(run.json().contains(key), key);
+    for (const Json& linear : run.json().at("linears")) {
+        QVERIFY(linear.at("weight_sqnr_db").get<double>() > 10);
+        QVERIFY(linear.at("output_mse").get<double>() >= 0);
+    }
+
+    const Outcome exported = halftone({QStringLiteral("export"), project, QStringLiteral("--format"), QStringLiteral("compressed-tensors"), QStringLiteral("--dtype"),
+                                       QStringLiteral("f32"), QStringLiteral("--out"), out, QStringLiteral("--json")});
+    QVERIFY2(exported.code == 0, exported.err.constData());
+    for (const Json& file : exported.json().at("files"))
+        QVERIFY(QFile::exists(out + u'/' + QString::fromStdString(file.get<std::string>())));
+    QVERIFY(QFile::exists(out + QStringLiteral("/tokenizer.json")));
+
+    const Outcome ofRun = halftone(QStringList{QStringLiteral("evaluate"), project, QStringLiteral("--text"), kText, QStringLiteral("--against"), kModel} + windows);
+    QVERIFY2(ofRun.code == 0, ofRun.err.constData());
+    const Outcome ofExport = halftone(QStringList{QStringLiteral("evaluate"), out, QStringLiteral("--text"), kText} + windows);
+    QVERIFY2(ofExport.code == 0, ofExport.err.constData());
+    for (const char* key : {"perplexity", "perplexity_stderr", "tokens", "kl_mean", "kl_p99", "kl_max", "top1_agreement"})
+        QVERIFY2(ofRun.json().contains(key), key);
+    // The served model's 8-bit token scales are absmax/127.5, Halftone's absmax/127: not bit-equal, but the same model.
+    const double a = ofRun.json().at("perplexity");
+    const double b = ofExport.json().at("perplexity");
+    QVERIFY2(std::abs(a / b - 1) < 0.005, qPrintable(QStringLiteral("%1 against %2").arg(a).arg(b)));
+    QVERIFY(ofRun.json().at("kl_mean").get<double>() > 0);
+}
+
+void TestCli::killedInTheMiddleItResumesToTheSameBytes()
+{
+    QTemporaryDir folder;
+    const QString recipe = writeFile(folder, "r.json", kRecipe);
+    auto arguments = [&](const QString& project) {
+        return QStringList{QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText, QStringLiteral("--project"),
+                           project, QStringLiteral("--samples"), QStringLiteral("8"), QStringLiteral("--threads"), QStringLiteral("2"), QStringLiteral("--resume")};
+    };
+    const QString whole = folder.filePath(QStringLiteral("whole.halftone"));
+    QElapsedTimer timer;
+    timer.start();
+    QCOMPARE(halftone(arguments(whole)).code, 0);
+    const qint64 took = timer.elapsed();
+    const auto expected = filesBelow(whole + QStringLiteral("/runs"), QStringLiteral(".h5"));
+    QVERIFY(expected.size() >= 4);
+    const QString killed = folder.filePath(QStringLiteral("killed.halftone"));
+    int deaths = 0;
+    for (int i = 1; i <= 12; ++i) {   // dies again and again, ever later, until it gets through
+        QProcess process;
+        process.start(QStringLiteral(HALFTONE_CLI), arguments(killed));
+        QVERIFY(process.waitForStarted());
+        if (process.waitForFinished(static_cast<int>(took * (3 + i) / 12)))
+            break;
+        ::kill(static_cast<pid_t>(process.processId()), SIGKILL);
+        process.waitForFinished();
+        ++deaths;
+    }
+    QVERIFY(deaths > 0);
+    const Outcome last = halftone(arguments(killed));
+    QVERIFY2(last.code == 0, last.err.constData());
+    const auto got = filesBelow(killed + QStringLiteral("/runs"), QStringLiteral(".h5"));
+    for (auto file = expected.begin(); file != expected.end(); ++file)
+        QVERIFY2(got.value(file.key()) == file.value(), qPrintable(file.key()));
+}
+
+void TestCli::badInputIsASentenceAndAnExitCode_data()
+{
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<int>("code");
+    QTest::addColumn<QString>("says");
+    const QString none = QStringLiteral("/nowhere/model");
+    const QStringList analyze{QStringLiteral("analyze"), kModel, QStringLiteral("--text")};
+    QTest::newRow("no such model") << QStringList{QStringLiteral("inspect"), none} << 3 << none;
+    QTest::newRow("no such text") << analyze + QStringList{QStringLiteral("/nowhere/text")} << 3 << QStringLiteral("/nowhere/text");
+    QTest::newRow("empty text") << analyze + QStringList{QStringLiteral("@empty")} << 3 << QStringLiteral("empty");
+    QTest::newRow("binary text") << analyze + QStringList{QStringLiteral("@binary")} << 3 << QStringLiteral("binary");
+    QTest::newRow("text shorter than a window") << analyze + QStringList{QStringLiteral("@short"), QStringLiteral("--length"), QStringLiteral("64")} << 3
+                                                << QStringLiteral("64");
+    QTest::newRow("truncated checkpoint") << QStringList{QStringLiteral("inspect"), QStringLiteral("@truncated")} << 3 << QStringLiteral("model.safetensors");
+    QTest::newRow("unknown architecture") << QStringList{QStringLiteral("inspect"), QStringLiteral("@unknown")} << 3 << QStringLiteral("llama");
+    QTest::newRow("tokenizer missing") << QStringList{QStringLiteral("analyze"), QStringLiteral("@untokenized"), QStringLiteral("--text"), kText} << 3
+                                       << QStringLiteral("tokenizer");
+    QTest::newRow("faulty recipe") << QStringList{QStringLiteral("recipe"), QStringLiteral("check"), QStringLiteral("@recipe"), QStringLiteral("--model"), kModel} << 3
+                                   << QStringLiteral("/defaults/weights/bits");
+    QTest::newRow("read-only folder") << QStringList{QStringLiteral("analyze"), kModel, QStringLiteral("--text"), kText, QStringLiteral("--length"), QStringLiteral("64"),
+                                                     QStringLiteral("--project"), QStringLiteral("/proc/p.halftone")}
+                                      << 4 << QStringLiteral("/proc/p.halftone");
+    QTest::newRow("no such project") << QStringList{QStringLiteral("export"), QStringLiteral("/nowhere/p.halftone"), QStringLiteral("--format"), QStringLiteral("dense"),
+                                                    QStringLiteral("--out"), QStringLiteral("/tmp/never")}
+                                     << 3 << QStringLiteral("/nowhere/p.halftone");
+    QTest::newRow("no such device") << analyze + QStringList{kText, QStringLiteral("--device"), QStringLiteral("cuda:63")} << 3 << QStringLiteral("cuda:63");
+}
+
+void TestCli::badInputIsASentenceAndAnExitCode()
+{
+    QFETCH(QStringList, arguments);
+    QFETCH(int, code);
+    QFETCH(QString, says);
+    QTemporaryDir folder;
+    auto copyModel = [&](const QString& name) {
+        const QString to = folder.filePath(name);
+        QDir().mkpath(to);
+        for (const QString& file : QDir(kModel).entryList(QDir::Files))
+            QFile::copy(kModel + u'/' + file, to + u'/' + file);
+        return to;
+    };
+    for (QString& argument : arguments) {
+        if (argument == u"@empty")
+            argument = writeFile(folder, "empty.txt", {});
+        else if (argument == u"@binary")
+            argument = writeFile(folder, "binary.bin", QByteArray(4096, '\0'));
+        else if (argument == u"@short")
+            argument = writeFile(folder, "short.txt", "Too short.");
+        else if (argument == u"@recipe")
+            argument = writeFile(folder, "r.json", R"({"halftone_recipe": 1, "defaults": {"weights": {"bits": 9}}})");
+        else if (argument == u"@truncated") {
+            argument = copyModel(QStringLiteral("truncated"));
+            QFile::setPermissions(argument + QStringLiteral("/model.safetensors"), QFile::ReadOwner | QFile::WriteOwner);
+            QFile file(argument + QStringLiteral("/model.safetensors"));
+            QVERIFY(file.resize(file.size() / 2));
+        } else if (argument == u"@unknown") {
+            argument = copyModel(QStringLiteral("unknown"));
+            QFile::remove(argument + QStringLiteral("/config.json"));
+            QFile file(argument + QStringLiteral("/config.json"));
+            QVERIFY(file.open(QIODevice::WriteOnly));
+            file.write(R"({"model_type": "perceptron", "architectures": ["PerceptronForCausalLM"]})");
+        } else if (argument == u"@untokenized") {
+            argument = copyModel(QStringLiteral("untokenized"));
+            for (const QString& file : QDir(argument).entryList({QStringLiteral("token*"), QStringLiteral("vocab*"), QStringLiteral("merges*")}))
+                QFile::remove(argument + u'/' + file);
+        }
+    }
+    const Outcome o = halftone(arguments);
+    QVERIFY2(o.code == code, qPrintable(QStringLiteral("exit %1: %2").arg(o.code).arg(QString::fromUtf8(o.err))));
+    QVERIFY2(QString::fromUtf8(o.err).contains(says), o.err.constData());
+    QVERIFY(o.out.isEmpty());
+    QVERIFY(!QFile::exists(QStringLiteral("/tmp/never")));
+}
+
+void TestCli::aFullDiskLeavesNothingHalfWritten()
+{
+    QTemporaryDir folder;
+    const QString recipe = writeFile(folder, "r.json", kRecipe);
+    const QString project = folder.filePath(QStringLiteral("p.halftone"));
+    QCOMPARE(halftone({QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText, QStringLiteral("--project"), project}).code, 0);
+    const QString out = folder.filePath(QStringLiteral("export"));
+    const QStringList exporting{QStringLiteral("export"), project, QStringLiteral("--format"), QStringLiteral("dense"), QStringLiteral("--dtype"), QStringLiteral("f32"),
+                                QStringLiteral("--out"), out};
+    const Outcome full = halftone(exporting, 20000);
+    QVERIFY2(full.code == 4, full.err.constData());
+    QCOMPARE(QDir(folder.path()).entryList({QStringLiteral("*export*")}, QDir::AllEntries | QDir::Hidden | QDir::NoDotAndDotDot), QStringList());
+    QCOMPARE(halftone(exporting).code, 0);
+    QVERIFY(QFile::exists(out + QStringLiteral("/model.safetensors")));
+}
+
+void TestCli::interruptedItSaysSoAndCanResume()
+{
+    QTemporaryDir folder;
+    const QString recipe = writeFile(folder, "r.json", kRecipe);
+    const QString project = folder.filePath(QStringLiteral("p.halftone"));
+    const QStringList arguments{QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText, QStringLiteral("--project"), project,
+                                QStringLiteral("--samples"), QStringLiteral("40"), QStringLiteral("--length"), QStringLiteral("128"), QStringLiteral("--resume")};
+    QProcess process;
+    process.start(QStringLiteral(HALFTONE_CLI), arguments);
+    QVERIFY(process.waitForStarted());
+    QTRY_VERIFY_WITH_TIMEOUT(QDir(project + QStringLiteral("/runs")).exists() || process.state() == QProcess::NotRunning, 60000);
+    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    QVERIFY(process.waitForFinished(20000));
+    QVERIFY(process.exitStatus() == QProcess::NormalExit);
+    QVERIFY2(process.exitCode() == 130 || process.exitCode() == 0, process.readAllStandardError().constData());
+    QCOMPARE(halftone(arguments).code, 0);
+}
+
+void TestCli::unknownWordsAreBadUsage()
+{
+    QCOMPARE(halftone({QStringLiteral("dance")}).code, 2);
+    QCOMPARE(halftone({QStringLiteral("inspect")}).code, 2);
+    QCOMPARE(halftone({QStringLiteral("analyze"), kModel, QStringLiteral("--text"), kText, QStringLiteral("--bits"), QStringLiteral("1")}).code, 2);
+    QCOMPARE(halftone({QStringLiteral("--help")}).code, 0);
+}
+
+void TestCli::listsNameWhatThereIs()
+{
+    const Json methods = halftone({QStringLiteral("methods"), QStringLiteral("--json")}).json().at("methods");
+    QStringList ids;
+    for (const Json& m : methods) {
+        ids << QString::fromStdString(m.at("id"));
+        for (const char* key : {"name", "kind", "paper", "parameters"})
+            QVERIFY2(m.contains(key), key);
+    }
+    QVERIFY(ids.contains(QStringLiteral("rtn")) && ids.contains(QStringLiteral("gptq")) && ids.contains(QStringLiteral("cross")));
+    QCOMPARE(halftone({QStringLiteral("formats"), QStringLiteral("--json")}).json().at("formats").size(), std::size_t{2});
+    QVERIFY(halftone({QStringLiteral("architectures"), QStringLiteral("--json")}).json().at("architectures").size() >= 3);
+}
+
+void TestCli::recipesAreCheckedAndResolved()
+{
+    QTemporaryDir folder;
+    const QString recipe = writeFile(folder, "r.json", kRecipe);
+    const QStringList rest{recipe, QStringLiteral("--model"), kModel, QStringLiteral("--json")};
+    QCOMPARE(halftone(QStringList{QStringLiteral("recipe"), QStringLiteral("check")} + rest).json().at("ok").get<bool>(), true);
+    const Json resolved = halftone(QStringList{QStringLiteral("recipe"), QStringLiteral("resolve")} + rest).json();
+    int eight = 0;
+    for (const Json& plan : resolved.at("plans"))
+        if (plan.at("linear").get<std::string>().ends_with("down_proj")) {
+            QCOMPARE(plan.at("weights").at("bits").get<int>(), 8);
+            ++eight;
+        } else {
+            QCOMPARE(plan.at("weights").at("bits").get<int>(), 4);
+        }
+    QVERIFY(eight > 0);
+    QVERIFY(resolved.at("bits_per_weight").get<double>() > 4.5 && resolved.at("bits_per_weight").get<double>() < 8);
+}
+
+QTEST_GUILESS_MAIN(TestCli)
+#include "tst_cli.moc"

@@ -1,0 +1,211 @@
+#include "tiny_model.h"
+
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/base/sha256.h"
+#include "core/exporting/export_job.h"
+#include "core/model/compressed_model.h"
+#include "core/model/model.h"
+#include "core/project/quantized_model.h"
+
+#include <ATen/ATen.h>
+#include <QtTest>
+
+#include <fstream>
+
+using namespace halftone;
+using namespace halftone::testing;
+
+namespace halftone::testing {
+std::vector<std::string> blockHashes(const Project&, const std::string&) { return {}; }
+}
+
+class TestExportJob : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void everySchemeIsReadBackBitForBit_data();
+    void everySchemeIsReadBackBitForBit();
+    void theSameRunGivesTheSameBytes();
+    void denseOpensAsAPlainModel();
+    void whatCannotBeExpressedIsRefusedBeforeWriting_data();
+    void whatCannotBeExpressedIsRefusedBeforeWriting();
+    void anExistingFolderIsNotReplacedUnasked();
+    void cancelledItLeavesNothing();
+    void aChangedByteInThePackedWeightsIsSeen();
+
+private:
+    static ExportJob jobFor(const std::shared_ptr<Project>& project, const QTemporaryDir& folder, const std::string& format = "compressed-tensors")
+    {
+        ExportJob job;
+        job.project = project;
+        job.format = format;
+        job.out = std::filesystem::path(folder.path().toStdString()) / "out";
+        job.dtype = "f32";
+        return job;
+    }
+    static std::map<std::string, std::string> hashesBelow(const std::filesystem::path& folder)
+    {
+        std::map<std::string, std::string> hashes;
+        for (const auto& entry : std::filesystem::directory_iterator(folder))
+            hashes[entry.path().filename().string()] = sha256File(entry.path());
+        return hashes;
+    }
+};
+
+void TestExportJob::everySchemeIsReadBackBitForBit_data()
+{
+    QTest::addColumn<QString>("defaults");
+    QTest::addColumn<QString>("rules");
+    const QString none = QStringLiteral("[]");
+    QTest::newRow("4 bits, groups") << R"({"weights": {"bits": 4, "group": 32}})" << none;
+    QTest::newRow("4 bits, channels") << R"({"weights": {"bits": 4}})" << none;
+    QTest::newRow("2 bits, groups") << R"({"weights": {"bits": 2, "group": 16}})" << none;
+    QTest::newRow("8 bits, groups") << R"({"weights": {"bits": 8, "group": 32}})" << none;
+    QTest::newRow("8 bits, full range") << R"({"weights": {"bits": 8, "range": "full"}})" << none;
+    QTest::newRow("4 bits, asymmetric") << R"({"weights": {"bits": 4, "group": 32, "symmetric": false}})" << none;
+    QTest::newRow("W8A8 per token") << R"({"weights": {"bits": 8}, "activations": {"scheme": "per_token", "bits": 8}})" << none;
+    QTest::newRow("W8A8 static") << R"({"weights": {"bits": 8}, "activations": {"scheme": "per_tensor", "bits": 8}})" << none;
+    QTest::newRow("mixed") << R"({"weights": {"bits": 4, "group": 32}})"
+                           << R"([{"match": "*.down_proj", "weights": {"bits": 8, "group": 0}, "activations": {"scheme": "per_token", "bits": 8}},
+                                  {"match": "*.o_proj", "weights": {"bits": 16}}])";
+}
+
+void TestExportJob::everySchemeIsReadBackBitForBit()
+{
+    QFETCH(QString, defaults);
+    QFETCH(QString, rules);
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    const QuantizeResult run = quantizeTiny(project, tinyRecipe(defaults.toStdString(), rules.toStdString()));
+    SilentProgress progress;
+    const ExportJob job = jobFor(project, folder);
+    const ExportResult result = exportRun(job, progress, {});
+    QVERIFY(isCompressedTensors(job.out));
+    const at::NoGradGuard noGrad;
+    const auto model = Model::open(tinyLlama());
+    const auto meant = openRun(model, project, run.run.id);
+    const auto read = openCompressedTensors(job.out);
+    for (int b = 0; b < model->config().blocks; ++b) {
+        const DecoderBlock left = meant->block(b);
+        const DecoderBlock right = read->block(b);
+        for (std::size_t i = 0; i < left.linears().size(); ++i) {
+            QVERIFY2(at::equal(left.linears()[i].weight, right.linears()[i].weight), left.linears()[i].info.name.c_str());
+            QCOMPARE(static_cast<bool>(left.linears()[i].input), static_cast<bool>(right.linears()[i].input));
+        }
+    }
+    const Json certificate = parseJson(result.certificate, "certificate");
+    for (const auto& [file, hash] : certificate.at("files").items())
+        QCOMPARE(sha256File(job.out / file), hash.get<std::string>());
+    QCOMPARE(certificate.at("tensors").size(), model->tensors().size());
+}
+
+void TestExportJob::theSameRunGivesTheSameBytes()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    quantizeTiny(project, tinyRecipe(R"({"weights": {"bits": 4, "group": 32}})"));
+    SilentProgress progress;
+    ExportJob job = jobFor(project, folder);
+    exportRun(job, progress, {});
+    const auto first = hashesBelow(job.out);
+    job.overwrite = true;
+    exportRun(job, progress, {});
+    QCOMPARE(hashesBelow(job.out), first);
+    QVERIFY(first.size() >= 4);
+}
+
+void TestExportJob::denseOpensAsAPlainModel()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    const QuantizeResult run = quantizeTiny(project, tinyRecipe(R"({"weights": {"bits": 3, "group": 32}})"));
+    SilentProgress progress;
+    const ExportJob job = jobFor(project, folder, "dense");
+    exportRun(job, progress, {});
+    const auto model = Model::open(tinyLlama());
+    const auto exported = Model::open(job.out);
+    const auto meant = openRun(model, project, run.run.id);
+    for (const LinearInfo& linear : model->linears())
+        QVERIFY2(at::equal(exported->weight(linear.name + ".weight"), meant->block(linear.block).linear(linear.name).weight), linear.name.c_str());
+    QVERIFY(!isCompressedTensors(job.out));
+}
+
+void TestExportJob::whatCannotBeExpressedIsRefusedBeforeWriting_data()
+{
+    QTest::addColumn<QString>("defaults");
+    QTest::addColumn<QString>("says");
+    QTest::newRow("3 bits") << R"({"weights": {"bits": 3, "group": 32}})" << "3-bit";
+    QTest::newRow("CrossQuant") << R"({"weights": {"bits": 8}, "activations": {"scheme": "cross", "bits": 8}})" << "cross";
+    QTest::newRow("activations alone") << R"({"activations": {"scheme": "per_token", "bits": 8}})" << "weight";
+}
+
+void TestExportJob::whatCannotBeExpressedIsRefusedBeforeWriting()
+{
+    QFETCH(QString, defaults);
+    QFETCH(QString, says);
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    quantizeTiny(project, tinyRecipe(defaults.toStdString()));
+    SilentProgress progress;
+    const ExportJob job = jobFor(project, folder);
+    QVERIFY(!checkExport(job).empty());
+    try {
+        exportRun(job, progress, {});
+        QFAIL("no error");
+    } catch (const Error& e) {
+        QCOMPARE(e.kind(), ErrorKind::Unsupported);
+        QVERIFY2(QString::fromUtf8(e.what()).contains(says), e.what());
+    }
+    QVERIFY(!std::filesystem::exists(job.out));
+}
+
+void TestExportJob::anExistingFolderIsNotReplacedUnasked()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    quantizeTiny(project, tinyRecipe(R"({"weights": {"bits": 4, "group": 32}})"));
+    const ExportJob job = jobFor(project, folder);
+    std::filesystem::create_directories(job.out);
+    std::ofstream(job.out / "precious") << "keep me";
+    SilentProgress progress;
+    QVERIFY_THROWS_EXCEPTION(Error, exportRun(job, progress, {}));
+    QVERIFY(std::filesystem::exists(job.out / "precious"));
+}
+
+void TestExportJob::cancelledItLeavesNothing()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    quantizeTiny(project, tinyRecipe(R"({"weights": {"bits": 4, "group": 32}})"));
+    const ExportJob job = jobFor(project, folder);
+    std::stop_source source;
+    source.request_stop();
+    SilentProgress progress;
+    QVERIFY_THROWS_EXCEPTION(Cancelled, exportRun(job, progress, source.get_token()));
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path().toStdString()))
+        QCOMPARE(entry.path().filename().string(), std::string("p.halftone"));
+}
+
+void TestExportJob::aChangedByteInThePackedWeightsIsSeen()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    const QuantizeResult run = quantizeTiny(project, tinyRecipe(R"({"weights": {"bits": 4, "group": 32}})"));
+    SilentProgress progress;
+    const ExportJob job = jobFor(project, folder);
+    exportRun(job, progress, {});
+    const auto checkpoint = Checkpoint::open(job.out);
+    const TensorInfo packed = checkpoint->at("model.layers.0.self_attn.q_proj.weight_packed");
+    std::fstream file(checkpoint->files().at(static_cast<std::size_t>(packed.file)), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(packed.offset));
+    const int byte = file.get();
+    file.seekp(static_cast<std::streamoff>(packed.offset));
+    file.put(static_cast<char>(byte ^ 0x10));
+    file.close();
+    const auto meant = openRun(Model::open(tinyLlama()), project, run.run.id);
+    QVERIFY(!at::equal(meant->block(0).linears()[0].weight, openCompressedTensors(job.out)->block(0).linears()[0].weight));
+}
+
+QTEST_GUILESS_MAIN(TestExportJob)
+#include "tst_export_job.moc"

@@ -1,0 +1,85 @@
+#include "tiny_model.h"
+
+#include "core/base/error.h"
+
+#include <QtTest>
+
+#include <cmath>
+
+using namespace halftone;
+using namespace halftone::testing;
+
+namespace halftone::testing {
+std::vector<std::string> blockHashes(const Project&, const std::string&) { return {}; }
+}
+
+class TestEvaluateJob : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void aRecipeOnTheFlyEqualsItsRun();
+    void aModelAgainstItselfDiverges0();
+    void moreBitsDivergeLess();
+    void crossWithAlphaOneIsPerToken();
+    void aRecipeOnARunIsRefused();
+
+private:
+    static Evaluation evaluateTiny(const std::string& target, std::optional<Recipe> recipe = {}, const std::filesystem::path& against = {})
+    {
+        SilentProgress progress;
+        EvaluateJob job{target, {tinyText(), 4, 64}, std::move(recipe), against, {}};
+        job.options.threads = 2;
+        return evaluate(job, progress, {});
+    }
+};
+
+void TestEvaluateJob::aRecipeOnTheFlyEqualsItsRun()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    const Recipe recipe = tinyRecipe(R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}, "activations": {"scheme": "per_token", "bits": 8}})");
+    quantizeTiny(project, recipe);
+    const Evaluation run = evaluateTiny(project->folder().string());
+    const Evaluation fly = evaluateTiny(tinyLlama().string(), recipe);
+    QCOMPARE(run.perplexity.perplexity, fly.perplexity.perplexity);
+    QCOMPARE(run.perplexity.tokens, std::int64_t{4 * 63});
+}
+
+void TestEvaluateJob::aModelAgainstItselfDiverges0()
+{
+    const Evaluation e = evaluateTiny(tinyLlama().string(), {}, tinyLlama());
+    QVERIFY(e.hasDivergence);
+    QVERIFY(e.divergence.klMax < 1e-6);
+    QCOMPARE(e.divergence.top1Agreement, 1.0);
+    QCOMPARE(e.divergence.referencePerplexity, e.perplexity.perplexity);
+}
+
+void TestEvaluateJob::moreBitsDivergeLess()
+{
+    double before = 1e9;
+    for (const int bits : {2, 3, 4, 8}) {
+        const Recipe recipe = tinyRecipe(R"({"weights": {"bits": )" + std::to_string(bits) + R"(, "group": 32}})");
+        const double kl = evaluateTiny(tinyLlama().string(), recipe, tinyLlama()).divergence.klMean;
+        QVERIFY2(kl < before, qPrintable(QStringLiteral("%1 bits: %2, before %3").arg(bits).arg(kl).arg(before)));
+        before = kl;
+    }
+}
+
+void TestEvaluateJob::crossWithAlphaOneIsPerToken()
+{
+    const double cross = evaluateTiny(tinyLlama().string(), tinyRecipe(R"({"activations": {"scheme": "cross", "bits": 6, "alpha": 1}})")).perplexity.perplexity;
+    const double token = evaluateTiny(tinyLlama().string(), tinyRecipe(R"({"activations": {"scheme": "per_token", "bits": 6}})")).perplexity.perplexity;
+    QVERIFY(std::abs(cross / token - 1) < 1e-5);
+}
+
+void TestEvaluateJob::aRecipeOnARunIsRefused()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    const Recipe recipe = tinyRecipe(R"({"weights": {"bits": 4, "group": 32}})");
+    quantizeTiny(project, recipe);
+    QVERIFY_THROWS_EXCEPTION(Error, evaluateTiny(project->folder().string(), recipe));
+}
+
+QTEST_GUILESS_MAIN(TestEvaluateJob)
+#include "tst_evaluate_job.moc"

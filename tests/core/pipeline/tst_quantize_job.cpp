@@ -1,0 +1,277 @@
+#include "tiny_model.h"
+
+#include "core/base/error.h"
+#include "core/base/sha256.h"
+#include "core/methods/hessian.h"
+#include "core/model/model.h"
+#include "core/project/quantized_model.h"
+#include "core/project/run_store.h"
+#include "core/quant/weight_quantizer.h"
+#include "core/text/corpus.h"
+
+#include <ATen/ATen.h>
+#include <QtTest>
+
+#include <algorithm>
+#include <cmath>
+
+using namespace halftone;
+using namespace halftone::testing;
+
+namespace halftone::testing {
+
+std::vector<std::string> blockHashes(const Project& project, const std::string& run)
+{
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(project.folder() / "runs" / run))
+        if (entry.path().extension() == ".h5")
+            files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    std::vector<std::string> hashes;
+    for (const auto& file : files)
+        hashes.push_back(sha256File(file));
+    return hashes;
+}
+
+} // namespace halftone::testing
+
+namespace {
+
+const std::string kRtn = R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}})";
+const std::string kGptq = R"({"rounding": {"method": "gptq"}, "weights": {"bits": 3, "group": 32}})";
+
+/// Requests a stop at the n-th update.
+class StopAt final : public Progress {
+public:
+    StopAt(std::stop_source source, int at) : m_source(std::move(source)), m_at(at) {}
+    void begin(std::string_view, std::int64_t, std::string_view) override {}
+    void update(std::int64_t, std::string_view) override
+    {
+        if (++m_seen == m_at)
+            m_source.request_stop();
+    }
+    void note(std::string_view) override {}
+    int seen() const { return m_seen; }
+
+private:
+    std::stop_source m_source;
+    int m_at, m_seen = 0;
+};
+
+} // namespace
+
+class TestQuantizeJob : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void roundingToNearestStoresTheNearestCodes();
+    void outputMseIsTheErrorOnTheActivationsTheRunSaw();
+    void gptqIsBetterThanNearestOnTheOutputs();
+    void sameSeedGivesTheSameBytes();
+    void cancelledAnywhereItResumesToTheSameBytes();
+    void aSpilledStreamGivesTheSameBytes();
+    void calibrationOnTheWholeBlockIsPossibleToo();
+    void staticActivationGridsKeepTheRangesOfTheQuantizedStream();
+    void resumeRefusesOtherInputs();
+    void aRecipeThatQuantizesNothingIsAnError();
+    void aTextTooShortNamesFileAndTokens();
+};
+
+void TestQuantizeJob::roundingToNearestStoresTheNearestCodes()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    const QuantizeResult result = quantizeTiny(project, tinyRecipe(kRtn));
+    QCOMPARE(result.run.state, std::string("done"));
+    const auto model = Model::open(tinyLlama());
+    QCOMPARE(result.linears.size(), model->linears().size());
+    WeightGrid grid;
+    grid.bits = 4;
+    grid.group = 32;
+    for (int b = 0; b < model->config().blocks; ++b) {
+        const StoredBlock stored = loadBlock(*project, result.run.id, b);
+        for (const StoredLinear& linear : stored.linears) {
+            const QuantizedWeight expected = quantizeToNearest(model->weight(linear.name + ".weight"), grid);
+            QVERIFY2(at::equal(expected.codes, linear.weight->codes), linear.name.c_str());
+            QVERIFY2(at::equal(expected.dequantize(), linear.weight->dequantize()), linear.name.c_str());
+        }
+    }
+}
+
+void TestQuantizeJob::outputMseIsTheErrorOnTheActivationsTheRunSaw()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    const Recipe recipe = tinyRecipe(kRtn);
+    const QuantizeResult result = quantizeTiny(project, recipe);
+    const at::NoGradGuard noGrad;
+    const auto model = Model::open(tinyLlama());
+    const auto tokenizer = model->tokenizer();
+    const TokenWindows windows = sampleWindows(*tokenizer, readText(tinyText()), "text", recipe.calibration.samples, recipe.calibration.length, 0);
+    const auto run = openRun(model, project, result.run.id);
+    at::Tensor hidden = model->embed(windows.ids);
+    hidden = run->block(0).forward(hidden);
+    // The second block's attention input depends on nothing of that block: it is what its q_proj was measured on.
+    const DecoderBlock original = model->block(1);
+    const at::Tensor x = original.attentionInput(hidden).reshape({-1, model->config().hidden});
+    const DecoderBlock rounded = run->block(1);
+    for (std::size_t i = 0; i < original.linears().size(); ++i) {
+        const Linear& linear = original.linears()[i];
+        if (linear.info.site != SiteKind::AttentionInput)
+            continue;
+        const double expected = at::matmul(x, (linear.weight - rounded.linears()[i].weight).t()).square().mean().item<double>();
+        const auto found = std::find_if(result.linears.begin(), result.linears.end(), [&](const LinearResult& r) { return r.linear == linear.info.name; });
+        QVERIFY(found != result.linears.end());
+        QVERIFY2(std::abs(found->outputMse - expected) <= 1e-4 * expected, qPrintable(QStringLiteral("%1 against %2").arg(found->outputMse).arg(expected)));
+    }
+}
+
+void TestQuantizeJob::gptqIsBetterThanNearestOnTheOutputs()
+{
+    QTemporaryDir folder;
+    const auto a = newProject(folder, "a");
+    const auto b = newProject(folder, "b");
+    const QuantizeResult nearest = quantizeTiny(a, tinyRecipe(R"({"rounding": {"method": "rtn"}, "weights": {"bits": 3, "group": 32}})"));
+    const QuantizeResult gptq = quantizeTiny(b, tinyRecipe(kGptq));
+    double sumNearest = 0;
+    double sumGptq = 0;
+    for (std::size_t i = 0; i < nearest.linears.size(); ++i) {
+        sumNearest += std::log(nearest.linears[i].outputMse);
+        sumGptq += std::log(gptq.linears[i].outputMse);
+        QCOMPARE(gptq.linears[i].method, std::string("gptq"));
+        QVERIFY(gptq.linears[i].damping > 0);
+    }
+    QVERIFY2(sumGptq < sumNearest, qPrintable(QStringLiteral("%1 against %2").arg(sumGptq).arg(sumNearest)));
+}
+
+void TestQuantizeJob::sameSeedGivesTheSameBytes()
+{
+    QTemporaryDir folder;
+    const auto a = newProject(folder, "a");
+    const auto b = newProject(folder, "b");
+    const std::string runA = quantizeTiny(a, tinyRecipe(kGptq)).run.id;
+    const std::string runB = quantizeTiny(b, tinyRecipe(kGptq)).run.id;
+    QVERIFY(!blockHashes(*a, runA).empty());
+    QCOMPARE(blockHashes(*a, runA), blockHashes(*b, runB));
+}
+
+void TestQuantizeJob::cancelledAnywhereItResumesToTheSameBytes()
+{
+    QTemporaryDir folder;
+    const Recipe recipe = tinyRecipe(kGptq);
+    const auto whole = newProject(folder, "whole");
+    StopAt counter(std::stop_source{}, -1);
+    const std::string wholeRun = quantizeTiny(whole, recipe, {}, true, 0, &counter).run.id;
+    const std::vector<std::string> expected = blockHashes(*whole, wholeRun);
+    const int updates = counter.seen();
+    QVERIFY(updates > 20);
+    for (const int at : {1, updates / 5, updates / 2, updates * 3 / 4, updates - 1}) {
+        const auto project = newProject(folder, qPrintable(QStringLiteral("at%1").arg(at)));
+        std::stop_source source;
+        StopAt stopper(source, at);
+        bool cancelled = false;
+        try {
+            quantizeTiny(project, recipe, source.get_token(), true, 0, &stopper);
+        } catch (const Cancelled&) {
+            cancelled = true;
+        }
+        const std::size_t runsBefore = project->runs().size();
+        const QuantizeResult result = quantizeTiny(project, recipe);
+        QVERIFY(cancelled || at == updates - 1);
+        QCOMPARE(project->runs().size(), cancelled ? runsBefore : runsBefore + 1);
+        QCOMPARE(blockHashes(*project, result.run.id), expected);
+    }
+}
+
+void TestQuantizeJob::aSpilledStreamGivesTheSameBytes()
+{
+    QTemporaryDir folder;
+    const auto a = newProject(folder, "a");
+    const auto b = newProject(folder, "b");
+    const std::string runA = quantizeTiny(a, tinyRecipe(kGptq)).run.id;
+    const std::string runB = quantizeTiny(b, tinyRecipe(kGptq), {}, true, 1000).run.id;
+    QCOMPARE(blockHashes(*b, runB), blockHashes(*a, runA));
+}
+
+void TestQuantizeJob::calibrationOnTheWholeBlockIsPossibleToo()
+{
+    QTemporaryDir folder;
+    const auto a = newProject(folder, "a");
+    const auto b = newProject(folder, "b");
+    const QuantizeResult sequential = quantizeTiny(a, tinyRecipe(kGptq));
+    const QuantizeResult whole =
+        quantizeTiny(b, tinyRecipe(R"({"rounding": {"method": "gptq", "true_sequential": false}, "weights": {"bits": 3, "group": 32}})"));
+    // Nothing before q, k and v differs in block 0; what follows sees other activations.
+    const StoredBlock first = loadBlock(*a, sequential.run.id, 0);
+    const StoredBlock second = loadBlock(*b, whole.run.id, 0);
+    bool later = false;
+    const auto model = Model::open(tinyLlama());
+    for (std::size_t i = 0; i < first.linears.size(); ++i) {
+        const bool same = at::equal(first.linears[i].weight->codes, second.linears[i].weight->codes);
+        if (model->linears()[i].site == SiteKind::AttentionInput)
+            QVERIFY(same);
+        else
+            later = later || !same;
+    }
+    QVERIFY(later);
+}
+
+void TestQuantizeJob::staticActivationGridsKeepTheRangesOfTheQuantizedStream()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    const Recipe recipe = tinyRecipe(R"({"rounding": {"method": "rtn"}, "weights": {"bits": 8}, "activations": {"scheme": "per_tensor", "bits": 8}})");
+    const QuantizeResult result = quantizeTiny(project, recipe);
+    const at::NoGradGuard noGrad;
+    const auto model = Model::open(tinyLlama());
+    const auto tokenizer = model->tokenizer();
+    const TokenWindows windows = sampleWindows(*tokenizer, readText(tinyText()), "text", recipe.calibration.samples, recipe.calibration.length, 0);
+    const at::Tensor x = model->block(0).attentionInput(model->embed(windows.ids));
+    const StoredBlock stored = loadBlock(*project, result.run.id, 0);
+    QCOMPARE(stored.linears[0].activations.scheme, ActivationScheme::PerTensor);
+    QCOMPARE(stored.linears[0].ranges.absmax(), x.abs().max().item<float>());
+}
+
+void TestQuantizeJob::resumeRefusesOtherInputs()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    std::stop_source source;
+    StopAt stopper(source, 40);
+    QVERIFY_THROWS_EXCEPTION(Cancelled, quantizeTiny(project, tinyRecipe(kGptq), source.get_token(), true, 0, &stopper));
+    const QuantizeResult other = quantizeTiny(project, tinyRecipe(kRtn));
+    QCOMPARE(project->runs().size(), std::size_t{2});
+    QCOMPARE(other.linears.front().method, std::string("rtn"));
+}
+
+void TestQuantizeJob::aRecipeThatQuantizesNothingIsAnError()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    try {
+        quantizeTiny(project, tinyRecipe("{}"));
+        QFAIL("no error");
+    } catch (const Error& e) {
+        QCOMPARE(e.kind(), ErrorKind::BadFile);
+        QVERIFY(std::string(e.what()).find("quantizes nothing") != std::string::npos);
+    }
+    QVERIFY(project->runs().empty());
+}
+
+void TestQuantizeJob::aTextTooShortNamesFileAndTokens()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    Recipe recipe = tinyRecipe(kRtn);
+    recipe.calibration.samples = 100000;
+    try {
+        quantizeTiny(project, recipe);
+        QFAIL("no error");
+    } catch (const Error& e) {
+        QCOMPARE(e.kind(), ErrorKind::BadFile);
+        QVERIFY(std::string(e.what()).find("tiny-text.txt") != std::string::npos);
+    }
+}
+
+QTEST_GUILESS_MAIN(TestQuantizeJob)
+#include "tst_quantize_job.moc"
