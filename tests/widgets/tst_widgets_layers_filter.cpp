@@ -1,0 +1,75 @@
+#include "widgets/layers_filter.h"
+
+#include <QtTest>
+
+using namespace halftone;
+using namespace Qt::Literals::StringLiterals;
+
+class TestLayersFilter : public QObject {
+    Q_OBJECT
+
+    static LayersFilter::Row row()
+    {
+        LayersFilter::Row row;
+        row.name = u"model.layers.11.mlp.down_proj"_s;
+        row.method = u"gptq"_s;
+        row.block = 11;
+        row.quantized = true;
+        row.bits = 4;
+        row.group = 64;
+        row.kernel = 12.5;
+        row.kurtosis = 60;
+        return row;
+    }
+
+private Q_SLOTS:
+    void wordsAreUnderstood_data()
+    {
+        QTest::addColumn<QString>("text");
+        QTest::addColumn<bool>("matches");
+        QTest::newRow("empty") << QString() << true;
+        QTest::newRow("part of a name") << u"down"_s << true;
+        QTest::newRow("other part") << u"gate"_s << false;
+        QTest::newRow("glob") << u"*.down_proj"_s << true;
+        QTest::newRow("glob must fit whole") << u"down_*"_s << false;
+        QTest::newRow("alternatives") << u"model.layers.{10,11}.*"_s << true;
+        QTest::newRow("glob and condition") << u"*.down_proj kurtosis > 50"_s << true;
+        QTest::newRow("condition fails") << u"*.down_proj kurtosis > 70"_s << false;
+        QTest::newRow("no spaces") << u"bits<=4"_s << true;
+        QTest::newRow("strict") << u"bits<4"_s << false;
+        QTest::newRow("percent sign") << u"kernel >= 12.5%"_s << true;
+        QTest::newRow("not equal") << u"group != 64"_s << false;
+        QTest::newRow("block") << u"block = 11"_s << true;
+        QTest::newRow("method") << u"method = GPTQ"_s << true;
+        QTest::newRow("method differs") << u"method != gptq"_s << false;
+        QTest::newRow("quantized") << u"quantized"_s << true;
+        QTest::newRow("float") << u"float"_s << false;
+        QTest::newRow("changed") << u"changed"_s << false;
+        QTest::newRow("unknown value never matches") << u"error > 0"_s << false;
+    }
+    void wordsAreUnderstood()
+    {
+        QFETCH(QString, text);
+        QFETCH(bool, matches);
+        const LayersFilter filter = LayersFilter::parse(text);
+        QCOMPARE(filter.error(), QString());
+        QCOMPARE(filter.matches(row()), matches);
+    }
+
+    void mistakesAreSaid()
+    {
+        QVERIFY(LayersFilter::parse(u"height > 3"_s).error().contains(u"height"_s));
+        QVERIFY(LayersFilter::parse(u"bits > many"_s).error().contains(u"many"_s));
+    }
+
+    void onlyAPureGlobMakesARule()
+    {
+        QCOMPARE(LayersFilter::parse(u"*.down_proj"_s).glob(), u"*.down_proj"_s);
+        QCOMPARE(LayersFilter::parse(u"down"_s).glob(), u"*down*"_s);
+        QVERIFY(LayersFilter::parse(u"down bits=4"_s).glob().isEmpty());
+        QVERIFY(LayersFilter::parse(u""_s).glob().isEmpty());
+    }
+};
+
+QTEST_GUILESS_MAIN(TestLayersFilter)
+#include "tst_widgets_layers_filter.moc"

@@ -1,0 +1,210 @@
+#include "sample_values.h"
+#include "widgets/layers_model.h"
+
+#include <QAbstractItemModelTester>
+#include <QRegularExpression>
+#include <QSignalSpy>
+#include <QtTest>
+
+using namespace halftone;
+using namespace Qt::Literals::StringLiterals;
+
+class TestLayersModel : public QObject {
+    Q_OBJECT
+
+    static QModelIndex cell(const LayersModel& model, const char* linear, LayersModel::Column column)
+    {
+        return model.indexOf(linear).siblingAtColumn(column);
+    }
+
+private Q_SLOTS:
+    void init() { QTest::failOnWarning(QRegularExpression(u".*"_s)); }
+
+    void theModelKeepsQtsRules()
+    {
+        LayersModel model;
+        QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        const ModelDescription small = sample::model(3);
+        model.setModel(small);
+        model.setPlans(sample::plans(small));
+        model.setSites(sample::sites(small, 1));
+        model.setResults(sample::results(small));
+        model.setModel(sample::model(1));
+        model.clear();
+        QCOMPARE(model.rowCount(), 0);
+        model.setModel(small);
+        QCOMPARE(model.rowCount(), 3);
+        QCOMPARE(model.rowCount(model.index(2, 0)), 7);
+    }
+
+    void cellsShowThePlan()
+    {
+        LayersModel model;
+        const ModelDescription small = sample::model(2);
+        model.setModel(small);
+        QCOMPARE(cell(model, "model.layers.1.mlp.down_proj", LayersModel::Bits).data().toString(), u"–"_s);
+        model.setPlans(sample::plans(small));
+        const char* down = "model.layers.1.mlp.down_proj";
+        QCOMPARE(cell(model, down, LayersModel::Name).data().toString(), u"down_proj"_s);
+        QVERIFY(cell(model, down, LayersModel::Name).data(Qt::ToolTipRole).toString().contains(u"model.layers.1.mlp.down_proj"_s));
+        QCOMPARE(cell(model, down, LayersModel::Method).data().toString(), u"RTN"_s);
+        QCOMPARE(cell(model, down, LayersModel::Bits).data().toString(), u"8"_s);
+        QCOMPARE(cell(model, down, LayersModel::Group).data().toString(), u"64"_s);
+        QCOMPARE(cell(model, down, LayersModel::Activations).data().toString(), u"token 8"_s);
+        // 576 × 1536 at 8 bits and a 16-bit scale for each 64 weights.
+        QCOMPARE(cell(model, down, LayersModel::Size).data().toString(), u"912 kB"_s);
+    }
+
+    void aBlockShowsWhatItsLinearsShareOrMixed()
+    {
+        LayersModel model;
+        const ModelDescription small = sample::model(2);
+        model.setModel(small);
+        auto plans = sample::plans(small);
+        model.setPlans(plans);
+        const QModelIndex block = model.indexOfBlock(1);
+        QCOMPARE(block.data().toString(), u"Block 1"_s);
+        QCOMPARE(block.siblingAtColumn(LayersModel::Bits).data().toString(), u"mixed"_s);
+        QCOMPARE(block.siblingAtColumn(LayersModel::Group).data().toString(), u"64"_s);
+        for (ResolvedPlan& plan : plans)
+            plan.plan.weights.bits = 3;
+        model.setPlans(plans);
+        QCOMPARE(block.siblingAtColumn(LayersModel::Bits).data().toString(), u"3"_s);
+        QCOMPARE(block.siblingAtColumn(LayersModel::Bits).data(Qt::EditRole).toInt(), 3);
+    }
+
+    void editingAsksAndChangesNothing()
+    {
+        LayersModel model;
+        const ModelDescription small = sample::model(2);
+        model.setModel(small);
+        model.setPlans(sample::plans(small));
+        QSignalSpy wishes(&model, &LayersModel::editRequested);
+        const QModelIndex bits = cell(model, "model.layers.0.self_attn.q_proj", LayersModel::Bits);
+        QVERIFY(bits.flags() & Qt::ItemIsEditable);
+        QVERIFY(model.setData(bits, 3));
+        QCOMPARE(wishes.count(), 1);
+        QCOMPARE(wishes.last().at(0).toStringList(), QStringList{u"model.layers.0.self_attn.q_proj"_s});
+        PlanPatch expected;
+        expected.bits = 3;
+        QVERIFY(wishes.last().at(1).value<PlanPatch>() == expected);
+        QCOMPARE(bits.data().toString(), u"4"_s);
+
+        QVERIFY(!model.setData(bits, 4));                 // what it already is
+        QVERIFY(!model.setData(bits, 1));
+        QVERIFY(!model.setData(bits, 12));
+        QVERIFY(!model.setData(bits, u"four"_s));
+        QVERIFY(!model.setData(cell(model, "model.layers.0.self_attn.q_proj", LayersModel::Size), 4));
+        QCOMPARE(wishes.count(), 1);
+
+        QVERIFY(model.setData(model.indexOfBlock(1).siblingAtColumn(LayersModel::Activations), u"cross:6"_s));
+        QCOMPARE(wishes.last().at(0).toStringList().size(), 7);
+        PlanPatch cross;
+        cross.scheme = ActivationScheme::Cross;
+        cross.activationBits = 6;
+        QVERIFY(wishes.last().at(1).value<PlanPatch>() == cross);
+    }
+
+    void everyChoiceOfAnEditorIsAnEdit()
+    {
+        LayersModel model;
+        const ModelDescription small = sample::model(1);
+        model.setModel(small);
+        for (const LayersModel::Column column : {LayersModel::Method, LayersModel::Bits, LayersModel::Group, LayersModel::Activations}) {
+            const QModelIndex at = cell(model, "model.layers.0.mlp.down_proj", column);
+            const QStringList texts = at.data(LayersModel::ChoicesRole).toStringList();
+            const QVariantList values = at.data(LayersModel::ValuesRole).toList();
+            QVERIFY(texts.size() >= 2);
+            QCOMPARE(texts.size(), values.size());
+            for (const QVariant& value : values)
+                QVERIFY(!(model.patchFor(column, value) == PlanPatch{}));
+        }
+    }
+
+    void groupsOfferedDivideTheRow()
+    {
+        LayersModel model;
+        model.setModel(sample::model(1, 96, 256));
+        const auto groups = [&](const char* linear) { return cell(model, linear, LayersModel::Group).data(LayersModel::ValuesRole).toList(); };
+        QCOMPARE(groups("model.layers.0.mlp.up_proj"), (QVariantList{0, 16, 32}));
+        QCOMPARE(groups("model.layers.0.mlp.down_proj"), (QVariantList{0, 16, 32, 64, 128}));
+        QCOMPARE(model.indexOfBlock(0).siblingAtColumn(LayersModel::Group).data(LayersModel::ValuesRole).toList(), (QVariantList{0, 16, 32}));
+    }
+
+    void kernelFollowsThePlansOwnScheme()
+    {
+        LayersModel model;
+        const ModelDescription small = sample::model(1);
+        model.setModel(small);
+        auto plans = sample::plans(small);
+        auto sites = sample::sites(small, 0);
+        for (int s = 0; s < kKernelSchemes; ++s) {
+            sites[3].kernel[static_cast<std::size_t>(s)] = {};
+            sites[3].kernel[static_cast<std::size_t>(s)].elements = 1000;
+            sites[3].kernel[static_cast<std::size_t>(s)].zero = 100 * (s + 1);
+        }
+        model.setSites(sites);
+        const std::string down = "model.layers.0.mlp.down_proj";
+        const auto shareOf = [&](ActivationScheme scheme) {
+            for (int s = 0; s < kKernelSchemes; ++s)
+                if (kernelScheme(s) == scheme)
+                    return 0.1 * (s + 1);
+            return -1.0;
+        };
+        plans[6].plan.activations.scheme = ActivationScheme::Cross;
+        model.setPlans(plans);
+        QCOMPARE(*model.kernelShareOf(down), shareOf(ActivationScheme::Cross));
+        plans[6].plan.activations.scheme = ActivationScheme::None;
+        model.setPlans(plans);
+        model.setKernelScheme(0);
+        QCOMPARE(*model.kernelShareOf(down), 0.1);
+        QVERIFY(cell(model, down.c_str(), LayersModel::Kernel).data(LayersModel::BarRole).toDouble() > 0);
+        model.clearSites();
+        QVERIFY(!model.kernelShareOf(down));
+    }
+
+    void aPlanThatDiffersFromTheRunIsMarked()
+    {
+        LayersModel model;
+        const ModelDescription small = sample::model(2);
+        model.setModel(small);
+        auto plans = sample::plans(small);
+        model.setPlans(plans);
+        const QModelIndex state = cell(model, "model.layers.1.mlp.up_proj", LayersModel::State);
+        QVERIFY(!state.data(LayersModel::ChangedRole).toBool());   // no run: nothing to differ from
+        model.setRunPlans(plans);
+        QVERIFY(!state.data(LayersModel::ChangedRole).toBool());
+        for (ResolvedPlan& plan : plans)
+            if (plan.linear == "model.layers.1.mlp.up_proj")
+                plan.plan.weights.group = 32;
+        model.setPlans(plans);
+        QVERIFY(state.data(LayersModel::ChangedRole).toBool());
+        QVERIFY(model.indexOfBlock(1).siblingAtColumn(LayersModel::State).data(LayersModel::ChangedRole).toBool());
+        QVERIFY(!model.indexOfBlock(0).siblingAtColumn(LayersModel::State).data(LayersModel::ChangedRole).toBool());
+    }
+
+    void aLockSaysItsReason()
+    {
+        LayersModel model;
+        model.setModel(sample::model(1));
+        model.setLocks({{"model.layers.0.self_attn.k_proj", "q, k and v share one scheme in <vLLM>.", false}});
+        const QModelIndex state = cell(model, "model.layers.0.self_attn.k_proj", LayersModel::State);
+        QCOMPARE(state.data(LayersModel::LockRole).toString(), u"q, k and v share one scheme in <vLLM>."_s);
+        QVERIFY(state.data(Qt::ToolTipRole).toString().contains(u"&lt;vLLM&gt;"_s));   // never read as mark-up
+        QVERIFY(!state.data(Qt::DecorationRole).isNull());
+    }
+
+    void errorsComeFromTheRun()
+    {
+        LayersModel model;
+        const ModelDescription small = sample::model(2);
+        model.setModel(small);
+        QVERIFY(!cell(model, "model.layers.0.mlp.up_proj", LayersModel::Error).data(LayersModel::BarRole).isValid());
+        model.setBlockResult(sample::results(small).front());
+        QCOMPARE(cell(model, "model.layers.0.mlp.up_proj", LayersModel::Error).data().toString(), u"9.4 %"_s);   // 20.5 dB
+        QVERIFY(!cell(model, "model.layers.1.mlp.up_proj", LayersModel::Error).data(LayersModel::BarRole).isValid());
+    }
+};
+
+QTEST_MAIN(TestLayersModel)
+#include "tst_widgets_layers_model.moc"

@@ -1,0 +1,171 @@
+#include "widgets/elided_label.h"
+#include "widgets/jobs_view.h"
+#include "widgets/message_banner.h"
+#include "widgets/palette.h"
+#include "widgets/summary_bar.h"
+
+#include <QApplication>
+#include <QClipboard>
+#include <QLabel>
+#include <QPlainTextEdit>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QRegularExpression>
+#include <QSignalSpy>
+#include <QToolButton>
+#include <QtTest>
+
+using namespace halftone;
+using namespace Qt::Literals::StringLiterals;
+
+class TestNotices : public QObject {
+    Q_OBJECT
+
+    static JobRow running()
+    {
+        JobRow job;
+        job.id = u"quantize-3"_s;
+        job.title = u"Quantize run 3 · GPTQ W4 g64"_s;
+        job.state = JobRow::State::Running;
+        job.phase = u"rounding"_s;
+        job.done = 18;
+        job.total = 30;
+        job.unit = u"blocks"_s;
+        job.elapsed = 6;
+        job.remaining = {{130, 160}};
+        job.canPause = true;
+        return job;
+    }
+
+private Q_SLOTS:
+    void init() { QTest::failOnWarning(QRegularExpression(u".*"_s)); }
+
+    void durationsReadAsClocks()
+    {
+        QCOMPARE(formatDuration(8.2), u"8 s"_s);
+        QCOMPARE(formatDuration(130), u"2:10"_s);
+        QCOMPARE(formatDuration(3725), u"1:02:05"_s);
+        QCOMPARE(formatDuration(std::nan("")), u"?"_s);
+    }
+
+    void theLineSaysHowFarHowFastAndHowLong()
+    {
+        QCOMPARE(jobLine(running()), u"60 % · rounding · 18 of 30 blocks · 3 blocks/s · 2:10–2:40 left"_s);
+        JobRow failed = running();
+        failed.state = JobRow::State::Failed;
+        failed.error = u"The disk is full."_s;
+        failed.nextStep = u"Free 2 GB, then resume."_s;
+        QCOMPARE(jobLine(failed), u"The disk is full. · Free 2 GB, then resume."_s);
+        JobRow waiting = running();
+        waiting.state = JobRow::State::Waiting;
+        QVERIFY(jobLine(waiting).startsWith(u"waiting"_s));
+    }
+
+    void buttonsFollowTheState()
+    {
+        JobsView view;
+        view.resize(1000, 160);
+        view.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&view));
+        QVERIFY(view.findChild<QLabel*>(u"jobsIdle"_s)->isVisible());
+        JobRow job = running();
+        view.updateJob(job);
+        QCOMPARE(view.count(), 1);
+        QVERIFY(!view.findChild<QLabel*>(u"jobsIdle"_s)->isVisible());
+        QCOMPARE(view.findChild<QProgressBar*>(u"jobBar"_s)->value(), 600);
+        auto* cancel = view.findChild<QToolButton*>(u"jobCancel"_s);
+        auto* resume = view.findChild<QToolButton*>(u"jobResume"_s);
+        QVERIFY(cancel->isVisible() && !resume->isVisible());
+        QSignalSpy cancels(&view, &JobsView::cancelRequested), resumes(&view, &JobsView::resumeRequested);
+        QTest::mouseClick(cancel, Qt::LeftButton);
+        QCOMPARE(cancels.last().at(0).toString(), job.id);
+        job.state = JobRow::State::Failed;
+        job.canResume = true;
+        view.updateJob(job);
+        QCOMPARE(view.count(), 1);
+        QVERIFY(!cancel->isVisible() && resume->isVisible());
+        QTest::mouseClick(resume, Qt::LeftButton);
+        QCOMPARE(resumes.count(), 1);
+        view.setJobs({});
+        QCOMPARE(view.count(), 0);
+    }
+
+    void theLogOfAJobOpensAndGrows()
+    {
+        JobsView view;
+        view.resize(1000, 200);
+        view.updateJob(running());
+        view.appendLog(running().id, u"block 3: damping raised to 0.02"_s);
+        view.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&view));
+        auto* log = view.findChild<QPlainTextEdit*>(u"jobLog"_s);
+        QVERIFY(!log->isVisible());
+        QTest::mouseClick(view.findChild<QToolButton*>(u"jobLogButton"_s), Qt::LeftButton);
+        QVERIFY(log->isVisible());
+        view.appendLog(running().id, u"block 4: done"_s);
+        QCOMPARE(log->toPlainText(), u"block 3: damping raised to 0.02\nblock 4: done"_s);
+    }
+
+    void measuredAndPredictedFiguresNeverLookAlike()
+    {
+        SummaryBar bar;
+        Summary summary;
+        summary.bytes = 84'100'000;
+        summary.originalBytes = 269'000'000;
+        summary.bitsPerWeight = 4.583;
+        summary.figure = Summary::Figure{u"KL"_s, 0.081, 0.006, false, false};
+        summary.contract = u"vLLM · transformers"_s;
+        bar.setSummary(summary);
+        const auto value = [&](const QString& name) { return bar.findChild<ElidedLabel*>(name); };
+        QCOMPARE(value(u"summarySizeValue"_s)->text(), u"84.1 MB (−69 %)"_s);
+        QCOMPARE(value(u"summaryBitsValue"_s)->text(), u"4.58"_s);
+        QCOMPARE(value(u"summaryFigureValue"_s)->text(), u"0.081 ± 0.006"_s);
+        QVERIFY(value(u"summaryFigureValue"_s)->font().italic());
+        summary.figure->measured = true;
+        bar.setSummary(summary);
+        QVERIFY(!value(u"summaryFigureValue"_s)->font().italic());
+        bar.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&bar));
+        QSignalSpy contract(&bar, &SummaryBar::contractClicked);
+        QTest::mouseClick(bar.findChild<QWidget*>(u"summaryContract"_s), Qt::LeftButton);
+        QCOMPARE(contract.count(), 1);
+        summary.contractIssue = u"vLLM loads no 3-bit weights."_s;
+        bar.setSummary(summary);
+        QVERIFY(value(u"summaryContractValue"_s)->text().startsWith(u'✕'));
+        bar.clear();
+        QCOMPARE(value(u"summarySizeValue"_s)->text(), u"–"_s);
+    }
+
+    void aMessageIsPlainTextReplacedByIdAndDismissed()
+    {
+        MessageBanner banner;
+        banner.resize(800, 100);
+        Message message;
+        message.kind = Message::Kind::Error;
+        message.id = u"open"_s;
+        message.sentence = u"<b>model</b>.safetensors: the header is longer than the file."_s;
+        message.nextStep = u"Download the file again."_s;
+        message.action = u"Open another…"_s;
+        message.details = u"header 912, file 640"_s;
+        banner.showMessage(message);
+        QCOMPARE(banner.count(), 1);
+        QCOMPARE(banner.findChild<QLabel*>(u"sentence"_s)->textFormat(), Qt::PlainText);
+        banner.showMessage(message);
+        QCOMPARE(banner.count(), 1);
+        QVERIFY(banner.contains(u"open"_s));
+        banner.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&banner));
+        QSignalSpy acted(&banner, &MessageBanner::actionRequested), gone(&banner, &MessageBanner::dismissed);
+        QTest::mouseClick(banner.findChild<QPushButton*>(u"action"_s), Qt::LeftButton);
+        QCOMPARE(acted.last().at(0).toString(), u"open"_s);
+        QTest::mouseClick(banner.findChild<QToolButton*>(u"copyDetails"_s), Qt::LeftButton);
+        QVERIFY(QApplication::clipboard()->text().contains(u"header 912, file 640"_s));
+        QTest::mouseClick(banner.findChild<QToolButton*>(u"dismiss"_s), Qt::LeftButton);
+        QCOMPARE(gone.count(), 1);
+        QCOMPARE(banner.count(), 0);
+        QVERIFY(!banner.isVisible());
+    }
+};
+
+QTEST_MAIN(TestNotices)
+#include "tst_widgets_notices.moc"
