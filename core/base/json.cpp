@@ -46,7 +46,7 @@ private:
     at = std::min(at, text.size());
     std::size_t line = 1;
     std::size_t lineStart = 0;
-    for (std::size_t i = 0; i < at; ++i)
+    for (std::size_t i = 0; i + 1 < at; ++i) // the byte at fault is the last one read
         if (text[i] == '\n') {
             ++line;
             lineStart = i + 1;

@@ -1,0 +1,372 @@
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/sha256.h"
+
+#include <QTemporaryDir>
+#include <QTest>
+
+#include <csignal>
+#include <fstream>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace halftone;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// No file may grow beyond `bytes` while it lives: a full disk, as far as a writer can see.
+class FileSizeLimit {
+public:
+    explicit FileSizeLimit(rlim_t bytes)
+    {
+        std::signal(SIGXFSZ, SIG_IGN);
+        ::getrlimit(RLIMIT_FSIZE, &m_old);
+        const rlimit tight{bytes, m_old.rlim_max};
+        ::setrlimit(RLIMIT_FSIZE, &tight);
+    }
+    ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &m_old); }
+
+private:
+    rlimit m_old{};
+};
+
+std::string contents(const fs::path& path)
+{
+    return readTextFile(path, 1u << 30);
+}
+
+void put(const fs::path& path, const std::string& text)
+{
+    std::ofstream(path, std::ios::binary) << text;
+}
+
+std::size_t entries(const fs::path& folder)
+{
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+} // namespace
+
+class tst_base_files : public QObject {
+    Q_OBJECT
+
+private:
+    QTemporaryDir m_folder;
+    fs::path m_path;
+
+private Q_SLOTS:
+    void init()
+    {
+        m_path = fs::path(m_folder.path().toStdString()) / QTest::currentTestFunction();
+        fs::create_directories(m_path);
+    }
+
+    void aFileAppearsWholeOnCommit()
+    {
+        const fs::path target = m_path / "out.bin";
+        put(target, "old");
+        AtomicFile file(target);
+        file.write("new ");
+        file.write("content");
+        QCOMPARE(contents(target), std::string("old"));
+        QCOMPARE(file.bytesWritten(), std::uint64_t(11));
+        const std::string name = file.temporaryPath().filename().string();
+        QVERIFY(name.starts_with(".out.bin." + std::to_string(::getpid()) + "-") && name.ends_with(".part"));
+        QCOMPARE(file.commit(), sha256("new content"));
+        QCOMPARE(contents(target), std::string("new content"));
+        QCOMPARE(entries(m_path), std::size_t(1));
+        QVERIFY_EXCEPTION_THROWN(file.commit(), Error);
+        QVERIFY_EXCEPTION_THROWN(file.write("more"), Error);
+    }
+
+    void aFileNotCommittedLeavesNothing()
+    {
+        const fs::path target = m_path / "out.bin";
+        put(target, "old");
+        {
+            AtomicFile file(target, 1'000'000);
+            file.write(std::string(500'000, 'x'));
+        }
+        QCOMPARE(contents(target), std::string("old"));
+        QCOMPARE(entries(m_path), std::size_t(1));
+    }
+
+    void reservedSpaceIsGivenBack()
+    {
+        AtomicFile file(m_path / "short.bin", 1'000'000);
+        file.write("abc");
+        file.commit();
+        QCOMPARE(fs::file_size(m_path / "short.bin"), std::uintmax_t(3));
+    }
+
+    void anEmptyFileIsAFile()
+    {
+        writeFileAtomically(m_path / "empty", "");
+        QCOMPARE(fs::file_size(m_path / "empty"), std::uintmax_t(0));
+    }
+
+    void whatAnotherWriterMadeIsAdopted()
+    {
+        AtomicFile file(m_path / "block.h5");
+        put(file.temporaryPath(), "written by a library");
+        file.adopt();
+        QCOMPARE(file.commit(), sha256("written by a library"));
+        QCOMPARE(contents(m_path / "block.h5"), std::string("written by a library"));
+        QCOMPARE(file.bytesWritten(), std::uint64_t(20));
+    }
+
+    void aFullDiskLeavesTheOldFile_data()
+    {
+        QTest::addColumn<bool>("announced");
+        QTest::newRow("size announced") << true;
+        QTest::newRow("size not known") << false;
+    }
+    void aFullDiskLeavesTheOldFile()
+    {
+        QFETCH(bool, announced);
+        const fs::path target = m_path / "out.bin";
+        put(target, "old");
+        bool refused = false;
+        {
+            const FileSizeLimit limit(64 * 1024);
+            try {
+                AtomicFile file(target, announced ? 100'000 : 0);
+                file.write(std::string(100'000, 'x'));
+                file.commit();
+            } catch (const Error& e) {
+                refused = true;
+                QCOMPARE(e.kind(), ErrorKind::Io);
+                QCOMPARE(exitCode(e.kind()), 4);
+                const QString what = QString::fromUtf8(e.what());
+                QVERIFY2(what.contains(QLatin1String("out.bin")) && what.contains(QLatin1String("100000 bytes are needed")), e.what());
+                QVERIFY2(what.contains(QLatin1String("are free")), e.what());
+            }
+        }
+        QVERIFY(refused);
+        QCOMPARE(contents(target), std::string("old"));
+        QCOMPARE(entries(m_path), std::size_t(1));
+    }
+
+    void aFailedWriteCannotBeCommitted()
+    {
+        const fs::path target = m_path / "out.bin";
+        put(target, "old");
+        {
+            AtomicFile file(target);
+            {
+                const FileSizeLimit limit(1000);
+                QVERIFY_EXCEPTION_THROWN(file.write(std::string(5000, 'x')), Error);
+            }
+            QVERIFY_EXCEPTION_THROWN(file.commit(), Error);
+        }
+        QCOMPARE(contents(target), std::string("old"));
+        QCOMPARE(entries(m_path), std::size_t(1));
+    }
+
+    void aPlaceThatCannotBeWrittenIsSaid()
+    {
+        QVERIFY_EXCEPTION_THROWN(AtomicFile(m_path / "missing" / "out.bin"), Error);
+        QVERIFY_EXCEPTION_THROWN(AtomicFile{m_path}, Error);
+        if (::geteuid() != 0) {
+            fs::permissions(m_path, fs::perms::owner_read | fs::perms::owner_exec);
+            QVERIFY_EXCEPTION_THROWN(AtomicFile(m_path / "out.bin"), Error);
+            QVERIFY_EXCEPTION_THROWN(AtomicFolder(m_path / "export"), Error);
+            fs::permissions(m_path, fs::perms::owner_all);
+        }
+    }
+
+    void privateFilesAreForTheOwnerOnly()
+    {
+        const auto mode = [](const fs::path& path) {
+            struct stat info {};
+            ::stat(path.c_str(), &info);
+            return info.st_mode & 0777;
+        };
+        const mode_t old = ::umask(022);
+        writeFileAtomically(m_path / "private", "x", true);
+        writeFileAtomically(m_path / "shared", "x");
+        ::umask(old);
+        QCOMPARE(mode(m_path / "private"), mode_t(0600));
+        QCOMPARE(mode(m_path / "shared"), mode_t(0644));
+    }
+
+    void aLongNameIsStillWritten()
+    {
+        const std::string name(250, 'n');
+        writeFileAtomically(m_path / name, "x");
+        QCOMPARE(contents(m_path / name), std::string("x"));
+    }
+
+    void aFolderAppearsWholeOnCommit()
+    {
+        const fs::path target = m_path / "export";
+        fs::create_directories(target / "sub");
+        put(target / "sub" / "old.txt", "old");
+        {
+            AtomicFolder folder(target);
+            QCOMPARE(folder.path(), fs::path(target.string() + ".partial"));
+            fs::create_directories(folder.path() / "inner");
+            put(folder.path() / "inner" / "new.txt", "new");
+            QVERIFY(fs::exists(target / "sub" / "old.txt"));
+            folder.commit();
+        }
+        QCOMPARE(contents(target / "inner" / "new.txt"), std::string("new"));
+        QVERIFY(!fs::exists(target / "sub"));
+        QCOMPARE(entries(m_path), std::size_t(1));
+    }
+
+    void aFolderNotCommittedLeavesNothing()
+    {
+        const fs::path target = m_path / "export/";
+        fs::create_directories(target);
+        put(target / "old.txt", "old");
+        {
+            AtomicFolder folder(target);
+            put(folder.path() / "half.txt", "half");
+        }
+        QCOMPARE(contents(target / "old.txt"), std::string("old"));
+        QCOMPARE(entries(m_path), std::size_t(1));
+    }
+
+    void whatAKilledExportLeftIsReplaced()
+    {
+        const fs::path target = m_path / "export";
+        const pid_t child = ::fork();
+        if (child == 0) {
+            AtomicFolder folder(target);
+            put(folder.path() / "half.txt", "half");
+            ::_exit(0); // no destructor: as if killed
+        }
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        QVERIFY(fs::exists(target.string() + ".partial/half.txt"));
+        {
+            AtomicFolder folder(target);
+            QVERIFY(fs::is_empty(folder.path()));
+            folder.commit();
+        }
+        QCOMPARE(entries(m_path), std::size_t(1));
+    }
+
+    void aForeignFolderInTheWayIsNotTouched()
+    {
+        const fs::path partial = m_path / "export.partial";
+        fs::create_directories(partial);
+        put(partial / "precious.txt", "mine");
+        QVERIFY_EXCEPTION_THROWN(AtomicFolder(m_path / "export"), Error);
+        QCOMPARE(contents(partial / "precious.txt"), std::string("mine"));
+        put(m_path / "file", "a file");
+        QVERIFY_EXCEPTION_THROWN(AtomicFolder(m_path / "file"), Error);
+        QVERIFY_EXCEPTION_THROWN(AtomicFolder(m_path / ".."), Error);
+        QCOMPARE(contents(m_path / "file"), std::string("a file"));
+    }
+
+    void twoWritersOfOneFolderDoNotMix()
+    {
+        AtomicFolder first(m_path / "export");
+        put(first.path() / "a.txt", "a");
+        QVERIFY_EXCEPTION_THROWN(AtomicFolder(m_path / "export"), Error);
+        first.commit();
+        QCOMPARE(contents(m_path / "export" / "a.txt"), std::string("a"));
+    }
+
+    void oldTemporariesOfDeadProcessesAreRemoved()
+    {
+        const pid_t child = ::fork();
+        if (child == 0)
+            ::_exit(0);
+        ::waitpid(child, nullptr, 0);
+        const std::string dead = std::to_string(child);
+        const auto twoHoursAgo = fs::file_time_type::clock::now() - std::chrono::hours(2);
+        const auto make = [&](const std::string& name, bool old) {
+            put(m_path / name, "x");
+            if (old)
+                fs::last_write_time(m_path / name, twoHoursAgo);
+        };
+        make(".model.safetensors." + dead + "-0.part", true);
+        make(".young." + dead + "-0.part", false);
+        make(".alive." + std::to_string(::getpid()) + "-0.part", true);
+        make(".other.part", true);
+        make("visible." + dead + "-0.part", true);
+        QCOMPARE(removeStaleTemporaries(m_path), 1);
+        QCOMPARE(entries(m_path), std::size_t(4));
+        QVERIFY(!fs::exists(m_path / (".model.safetensors." + dead + "-0.part")));
+    }
+
+    void missingSpaceIsRefusedWithBothFigures()
+    {
+        const std::uint64_t available = freeDiskBytes(m_path / "not" / "there");
+        QVERIFY(available > 0);
+        requireDiskSpace(m_path, 1);
+        try {
+            requireDiskSpace(m_path, std::uint64_t{1} << 60);
+            QFAIL("accepted");
+        } catch (const Error& e) {
+            QCOMPARE(e.kind(), ErrorKind::Io);
+            QVERIFY2(QString::fromUtf8(e.what()).contains(QLatin1String("1152921504606846976 bytes are needed")), e.what());
+        }
+    }
+
+    void onlyRegularFilesAreOpened()
+    {
+        ::mkfifo((m_path / "fifo").c_str(), 0600);
+        for (const fs::path& path : {m_path / "fifo", m_path, m_path / "missing", fs::path("/dev/zero")}) {
+            try {
+                const InputFile file(path);
+                QFAIL("opened");
+            } catch (const Error& e) {
+                QCOMPARE(e.kind(), ErrorKind::BadFile);
+                QVERIFY2(QString::fromUtf8(e.what()).contains(QString::fromStdString(path.string())), e.what());
+            }
+        }
+    }
+
+    void namesInsideAFolderStayInside()
+    {
+        fs::create_directories(m_path / "model");
+        put(m_path / "secret", "secret");
+        put(m_path / "model" / "shard", "shard");
+        fs::create_symlink("../secret", m_path / "model" / "link");
+        fs::create_symlink("..", m_path / "model" / "folder-link");
+        ::mkfifo((m_path / "model" / "fifo").c_str(), 0600);
+        fs::create_symlink("fifo", m_path / "model" / "fifo-link");
+        QCOMPARE(InputFile::openIn(m_path / "model", "shard").size(), std::uint64_t(5));
+        QCOMPARE(InputFile::openIn(m_path / "model", "link").size(), std::uint64_t(6)); // hub caches are links to regular files
+        for (const std::string_view name :
+             {std::string_view("../secret"), std::string_view(".."), std::string_view(""), std::string_view("/etc/passwd"),
+              std::string_view("a\\b"), std::string_view(".hidden"), std::string_view("shard\0x", 7), std::string_view("folder-link"),
+              std::string_view("fifo"), std::string_view("fifo-link"), std::string_view("missing")})
+            QVERIFY_EXCEPTION_THROWN(InputFile::openIn(m_path / "model", name), Error);
+    }
+
+    void aFileThatShrinksIsAnError()
+    {
+        put(m_path / "data", std::string(10'000, 'd'));
+        const InputFile file(m_path / "data");
+        QCOMPARE(file.read(9'990, 10).size(), std::size_t(10));
+        QVERIFY_EXCEPTION_THROWN(file.read(9'990, 11), Error);
+        QVERIFY_EXCEPTION_THROWN(file.read(10'001, 0), Error);
+        QVERIFY_EXCEPTION_THROWN(file.read(8, UINT64_MAX), Error);
+        file.checkUnchanged();
+        fs::resize_file(m_path / "data", 100);
+        QVERIFY_EXCEPTION_THROWN(file.read(0, 200), Error);
+        QVERIFY_EXCEPTION_THROWN(file.checkUnchanged(), Error);
+    }
+
+    void aReplacedFileIsNoticed()
+    {
+        put(m_path / "data", "one");
+        const InputFile file(m_path / "data");
+        writeFileAtomically(m_path / "data", "two");
+        QVERIFY_EXCEPTION_THROWN(file.checkUnchanged(), Error);
+    }
+};
+
+QTEST_APPLESS_MAIN(tst_base_files)
+#include "tst_base_files.moc"
