@@ -49,15 +49,21 @@ struct RunInfo {
 /// Thread-safe: one internal mutex (HDF5 calls are serialised).
 class Project {
 public:
-    /// Opens or creates. @throws Error{BadFile} for a broken manifest, Error{Io} for a folder that cannot be written (then openReadOnly works).
+    /// Opens or creates. @throws Error{BadFile} for a broken manifest, another model's project or a folder with other things in it, Error{Io} for a
+    /// folder that cannot be written (openExisting works then). Read-only when another program has it open.
     static std::shared_ptr<Project> open(const std::filesystem::path& folder, const std::filesystem::path& model);
+    /// @throws Error{BadFile}. With `readOnly` nothing is touched; without, it may still come out read-only.
     static std::shared_ptr<Project> openExisting(const std::filesystem::path& folder, bool readOnly);
     static bool isProject(const std::filesystem::path& folder);
     ~Project();
 
     const std::filesystem::path& folder() const;
     std::filesystem::path modelPath() const;
+    /// Another program has it open, the folder cannot be written, or a newer Halftone wrote it: everything that writes throws Error{Io}.
     bool readOnly() const;
+    std::string readOnlyReason() const;   ///< the end of a sentence; empty when writable
+    /// What a person should be told after opening ("the journal's last 17 bytes are damaged …").
+    std::vector<std::string> notices() const;
 
     /// The recipe being edited: every set is one journal line (CRC32), synced within a second; the manifest follows now and then.
     std::optional<Recipe> recipe() const;

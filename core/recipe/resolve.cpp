@@ -1,6 +1,7 @@
 #include "core/base/error.h"
 #include "core/recipe/recipe.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -20,6 +21,32 @@ std::string origin(const Recipe& recipe, std::string_view linear, const Sets& se
         if (sets(recipe.rules[i].patch) && globMatches(recipe.rules[i].match, linear))
             return "/rules/" + std::to_string(i);
     return "/defaults";
+}
+
+/// Whether a patch sets the key that validate() blames ("weights.group").
+bool setsKey(const PlanPatch& patch, const std::string& key)
+{
+    if (key == "weights.bits")
+        return patch.bits.has_value();
+    if (key == "weights.group")
+        return patch.group.has_value();
+    if (key == "weights.range")
+        return patch.range.has_value();
+    if (key == "activations.bits")
+        return patch.activationBits.has_value();
+    if (key == "activations.symmetric")
+        return patch.activationSymmetric.has_value();
+    if (key == "activations.alpha")
+        return patch.alpha.has_value();
+    return false;
+}
+
+[[noreturn]] void failAtKey(const Recipe& recipe, const std::string& linear, const Error& error)
+{
+    const std::string& key = error.subject();
+    std::string pointer = origin(recipe, linear, [&](const PlanPatch& patch) { return setsKey(patch, key); }) + "/" + key;
+    std::replace(pointer.begin(), pointer.end(), '.', '/');
+    fail(pointer, "\"" + linear + "\": " + error.what() + ".");
 }
 
 /// Divisors a person may want for groups: multiples of 8 up to 1024 where there are any, else all but 1.
@@ -51,8 +78,7 @@ void checkWeights(const Recipe& recipe, const LinearInfo& linear, const Plan& pl
     try {
         validate(grid, linear.in);
     } catch (const Error& e) {
-        fail(origin(recipe, linear.name, [](const PlanPatch& p) { return p.bits || p.group || p.symmetric || p.perTensor || p.range || p.clip; }) + "/weights",
-            "\"" + linear.name + "\": " + e.what());
+        failAtKey(recipe, linear.name, e);
     }
     const std::string rounding = origin(recipe, linear.name, [](const PlanPatch& p) { return p.rounding.has_value(); }) + "/rounding";
     if (plan.rounding.method == "none")
@@ -85,8 +111,7 @@ void checkActivations(const Recipe& recipe, const LinearInfo& linear, const Plan
     try {
         validate(plan.activations);
     } catch (const Error& e) {
-        fail(origin(recipe, linear.name, [](const PlanPatch& p) { return p.scheme || p.activationBits || p.activationSymmetric || p.alpha; }) + "/activations",
-            "\"" + linear.name + "\": " + e.what());
+        failAtKey(recipe, linear.name, e);
     }
 }
 

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace halftone {
+
+/// Shape of a dataset, outermost first.
+using Hdf5Shape = std::vector<std::uint64_t>;
+
+/// How a dataset lies in the file. Chunks are at most 1 MiB and carry a Fletcher-32 sum either way.
+enum class Hdf5Packing {
+    Plain,       ///< codes: their entropy leaves little to win
+    Shuffled     ///< byte shuffle + deflate 1: floats that resemble each other
+};
+
+/// Builds an HDF5 file as one image in memory, so that the file on disk is written by AtomicFile in one piece and is never open for
+/// writing (file-safety P03): a full disk or a killed process meets our own writer, not the library. Same calls, same bytes: no times
+/// are recorded. Calls are serialised over the process. All throw Error{Io} with the library's reason.
+class Hdf5Writer {
+public:
+    explicit Hdf5Writer(std::string subject);
+    ~Hdf5Writer();
+    Hdf5Writer(const Hdf5Writer&) = delete;
+    Hdf5Writer& operator=(const Hdf5Writer&) = delete;
+
+    /// "/linear-000"; parents must exist, "/" does.
+    void group(const std::string& path);
+    void attribute(const std::string& object, const std::string& key, std::int64_t value);
+    void attribute(const std::string& object, const std::string& key, double value);
+    void attribute(const std::string& object, const std::string& key, std::string_view utf8);
+    template <typename T>
+    void dataset(const std::string& path, std::span<const T> values, const Hdf5Shape& shape, Hdf5Packing packing);
+
+    /// Closes the file and hands out its bytes.
+    std::vector<std::byte> finish();
+
+private:
+    struct State;
+    std::unique_ptr<State> m_state;
+};
+
+/// Reads an image whose hash was checked. All throw Error{BadFile} naming the file and the object.
+class Hdf5Reader {
+public:
+    Hdf5Reader(std::span<std::byte> image, std::string subject);
+    ~Hdf5Reader();
+    Hdf5Reader(const Hdf5Reader&) = delete;
+    Hdf5Reader& operator=(const Hdf5Reader&) = delete;
+
+    bool has(const std::string& path) const;
+    std::int64_t integer(const std::string& object, const std::string& key) const;
+    double real(const std::string& object, const std::string& key) const;
+    std::string text(const std::string& object, const std::string& key) const;
+    Hdf5Shape shape(const std::string& dataset) const;
+    /// The stored type must be T. `expected` empty: any shape of one dimension.
+    template <typename T>
+    std::vector<T> dataset(const std::string& path, const Hdf5Shape& expected = {}) const;
+    const std::string& subject() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> m_state;
+};
+
+} // namespace halftone

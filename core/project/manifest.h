@@ -1,0 +1,57 @@
+#pragma once
+
+#include "core/project/project.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace halftone {
+
+/// A file of the project, as the manifest vouches for it.
+struct FileEntry {
+    std::string file;     ///< relative to the project, "runs/run-001/block-000-1f2e3d4c5b6a.h5"
+    std::string sha256;
+    std::uint64_t bytes = 0;
+};
+
+struct RunBlock {
+    FileEntry file;
+    BlockResult result;   ///< all a run measured, seconds and memory included (they differ between equal runs, so the block file has none)
+};
+
+struct RunRecord {
+    RunInfo info;
+    std::vector<RunBlock> blocks;   ///< by block number
+};
+
+struct AnalysisRecord {
+    AnalysisSettings settings;
+    int windows = 0, length = 0;
+    std::string textHash;
+    struct Block { int block = 0; FileEntry file; };
+    std::vector<Block> blocks;      ///< by block number
+};
+
+/// manifest.json: the single root of truth of a project.
+struct Manifest {
+    static constexpr int kMajor = 1, kMinor = 0;
+    int major = kMajor, minor = kMinor;
+    std::string model;              ///< absolute path when it was made
+    std::string modelRelative;      ///< from the project's folder, for projects that move with their model
+    std::optional<Recipe> recipe;
+    std::uint64_t sequence = 0;     ///< number of the last edit in `recipe`
+    std::optional<AnalysisRecord> analysis;
+    std::vector<RunRecord> runs;
+
+    std::string toJson() const;
+    /// @throws Error{BadFile} naming file and JSON pointer; a newer major version is read as far as it has the same keys.
+    static Manifest parse(std::string_view text, std::string_view subject);
+
+    RunRecord* find(std::string_view run);
+    const RunRecord* find(std::string_view run) const;
+};
+
+} // namespace halftone
