@@ -1,0 +1,71 @@
+#include "app/studio/analyze_dialog.h"
+
+#include "app/studio/resources.h"
+#include "app/studio/text.h"
+#include "app/studio/text_field.h"
+
+#include <QDoubleSpinBox>
+#include <QFormLayout>
+#include <QSpinBox>
+
+#include <algorithm>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+AnalyzeDialog::AnalyzeDialog(const Document& document, const AnalyzeRequest& last, QWidget* parent)
+    : JobDialog(u"analyzeDialog"_s, tr("Analyze"),
+                tr("Runs the text through %1 once, block by block, and measures every activation that feeds a linear: channel ranges, "
+                   "outliers, and the share of elements that each activation grid rounds to zero.").arg(document.name()),
+                tr("&Analyze"), parent)
+{
+    const int longest = static_cast<int>(std::clamp<std::int64_t>(document.model().config.maxPositions, 2, 1 << 20));
+    m_text = new TextField(u"text"_s, resourceFile(u"text/sample.txt"_s), this);
+    if (!last.text.isEmpty())
+        m_text->setFile(last.text);
+    m_windows = new QSpinBox(this);
+    m_windows->setObjectName(u"windows"_s);
+    m_windows->setRange(0, 100000);
+    m_windows->setSpecialValueText(tr("all"));
+    m_windows->setValue(last.windows);
+    m_length = new QSpinBox(this);
+    m_length->setObjectName(u"length"_s);
+    m_length->setRange(2, longest);
+    m_length->setSuffix(tr(" tokens"));
+    m_length->setValue(std::min(last.length, longest));
+    m_bits = new QSpinBox(this);
+    m_bits->setObjectName(u"bits"_s);
+    m_bits->setRange(2, 8);
+    m_bits->setValue(last.settings.bits);
+    m_alpha = new QDoubleSpinBox(this);
+    m_alpha->setObjectName(u"alpha"_s);
+    m_alpha->setRange(0, 1);
+    m_alpha->setSingleStep(0.05);
+    m_alpha->setValue(last.settings.alpha);
+    m_alpha->setToolTip(tr("CrossQuant's exponent of the token maximum: 1 is per token, 0 per channel."));
+    form()->addRow(tr("&Text"), m_text);
+    form()->addRow(tr("&Windows"), m_windows);
+    form()->addRow(tr("Window &length"), m_length);
+    form()->addRow(tr("Grid &bits"), m_bits);
+    form()->addRow(tr("CrossQuant &α"), m_alpha);
+    connect(m_text, &TextField::changed, this, &AnalyzeDialog::refresh);
+    for (QSpinBox* box : {m_windows, m_length})
+        connect(box, &QSpinBox::valueChanged, this, &AnalyzeDialog::refresh);
+    refresh();
+}
+
+AnalyzeRequest AnalyzeDialog::request() const
+{
+    return {m_text->file(), m_windows->value(), m_length->value(), {m_bits->value(), m_alpha->value()}};
+}
+
+void AnalyzeDialog::refresh()
+{
+    const QString amount = m_windows->value() == 0
+        ? tr("The whole text, cut into windows of %1 tokens.").arg(m_length->value())
+        : tr("%1 tokens, cut from the start of the text. The views fill while it runs.").arg(countText(std::int64_t(m_windows->value()) * m_length->value()));
+    setNote(amount, m_text->problem());
+}
+
+} // namespace halftone

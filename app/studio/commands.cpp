@@ -1,0 +1,96 @@
+#include "app/studio/commands.h"
+
+#include "app/studio/document.h"
+#include "app/studio/text.h"
+
+#include <QCoreApplication>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+EditRecipe::EditRecipe(Document& document, Recipe edited, const QString& name, int kind, QStringList subject)
+    : QUndoCommand(name)
+    , m_document(document)
+    , m_other(std::move(edited))
+    , m_kind(kind)
+    , m_subject(std::move(subject))
+{
+}
+
+void EditRecipe::undo()
+{
+    m_document.swapRecipe(m_other);
+}
+
+void EditRecipe::redo()
+{
+    m_document.swapRecipe(m_other);
+}
+
+bool EditRecipe::mergeWith(const QUndoCommand* next)
+{
+    const auto* other = static_cast<const EditRecipe*>(next);
+    if (other->m_subject != m_subject)
+        return false;
+    setText(other->text());
+    setObsolete(m_document.recipe() == m_other);   // m_other: what undo would bring back
+    return true;
+}
+
+int EditRecipe::kindOf(const PlanPatch& patch)
+{
+    PlanPatch rest = patch;
+    const auto only = [&](auto PlanPatch::* member) {
+        rest = patch;
+        if (!(rest.*member))
+            return false;
+        (rest.*member).reset();
+        return rest.empty();
+    };
+    if (only(&PlanPatch::bits))
+        return Bits;
+    if (only(&PlanPatch::group))
+        return Group;
+    if (only(&PlanPatch::symmetric))
+        return Symmetry;
+    if (only(&PlanPatch::rounding))
+        return Method;
+    if (only(&PlanPatch::scheme) || only(&PlanPatch::activationBits))
+        return Activations;
+    if (only(&PlanPatch::alpha))
+        return Alpha;
+    return Single;
+}
+
+QString editName(const QStringList& linears, const PlanPatch& patch)
+{
+    const auto tr = [](const char* text) { return QCoreApplication::translate("EditRecipe", text); };
+    QStringList what;
+    if (patch.rounding) {
+        const MethodInfo* info = findMethod(MethodKind::Rounding, patch.rounding->method);
+        what += info ? toQString(info->name) : toQString(patch.rounding->method);
+    }
+    if (patch.bits)
+        what += *patch.bits == 16 ? tr("left float") : tr("%1 bits").arg(*patch.bits);
+    if (patch.group)
+        what += *patch.group == 0 ? tr("per channel") : tr("groups of %1").arg(*patch.group);
+    if (patch.symmetric)
+        what += *patch.symmetric ? tr("symmetric") : tr("asymmetric");
+    if (patch.scheme || patch.activationBits || patch.alpha) {
+        QString activations = tr("activations");
+        if (patch.scheme)
+            activations += u' ' + toQString(halftone::name(*patch.scheme));
+        if (patch.activationBits)
+            activations += tr(" %1 bits").arg(*patch.activationBits);
+        if (patch.alpha)
+            activations += tr(" α %1").arg(*patch.alpha);
+        what += activations;
+    }
+    if (what.isEmpty())
+        what += tr("plan");
+    const QString subject = linears.size() == 1 ? linears.front() : tr("%1 linears").arg(linears.size());
+    return u"%1: %2"_s.arg(what.join(u", "_s), subject);
+}
+
+} // namespace halftone

@@ -1,0 +1,369 @@
+#include "app/studio/document.h"
+
+#include "app/studio/commands.h"
+#include "app/studio/text.h"
+
+#include <QCoreApplication>
+#include <QThread>
+
+#include <algorithm>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+
+constexpr int kAutosaveMs = 400;   // an edit is on disk within a second (file-safety P07)
+constexpr auto kOpenTag = "open";
+
+/// Statistics as the views need them: the token maps stay in the project.
+void dropTokenMaps(std::vector<SiteStatistics>& sites)
+{
+    for (SiteStatistics& site : sites)
+        site.tokenMap = {};
+}
+
+} // namespace
+
+Document::Document(JobRunner& jobs, std::filesystem::path projectsRoot, QObject* parent)
+    : QObject(parent)
+    , m_jobs(jobs)
+    , m_projectsRoot(std::move(projectsRoot))
+{
+    m_undo.setUndoLimit(500);
+    m_saveTimer.setSingleShot(true);
+    m_saveTimer.setInterval(kAutosaveMs);
+    connect(&m_saveTimer, &QTimer::timeout, this, &Document::writeRecipe);
+}
+
+Document::~Document() = default;
+
+void Document::open(const QString& path)
+{
+    JobSpec spec{QString::fromUtf8(kOpenTag), tr("Open %1").arg(path), JobSpec::Lane::Files, false, {}, {}};
+    spec.failed = [this, path](const JobError& error) { Q_EMIT openFailed(path, error); };
+    m_jobs.submit(
+        spec,
+        // Saving and letting go of the project that is open belong to adopt(): what fails to open leaves it as it is.
+        [file = toPath(path), root = m_projectsRoot, current = m_project](Progress&, const std::stop_token&) {
+            const std::filesystem::path folder = Project::isProject(file) ? file : projectFolderFor(file, root);
+            std::error_code none;
+            if (current && std::filesystem::equivalent(current->folder(), folder, none))
+                throw Cancelled{};   // it is open already
+            return openModelOrProject(file, root);
+        },
+        [this, path](OpenedProject&& opened) { adopt(std::move(opened), path); });
+}
+
+bool Document::isOpening() const
+{
+    return m_jobs.isRunning(QString::fromUtf8(kOpenTag));
+}
+
+void Document::adopt(OpenedProject&& opened, const QString& path)
+{
+    close();
+    ++m_generation;
+    m_path = path;
+    m_model = std::move(opened.model);
+    m_project = std::move(opened.project);
+    m_runs = std::move(opened.runs);
+    m_evaluations = std::move(opened.evaluations);
+    m_linearIndex.clear();
+    for (std::size_t i = 0; i < m_model.linears.size(); ++i)
+        m_linearIndex.insert(toQString(m_model.linears[i].name), static_cast<int>(i));
+    m_recipe = opened.recipe.value_or(Recipe{});
+    m_unsaved = !opened.recipe;
+    try {
+        resolveNow();
+    } catch (const Error& e) {
+        // A recipe that no longer fits this model (edited by hand): said, and left behind; the file keeps it until the next edit.
+        Q_EMIT notice(u"recipe"_s, tr("The project's recipe cannot be used: %1. An empty one is shown instead.").arg(toQString(e.what())));
+        m_recipe = {};
+        resolveNow();
+    }
+    Q_EMIT this->opened();
+    Q_EMIT recipeChanged();
+    Q_EMIT runsChanged();
+    Q_EMIT evaluationsChanged();
+    if (!opened.note.isEmpty())
+        Q_EMIT notice(u"read-only"_s, opened.note);
+    loadAnalysis();
+    reloadRuns();
+}
+
+void Document::close()
+{
+    if (!isOpen())
+        return;
+    save();
+    ++m_generation;
+    m_project.reset();
+    m_model = {};
+    m_recipe = {};
+    m_plans.clear();
+    m_runPlans.clear();
+    m_size = {};
+    m_issues.clear();
+    m_undo.clear();
+    m_analysis = {};
+    m_analysisText.clear();
+    m_measuring = false;
+    m_runs.clear();
+    m_results.clear();
+    m_evaluations.clear();
+    m_selection = {};
+    m_path.clear();
+    Q_EMIT closed();
+}
+
+bool Document::readOnly() const
+{
+    return m_project && m_project->readOnly();
+}
+
+QString Document::name() const
+{
+    if (!isOpen())
+        return {};
+    const std::filesystem::path& path = m_model.path;
+    const std::filesystem::path file = path.has_filename() ? path : path.parent_path();
+    return toQString(file.extension() == ".gguf" ? file.stem().string() : file.filename().string());
+}
+
+const LinearInfo* Document::linear(const std::string& name) const
+{
+    const auto found = m_linearIndex.constFind(toQString(name));
+    return found == m_linearIndex.cend() || !isOpen() ? nullptr : &m_model.linears[static_cast<std::size_t>(*found)];
+}
+
+const SiteInfo* Document::site(int block, SiteKind kind) const
+{
+    for (const SiteInfo& site : m_model.sites)
+        if (site.block == block && site.kind == kind)
+            return &site;
+    return nullptr;
+}
+
+void Document::save()
+{
+    m_saveTimer.stop();
+    if (m_unsaved)
+        writeRecipe();
+    while (m_jobs.isRunning(u"save"_s)) {   // a few milliseconds: one journal line
+        QThread::msleep(1);
+        QCoreApplication::sendPostedEvents(&m_jobs, QEvent::MetaCall);
+    }
+}
+
+void Document::writeRecipe()
+{
+    if (!m_unsaved || !isOpen() || readOnly())
+        return;
+    m_unsaved = false;
+    JobSpec spec{u"save"_s, tr("Save the recipe"), JobSpec::Lane::Files, false, {}, {}};
+    spec.failed = [this](const JobError& error) {
+        m_unsaved = true;
+        Q_EMIT saveFailed(error);
+    };
+    m_jobs.submit(
+        spec,
+        [project = m_project, recipe = m_recipe](Progress&, const std::stop_token&) {
+            project->setRecipe(recipe);
+            project->sync();
+        },
+        [] {});
+}
+
+void Document::select(const Selection& selection)
+{
+    Selection complete = selection;
+    if (const LinearInfo* info = linear(complete.linear)) {
+        complete.block = info->block;
+        complete.site = info->site;
+    } else {
+        complete.linear.clear();
+    }
+    if (complete == m_selection)
+        return;
+    m_selection = complete;
+    Q_EMIT selectionChanged();
+}
+
+// --- what was measured ---
+
+void Document::loadAnalysis()
+{
+    if (!isOpen())
+        return;
+    const int generation = m_generation;
+    JobSpec spec{u"load-analysis"_s, tr("Read the statistics"), JobSpec::Lane::Files, false, {}, {}};
+    spec.failed = [this](const JobError& error) {
+        Q_EMIT notice(u"statistics"_s, tr("The project's statistics cannot be read: %1. Analyze again to replace them.").arg(error.sentence));
+    };
+    m_jobs.submit(
+        spec,
+        [project = m_project](Progress&, const std::stop_token&) {
+            Analysis analysis = project->analysis().value_or(Analysis{});
+            dropTokenMaps(analysis.sites);
+            return analysis;
+        },
+        [this, generation](Analysis&& analysis) {
+            if (generation != m_generation || m_measuring)
+                return;
+            m_analysis = std::move(analysis);
+            Q_EMIT analysisChanged();
+        });
+}
+
+const SiteStatistics* Document::statistics(int block, SiteKind kind) const
+{
+    for (const SiteStatistics& site : m_analysis.sites)
+        if (site.site.block == block && site.site.kind == kind)
+            return &site;
+    return nullptr;
+}
+
+void Document::beginAnalysis(const AnalysisSettings& settings, int windows, int length, const QString& textName)
+{
+    m_measuring = true;
+    m_analysis = {};
+    m_analysis.settings = settings;
+    m_analysis.windows = windows;
+    m_analysis.length = length;
+    m_analysisText = textName;
+    Q_EMIT analysisStarted();
+}
+
+void Document::addAnalysisBlock(int block, std::vector<SiteStatistics> sites, std::vector<WeightStatistics> weights)
+{
+    if (!m_measuring)
+        return;
+    dropTokenMaps(sites);
+    std::move(sites.begin(), sites.end(), std::back_inserter(m_analysis.sites));
+    std::move(weights.begin(), weights.end(), std::back_inserter(m_analysis.weights));
+    Q_EMIT analysisBlockAdded(block);
+}
+
+void Document::finishAnalysis()
+{
+    m_measuring = false;
+    Q_EMIT analysisChanged();
+}
+
+void Document::abandonAnalysis()
+{
+    if (!m_measuring)
+        return;
+    m_measuring = false;
+    m_analysisText.clear();
+    loadAnalysis();
+}
+
+const RunInfo* Document::run(const QString& id) const
+{
+    for (const RunInfo& info : m_runs)
+        if (toQString(info.id) == id)
+            return &info;
+    return nullptr;
+}
+
+const RunInfo* Document::latestRun() const
+{
+    const auto found = std::find_if(m_runs.rbegin(), m_runs.rend(), [](const RunInfo& info) { return info.state == "done"; });
+    return found == m_runs.rend() ? nullptr : &*found;
+}
+
+const RunInfo* Document::unfinishedRun() const
+{
+    return m_runs.empty() || m_runs.back().state == "done" ? nullptr : &m_runs.back();
+}
+
+const LinearResult* Document::result(const std::string& linear) const
+{
+    for (const BlockResult& block : m_results)
+        for (const LinearResult& result : block.linears)
+            if (result.linear == linear)
+                return &result;
+    return nullptr;
+}
+
+void Document::beginRun()
+{
+    m_results.clear();
+    m_runPlans = m_plans;
+    Q_EMIT resultsChanged();
+}
+
+void Document::addRunBlock(const BlockResult& block)
+{
+    m_results.push_back(block);
+    Q_EMIT runBlockAdded(block.block);
+}
+
+void Document::reloadRuns()
+{
+    if (!isOpen())
+        return;
+    struct Loaded {
+        std::vector<RunInfo> runs;
+        std::vector<BlockResult> results;
+        std::vector<ResolvedPlan> plans;
+    };
+    const int generation = m_generation;
+    JobSpec spec{u"load-runs"_s, tr("Read the runs"), JobSpec::Lane::Files, false, {}, {}};
+    spec.failed = [this](const JobError& error) {
+        Q_EMIT notice(u"runs"_s, tr("The project's runs cannot be read: %1.").arg(error.sentence));
+    };
+    m_jobs.submit(
+        spec,
+        [project = m_project, model = m_model](Progress&, const std::stop_token&) {
+            Loaded loaded;
+            loaded.runs = project->runs();
+            const auto newest = std::find_if(loaded.runs.rbegin(), loaded.runs.rend(), [](const RunInfo& info) { return info.state == "done"; });
+            if (newest != loaded.runs.rend()) {
+                loaded.results = project->results(newest->id);
+                loaded.plans = resolve(Recipe::parse(newest->recipeJson, newest->id), model);
+            }
+            return loaded;
+        },
+        [this, generation](Loaded&& loaded) {
+            if (generation != m_generation)
+                return;
+            m_runs = std::move(loaded.runs);
+            m_results = std::move(loaded.results);
+            m_runPlans = std::move(loaded.plans);
+            Q_EMIT runsChanged();
+            Q_EMIT resultsChanged();
+        });
+}
+
+void Document::addEvaluation(const EvaluationRecord& record)
+{
+    std::erase_if(m_evaluations, [&](const EvaluationRecord& old) { return old.sameSubject(record); });
+    m_evaluations.push_back(record);
+    Q_EMIT evaluationsChanged();
+    storeEvaluations();
+}
+
+void Document::removeEvaluation(const EvaluationRecord& record)
+{
+    if (std::erase_if(m_evaluations, [&](const EvaluationRecord& old) { return old.sameSubject(record); }) == 0)
+        return;
+    Q_EMIT evaluationsChanged();
+    storeEvaluations();
+}
+
+void Document::storeEvaluations()
+{
+    if (!isOpen() || readOnly())
+        return;
+    JobSpec spec{u"save-evaluations"_s, tr("Save the evaluations"), JobSpec::Lane::Files, false, {}, {}};
+    spec.failed = [this](const JobError& error) { Q_EMIT saveFailed(error); };
+    m_jobs.submit(
+        spec, [folder = m_project->folder(), records = m_evaluations](Progress&, const std::stop_token&) { writeEvaluations(folder, records); },
+        [] {});
+}
+
+} // namespace halftone

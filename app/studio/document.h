@@ -1,0 +1,155 @@
+#pragma once
+
+#include "app/studio/evaluations.h"
+#include "app/studio/job_runner.h"
+#include "app/studio/open_project.h"
+#include "core/analysis/site_statistics.h"
+#include "core/project/project.h"
+#include "core/recipe/recipe.h"
+#include "widgets/selection.h"
+
+#include <QObject>
+#include <QTimer>
+#include <QUndoStack>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace halftone {
+
+/// The open model and all that is decided and known of it: description, recipe with its history, resolved plans, statistics, runs,
+/// evaluations, and the one selection. Lives on the GUI thread; files are read and written by jobs. Only here does a recipe change.
+class Document : public QObject {
+    Q_OBJECT
+public:
+    /// `projectsRoot`: where projects of models opened by path live.
+    Document(JobRunner& jobs, std::filesystem::path projectsRoot, QObject* parent = nullptr);
+    ~Document() override;
+
+    /// A model's folder or file, or a project folder. Answers with opened() or openFailed().
+    void open(const QString& path);
+    /// Saves what is unsaved and lets go of the project.
+    void close();
+    bool isOpen() const { return m_project != nullptr; }
+    bool isOpening() const;
+    bool readOnly() const;
+    QString name() const;                ///< "SmolLM2-135M-Instruct.Q4_1"
+    QString path() const { return m_path; }   ///< as it was opened
+
+    const ModelDescription& model() const { return m_model; }
+    const std::shared_ptr<Project>& project() const { return m_project; }
+    const LinearInfo* linear(const std::string& name) const;
+    const SiteInfo* site(int block, SiteKind kind) const;
+
+    // --- the recipe ---
+    const Recipe& recipe() const { return m_recipe; }
+    const std::vector<ResolvedPlan>& plans() const { return m_plans; }
+    const Plan* plan(const std::string& linear) const;
+    const SizeEstimate& size() const { return m_size; }
+    /// Of the recipe's contract.
+    const std::vector<ContractIssue>& contractIssues() const { return m_issues; }
+    QUndoStack& undoStack() { return m_undo; }
+    /// Plans changed for `linears`, as one undo step. @return false when the plan is impossible (recipeRejected says why).
+    bool editPlans(const QStringList& linears, const PlanPatch& patch, const QString& name = {});
+    /// Back to what the other rules and the defaults say.
+    bool resetPlans(const QStringList& linears);
+    /// Defaults and rules of a preset; calibration and contract stay.
+    bool applyPreset(const Preset& preset);
+    /// A preset's plan for some linears only.
+    bool applyPreset(const Preset& preset, const QStringList& linears);
+    bool replaceRecipe(const Recipe& recipe, const QString& name);
+    bool setCalibration(const CalibrationSettings& settings);
+    bool setContract(const QString& contract);
+    bool addRule(const Rule& rule, const QString& name);
+    /// For commands: exchanges the recipe with `other`, resolves, announces.
+    void swapRecipe(Recipe& other);
+    /// Writes what autosave still holds back, and waits for it.
+    void save();
+
+    // --- what was measured ---
+    const Analysis& analysis() const { return m_analysis; }
+    bool hasAnalysis() const { return !m_analysis.sites.empty(); }
+    const SiteStatistics* statistics(int block, SiteKind kind) const;
+    void beginAnalysis(const AnalysisSettings& settings, int windows, int length, const QString& textName);
+    void addAnalysisBlock(int block, std::vector<SiteStatistics> sites, std::vector<WeightStatistics> weights);
+    void finishAnalysis();
+    /// An analysis that was stopped: what the project holds comes back.
+    void abandonAnalysis();
+    QString analysisText() const { return m_analysisText; }
+
+    const std::vector<RunInfo>& runs() const { return m_runs; }
+    const RunInfo* run(const QString& id) const;
+    /// The newest run that is done; null when there is none.
+    const RunInfo* latestRun() const;
+    /// The newest run that was stopped before its end; null when there is none.
+    const RunInfo* unfinishedRun() const;
+    const std::vector<BlockResult>& results() const { return m_results; }   ///< of latestRun(), or of the run at work
+    const std::vector<ResolvedPlan>& runPlans() const { return m_runPlans; }
+    const LinearResult* result(const std::string& linear) const;
+    void beginRun();
+    void addRunBlock(const BlockResult& block);
+    /// Reads the list of runs and the newest results again.
+    void reloadRuns();
+
+    const std::vector<EvaluationRecord>& evaluations() const { return m_evaluations; }
+    void addEvaluation(const EvaluationRecord& record);
+    void removeEvaluation(const EvaluationRecord& record);
+
+    // --- the selection ---
+    const Selection& selection() const { return m_selection; }
+    /// Completes it (a linear gives its block and site) and announces it.
+    void select(const Selection& selection);
+
+Q_SIGNALS:
+    void opened();
+    void openFailed(const QString& path, const halftone::JobError& error);
+    void closed();
+    void notice(const QString& id, const QString& sentence);
+    void recipeChanged();
+    void recipeRejected(const QString& sentence, const QString& subject);
+    void saveFailed(const halftone::JobError& error);
+    void analysisStarted();
+    void analysisBlockAdded(int block);
+    void analysisChanged();                       ///< loaded, finished, or gone back
+    void runsChanged();
+    void resultsChanged();
+    void runBlockAdded(int block);
+    void evaluationsChanged();
+    void selectionChanged();
+
+private:
+    void adopt(OpenedProject&& opened, const QString& path);
+    void loadAnalysis();
+    bool tryRecipe(Recipe& edited, const std::function<void(Recipe&)>& edit);
+    bool pushRecipe(const QString& name, int kind, const QStringList& subject, const std::function<void(Recipe&)>& edit);
+    void resolveNow();
+    void autosave();
+    void writeRecipe();
+    void storeEvaluations();
+
+    JobRunner& m_jobs;
+    std::filesystem::path m_projectsRoot;
+    QString m_path;
+    ModelDescription m_model;
+    std::shared_ptr<Project> m_project;
+    QHash<QString, int> m_linearIndex;
+    Recipe m_recipe;
+    std::vector<ResolvedPlan> m_plans, m_runPlans;
+    SizeEstimate m_size;
+    std::vector<ContractIssue> m_issues;
+    QUndoStack m_undo;
+    QTimer m_saveTimer;
+    bool m_unsaved = false;
+    Analysis m_analysis;
+    QString m_analysisText;
+    bool m_measuring = false;
+    std::vector<RunInfo> m_runs;
+    std::vector<BlockResult> m_results;
+    std::vector<EvaluationRecord> m_evaluations;
+    Selection m_selection;
+    int m_generation = 0;     ///< grows with each open and close, so that late answers are recognised
+};
+
+} // namespace halftone

@@ -1,0 +1,57 @@
+#include "app/studio/error_text.h"
+
+#include <QCoreApplication>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+
+QString tr(const char* text)
+{
+    return QCoreApplication::translate("ErrorText", text);
+}
+
+} // namespace
+
+QString nextStep(const QString& tag, const JobError& error)
+{
+    switch (error.kind) {
+    case ErrorKind::BadFile:
+        if (tag == u"open"_s)
+            return tr("The file is missing, incomplete or of another kind. Halftone opens a Hugging Face folder (config.json with safetensors), "
+                      "a GGUF file, or a NAME.halftone project; copy or download it again if it should be one.");
+        if (tag == u"analyze"_s || tag == u"quantize"_s || tag.startsWith(u"evaluate"_s))
+            return tr("Choose another text, or fewer or shorter windows, and start again.");
+        return tr("The file is missing, incomplete or of another kind; choose another one.");
+    case ErrorKind::Unsupported:
+        return tr("This build cannot do that with this model. Help › Formats and architectures lists what is known.");
+    case ErrorKind::OutOfMemory:
+        return tr("Use fewer or shorter windows or samples, or close other programs. What is finished is kept: resume goes on from there.");
+    case ErrorKind::Io:
+        if (tag == u"export"_s)
+            return tr("Choose an empty folder on a disk with enough free space where you may write.");
+        return tr("Check that the disk has free space and that you may write there, then try again; nothing half-written was left.");
+    case ErrorKind::InvalidArgument:
+        return tr("Change the value named above and try again.");
+    case ErrorKind::Internal:
+        break;
+    }
+    return tr("This should not have happened. Copy the details into a report; your project is as it was.");
+}
+
+Message errorMessage(const QString& id, const JobError& error)
+{
+    Message message;
+    message.kind = Message::Kind::Error;
+    message.id = id;
+    message.sentence = error.sentence;
+    message.nextStep = nextStep(id, error);
+    message.details = error.sentence + u'\n' + error.details;
+    if (!error.subject.isEmpty() && !error.sentence.contains(error.subject))
+        message.details += u"\nabout: "_s + error.subject;
+    return message;
+}
+
+} // namespace halftone

@@ -1,0 +1,118 @@
+#include "app/studio/evaluate_dialog.h"
+
+#include "app/studio/resources.h"
+#include "app/studio/text.h"
+#include "app/studio/text_field.h"
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QSpinBox>
+
+#include <algorithm>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+EvaluateDialog::EvaluateDialog(const Document& document, const EvaluateRequest& last, QWidget* parent)
+    : JobDialog(u"evaluateDialog"_s, tr("Evaluate"),
+                tr("Measures perplexity on a text, and how far the quantized model's next-token distribution lies from the float model's."),
+                tr("&Evaluate"), parent)
+{
+    const int longest = static_cast<int>(std::clamp<std::int64_t>(document.model().config.maxPositions, 2, 1 << 20));
+    m_text = new TextField(u"text"_s, resourceFile(u"text/held-out.txt"_s), this);
+    if (!last.text.isEmpty())
+        m_text->setFile(last.text);
+    m_windows = new QSpinBox(this);
+    m_windows->setObjectName(u"windows"_s);
+    m_windows->setRange(0, 100000);
+    m_windows->setSpecialValueText(tr("all"));
+    m_windows->setValue(last.windows);
+    m_length = new QSpinBox(this);
+    m_length->setObjectName(u"length"_s);
+    m_length->setRange(2, longest);
+    m_length->setSuffix(tr(" tokens"));
+    m_length->setValue(std::min(last.length, longest));
+
+    m_float = new QCheckBox(tr("the &float model"), this);
+    m_float->setObjectName(u"float"_s);
+    m_run = new QCheckBox(tr("the &run"), this);
+    m_run->setObjectName(u"run"_s);
+    m_runs = new QComboBox(this);
+    m_runs->setObjectName(u"runs"_s);
+    m_runs->setAccessibleName(tr("Run"));
+    for (auto run = document.runs().rbegin(); run != document.runs().rend(); ++run)
+        if (run->state == "done")
+            m_runs->addItem(tr("%1 · %2 bits a weight").arg(toQString(run->id)).arg(run->bitsPerWeight, 0, 'f', 2), toQString(run->id));
+    m_recipe = new QCheckBox(tr("the re&cipe as it stands, rounded to nearest on the fly (no run)"), this);
+    m_recipe->setObjectName(u"recipe"_s);
+    m_divergence = new QCheckBox(tr("and its &divergence from the float model"), this);
+    m_divergence->setObjectName(u"divergence"_s);
+    m_divergence->setChecked(last.divergence);
+
+    const bool haveRun = m_runs->count() > 0;
+    m_run->setEnabled(haveRun);
+    m_runs->setEnabled(haveRun);
+    if (!haveRun)
+        m_runs->addItem(tr("no run is finished yet"));
+    m_run->setChecked(haveRun);
+    const bool haveFloat = std::any_of(document.evaluations().begin(), document.evaluations().end(),
+                                       [](const EvaluationRecord& record) { return record.target == EvaluationRecord::Target::Float; });
+    m_float->setChecked(!haveFloat || !haveRun);
+
+    form()->addRow(tr("&Text"), m_text);
+    form()->addRow(tr("&Windows"), m_windows);
+    form()->addRow(tr("Window &length"), m_length);
+    form()->addRow(tr("Measure"), m_float);
+    auto* run = new QWidget(this);
+    auto* line = new QHBoxLayout(run);
+    line->setContentsMargins(0, 0, 0, 0);
+    line->setSpacing(8);
+    line->addWidget(m_run);
+    line->addWidget(m_runs);
+    form()->addRow(QString(), run);
+    form()->addRow(QString(), m_recipe);
+    form()->addRow(QString(), m_divergence);
+
+    connect(m_text, &TextField::changed, this, &EvaluateDialog::refresh);
+    for (QSpinBox* box : {m_windows, m_length})
+        connect(box, &QSpinBox::valueChanged, this, &EvaluateDialog::refresh);
+    for (QCheckBox* box : {m_float, m_run, m_recipe})
+        connect(box, &QCheckBox::toggled, this, &EvaluateDialog::refresh);
+    refresh();
+}
+
+std::vector<EvaluateRequest> EvaluateDialog::requests() const
+{
+    EvaluateRequest base{m_text->file(), m_windows->value(), m_length->value(), EvaluationRecord::Target::Float, {}, m_divergence->isChecked()};
+    std::vector<EvaluateRequest> list;
+    if (m_float->isChecked())
+        list.push_back(base);
+    if (m_run->isChecked()) {
+        base.target = EvaluationRecord::Target::Run;
+        base.run = m_runs->currentData().toString();
+        list.push_back(base);
+    }
+    if (m_recipe->isChecked()) {
+        base.target = EvaluationRecord::Target::Recipe;
+        base.run.clear();
+        list.push_back(base);
+    }
+    return list;
+}
+
+void EvaluateDialog::refresh()
+{
+    m_divergence->setEnabled(m_run->isChecked() || m_recipe->isChecked());
+    QString problem = m_text->problem();
+    if (problem.isEmpty() && !m_float->isChecked() && !m_run->isChecked() && !m_recipe->isChecked())
+        problem = tr("Choose what to measure.");
+    const QString amount = m_windows->value() == 0
+        ? tr("The whole text, cut into windows of %1 tokens.").arg(m_length->value())
+        : tr("%1 tokens, cut from the start of the text.").arg(countText(std::int64_t(m_windows->value()) * m_length->value()));
+    setNote(amount + u' ' + tr("Figures compare only when text and windows are the same."), problem);
+}
+
+} // namespace halftone

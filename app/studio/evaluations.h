@@ -1,0 +1,38 @@
+#pragma once
+
+#include "core/eval/evaluation.h"
+
+#include <QDateTime>
+#include <QString>
+
+#include <filesystem>
+#include <vector>
+
+namespace halftone {
+
+/// One measured evaluation, as the Compare table shows it.
+struct EvaluationRecord {
+    enum class Target { Float, Run, Recipe };
+    Target target = Target::Float;
+    QString run;          ///< "run-001" for Target::Run
+    QString label;        ///< "float model", "run-001", "recipe on the fly: W4 g64, A8 per token"
+    QString textName;     ///< file name of the text
+    QString textPath;
+    int windows = 0, length = 0;
+    double bitsPerWeight = 16;
+    double seconds = 0;
+    QDateTime when;
+    Evaluation result;
+
+    /// Measured on the same windows, hence comparable.
+    bool sameText(const EvaluationRecord& other) const;
+    /// Says the same thing again: the newer one replaces the older.
+    bool sameSubject(const EvaluationRecord& other) const;
+};
+
+/// PROJECT/cache/evaluations.json. A missing or broken file reads as an empty list: it is a cache, measured again at will.
+std::vector<EvaluationRecord> readEvaluations(const std::filesystem::path& project);
+/// Atomically. @throws Error{Io}.
+void writeEvaluations(const std::filesystem::path& project, const std::vector<EvaluationRecord>& records);
+
+} // namespace halftone

@@ -1,0 +1,201 @@
+#include "app/studio/export_dialog.h"
+
+#include "app/studio/settings.h"
+#include "app/studio/text.h"
+#include "widgets/colour_map.h"
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QDesktopServices>
+#include <QDialogButtonBox>
+#include <QDir>
+#include <QFileDialog>
+#include <QFontDatabase>
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QUrl>
+#include <QVBoxLayout>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+ExportDialog::ExportDialog(const Document& document, const QString& folder, QWidget* parent)
+    : JobDialog(u"exportDialog"_s, tr("Export"),
+                tr("Writes a finished run as a checkpoint that stock runtimes load, reads it again with an independent decoder, and compares "
+                   "it bit by bit."),
+                tr("&Export"), parent)
+    , m_document(document)
+    , m_formats(exportFormats())
+{
+    m_runs = new QComboBox(this);
+    m_runs->setObjectName(u"runs"_s);
+    for (auto run = document.runs().rbegin(); run != document.runs().rend(); ++run)
+        if (run->state == "done")
+            m_runs->addItem(tr("%1 · %2 bits a weight").arg(toQString(run->id)).arg(run->bitsPerWeight, 0, 'f', 2), toQString(run->id));
+    m_format = new QComboBox(this);
+    m_format->setObjectName(u"format"_s);
+    for (const FormatInfo& format : m_formats)
+        m_format->addItem(toQString(format.name), toQString(format.id));
+    m_dtype = new QComboBox(this);
+    m_dtype->setObjectName(u"dtype"_s);
+    m_dtype->addItem(tr("bf16"), u"bf16"_s);
+    m_dtype->addItem(tr("f32"), u"f32"_s);
+    m_dtype->setToolTip(tr("Of what is not quantized (embedding, norms, head), and of dense weights."));
+    m_out = new QLineEdit(QDir(folder).filePath(document.name() + u"-quantized"_s), this);
+    m_out->setObjectName(u"out"_s);
+    m_out->setMinimumWidth(360);
+    auto* browse = new QPushButton(tr("&Browse…"), this);
+    browse->setObjectName(u"browse"_s);
+    browse->setAutoDefault(false);
+    auto* place = new QWidget(this);
+    auto* line = new QHBoxLayout(place);
+    line->setContentsMargins(0, 0, 0, 0);
+    line->setSpacing(8);
+    line->addWidget(m_out, 1);
+    line->addWidget(browse);
+    m_overwrite = new QCheckBox(tr("replace what is &there"), this);
+    m_overwrite->setObjectName(u"overwrite"_s);
+    m_summary = new QLabel(this);
+    m_summary->setTextFormat(Qt::PlainText);
+    m_summary->setWordWrap(true);
+    m_summary->setMaximumWidth(480);
+    form()->addRow(tr("&Run"), m_runs);
+    form()->addRow(tr("F&ormat"), m_format);
+    form()->addRow(QString(), m_summary);
+    form()->addRow(tr("&Unquantized weights"), m_dtype);
+    form()->addRow(tr("&Folder"), place);
+    form()->addRow(QString(), m_overwrite);
+    m_issues = new QPlainTextEdit(this);
+    m_issues->setObjectName(u"issues"_s);
+    m_issues->setAccessibleName(tr("What a runtime would refuse or ignore"));
+    m_issues->setReadOnly(true);
+    m_issues->setMinimumHeight(96);
+    m_issues->setTabChangesFocus(true);
+    body()->addWidget(m_issues);
+
+    connect(browse, &QPushButton::clicked, this, [this] {
+        auto* dialog = new QFileDialog(this, tr("Export into"), QFileInfo(m_out->text()).absolutePath());
+        dialog->setAttribute(Qt::WA_DeleteOnClose);
+        dialog->setFileMode(QFileDialog::Directory);
+        dialog->setOption(QFileDialog::ShowDirsOnly);
+        connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& chosen) {
+            Settings().setFolder(u"export"_s, chosen);
+            m_out->setText(QDir(chosen).filePath(m_document.name() + u"-quantized"_s));
+        });
+        dialog->open();
+    });
+    connect(m_runs, &QComboBox::currentIndexChanged, this, &ExportDialog::choose);
+    connect(m_format, &QComboBox::currentIndexChanged, this, &ExportDialog::choose);
+    connect(m_dtype, &QComboBox::currentIndexChanged, this, &ExportDialog::choose);
+    connect(m_out, &QLineEdit::textChanged, this, &ExportDialog::refresh);
+    connect(m_overwrite, &QCheckBox::toggled, this, &ExportDialog::refresh);
+    QMetaObject::invokeMethod(this, &ExportDialog::choose, Qt::QueuedConnection);   // once the window listens to checkRequested
+    refresh();
+}
+
+ExportRequest ExportDialog::request() const
+{
+    return {m_runs->currentData().toString(), m_format->currentData().toString(), QDir::cleanPath(m_out->text().trimmed()),
+            m_dtype->currentData().toString(), m_overwrite->isChecked()};
+}
+
+void ExportDialog::choose()
+{
+    m_checked = m_fatal = false;
+    m_checkError.clear();
+    m_issues->setPlainText(tr("Checking what the format can hold…"));
+    for (const FormatInfo& format : m_formats) {
+        if (toQString(format.id) != m_format->currentData().toString())
+            continue;
+        QStringList runtimes;
+        for (const std::string& runtime : format.runtimes)
+            runtimes.append(toQString(runtime));
+        m_summary->setText(toQString(format.summary) + (runtimes.isEmpty() ? QString() : u'\n' + tr("Loads in: %1").arg(runtimes.join(u", "_s))));
+    }
+    refresh();
+    if (!request().run.isEmpty())
+        Q_EMIT checkRequested(request());
+}
+
+void ExportDialog::setIssues(const QString& run, const QString& format, const std::vector<ContractIssue>& issues, const QString& error)
+{
+    if (run != request().run || format != request().format)
+        return;
+    m_checked = true;
+    m_checkError = error;
+    m_fatal = false;
+    QStringList lines;
+    for (const ContractIssue& issue : issues) {
+        m_fatal = m_fatal || issue.fatal;
+        const QString subject = issue.linear.empty() ? QString() : toQString(issue.linear) + u": "_s;
+        lines.append((issue.fatal ? tr("✕ ") : tr("! ")) + subject + toQString(issue.reason));
+    }
+    if (!error.isEmpty())
+        lines.append(error);
+    m_issues->setPlainText(lines.isEmpty() ? tr("✓ Everything in this run can be written, and nothing would be ignored.") : lines.join(u'\n'));
+    refresh();
+}
+
+void ExportDialog::refresh()
+{
+    QString problem;
+    const ExportRequest wanted = request();
+    const QFileInfo target(wanted.out);
+    if (wanted.run.isEmpty())
+        problem = tr("No run is finished yet: quantize first.");
+    else if (m_out->text().trimmed().isEmpty())
+        problem = tr("Choose a folder.");
+    else if (target.exists() && !target.isDir())
+        problem = tr("%1 is a file.").arg(wanted.out);
+    else if (target.exists() && !QDir(wanted.out).isEmpty() && !wanted.overwrite)
+        problem = tr("%1 is not empty; choose another folder, or allow to replace it.").arg(wanted.out);
+    else if (m_fatal)
+        problem = tr("This format cannot hold this run: see the lines marked ✕. Change those linears, or export another format.");
+    else if (!m_checkError.isEmpty())
+        problem = tr("The export cannot be checked: %1").arg(m_checkError);
+    setNote(m_checked ? tr("The folder appears whole or not at all.") : tr("Checking…"), problem);
+    startButton()->setEnabled(problem.isEmpty() && m_checked);
+}
+
+ExportReport::ExportReport(const QString& folder, const ExportResult& result, QWidget* parent)
+    : QDialog(parent)
+{
+    setObjectName(u"exportReport"_s);
+    setWindowTitle(tr("Exported"));
+    setAttribute(Qt::WA_DeleteOnClose);
+    resize(720, 520);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(20, 16, 20, 16);
+    layout->setSpacing(12);
+    auto* what = new QLabel(tr("%1 files, %2, in %3. Every one was read again and compared.")
+                                .arg(result.files.size()).arg(formatBytes(result.bytes), folder), this);
+    what->setTextFormat(Qt::PlainText);
+    what->setWordWrap(true);
+    what->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    layout->addWidget(what);
+    auto* text = new QPlainTextEdit(this);
+    text->setObjectName(u"certificate"_s);
+    text->setReadOnly(true);
+    text->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
+    QStringList lines;
+    for (const std::string& warning : result.warnings)
+        lines.append(u"! "_s + toQString(warning));
+    for (const std::string& file : result.files)
+        lines.append(toQString(file));
+    lines.append(QString());
+    lines.append(toQString(result.certificate));
+    text->setPlainText(lines.join(u'\n'));
+    layout->addWidget(text, 1);
+    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);
+    auto* show = buttons->addButton(tr("&Open folder"), QDialogButtonBox::ActionRole);
+    connect(show, &QPushButton::clicked, this, [folder] { QDesktopServices::openUrl(QUrl::fromLocalFile(folder)); });
+    connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
+    layout->addWidget(buttons);
+}
+
+} // namespace halftone

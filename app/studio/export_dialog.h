@@ -1,0 +1,51 @@
+#pragma once
+
+#include "app/studio/job_dialog.h"
+#include "app/studio/tasks.h"
+
+class QCheckBox;
+class QComboBox;
+class QLabel;
+class QLineEdit;
+class QPlainTextEdit;
+
+namespace halftone {
+
+/// Which run goes where in which format; what a runtime would refuse or silently ignore is listed before anything is written.
+class ExportDialog : public JobDialog {
+    Q_OBJECT
+public:
+    ExportDialog(const Document& document, const QString& folder, QWidget* parent);
+    ExportRequest request() const;
+    /// The answer to checkRequested; answers about another choice are ignored.
+    void setIssues(const QString& run, const QString& format, const std::vector<ContractIssue>& issues, const QString& error);
+
+Q_SIGNALS:
+    void checkRequested(const halftone::ExportRequest& request);
+
+private:
+    void choose();
+    void refresh();
+
+    const Document& m_document;
+    std::vector<FormatInfo> m_formats;
+    QComboBox* m_runs = nullptr;
+    QComboBox* m_format = nullptr;
+    QComboBox* m_dtype = nullptr;
+    QLineEdit* m_out = nullptr;
+    QCheckBox* m_overwrite = nullptr;
+    QLabel* m_summary = nullptr;
+    QPlainTextEdit* m_issues = nullptr;
+    bool m_checked = false;
+    bool m_fatal = false;
+    QString m_checkError;
+};
+
+/// What an export wrote, proved and warns of.
+class ExportReport : public QDialog {
+    Q_OBJECT
+public:
+    ExportReport(const QString& folder, const ExportResult& result, QWidget* parent);
+};
+
+} // namespace halftone

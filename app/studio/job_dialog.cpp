@@ -1,0 +1,65 @@
+#include "app/studio/job_dialog.h"
+
+#include "widgets/palette.h"
+
+#include <QDialogButtonBox>
+#include <QFormLayout>
+#include <QLabel>
+#include <QPushButton>
+#include <QVBoxLayout>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+JobDialog::JobDialog(const QString& name, const QString& title, const QString& explanation, const QString& start, QWidget* parent)
+    : QDialog(parent)
+{
+    setObjectName(name);
+    setWindowTitle(title);
+    setAttribute(Qt::WA_DeleteOnClose);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(20, 16, 20, 16);
+    layout->setSpacing(12);
+    auto* text = new QLabel(explanation, this);
+    text->setWordWrap(true);
+    text->setMinimumWidth(520);
+    layout->addWidget(text);
+    m_body = new QVBoxLayout;
+    m_body->setSpacing(12);
+    layout->addLayout(m_body);
+    m_form = new QFormLayout;
+    m_form->setHorizontalSpacing(16);
+    m_form->setVerticalSpacing(8);
+    m_form->setFieldGrowthPolicy(QFormLayout::FieldsStayAtSizeHint);
+    m_body->addLayout(m_form);
+    m_note = new QLabel(this);
+    m_note->setObjectName(u"note"_s);
+    m_note->setWordWrap(true);
+    m_note->setTextFormat(Qt::PlainText);
+    m_note->setMinimumHeight(m_note->fontMetrics().lineSpacing() * 2);
+    m_note->setAlignment(Qt::AlignTop | Qt::AlignLeft);
+    layout->addWidget(m_note);
+    layout->addStretch(1);
+    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Cancel, this);
+    m_start = buttons->addButton(start, QDialogButtonBox::AcceptRole);
+    m_start->setObjectName(u"start"_s);
+    m_start->setDefault(true);
+    layout->addWidget(buttons);
+    connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
+    connect(buttons, &QDialogButtonBox::accepted, this, [this] {
+        Q_EMIT started();
+        accept();
+    });
+}
+
+void JobDialog::setNote(const QString& note, const QString& problem)
+{
+    QPalette palette = m_note->palette();
+    palette.setColor(QPalette::WindowText, problem.isEmpty() ? colours().faint : colours().bad);
+    m_note->setPalette(palette);
+    m_note->setText(problem.isEmpty() ? note : problem);
+    m_start->setEnabled(problem.isEmpty());
+}
+
+} // namespace halftone

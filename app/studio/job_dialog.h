@@ -1,0 +1,38 @@
+#pragma once
+
+#include <QDialog>
+#include <QString>
+
+class QDialogButtonBox;
+class QFormLayout;
+class QLabel;
+class QPushButton;
+class QVBoxLayout;
+
+namespace halftone {
+
+/// What the four job dialogs share: a sentence on top, a form, a note that says what it costs or why it cannot start, and Start / Cancel.
+/// Opened with open(): nothing blocks.
+class JobDialog : public QDialog {
+    Q_OBJECT
+public:
+    JobDialog(const QString& name, const QString& title, const QString& explanation, const QString& start, QWidget* parent);
+
+Q_SIGNALS:
+    void started();
+
+protected:
+    QFormLayout* form() const { return m_form; }
+    QVBoxLayout* body() const { return m_body; }
+    /// Says `note`; with a `problem` that is said instead and Start is disabled.
+    void setNote(const QString& note, const QString& problem);
+    QPushButton* startButton() const { return m_start; }
+
+private:
+    QVBoxLayout* m_body = nullptr;
+    QFormLayout* m_form = nullptr;
+    QLabel* m_note = nullptr;
+    QPushButton* m_start = nullptr;
+};
+
+} // namespace halftone

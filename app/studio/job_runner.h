@@ -1,0 +1,129 @@
+#pragma once
+
+#include "core/base/error.h"
+#include "core/base/progress.h"
+
+#include <QElapsedTimer>
+#include <QHash>
+#include <QObject>
+#include <QStringList>
+#include <QThreadPool>
+#include <QTimer>
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <type_traits>
+#include <vector>
+
+namespace halftone {
+
+enum class JobState { Waiting, Running, Cancelling, Cancelled, Failed, Done };
+
+/// What went wrong in a job, ready to be shown once.
+struct JobError {
+    ErrorKind kind = ErrorKind::Internal;
+    QString sentence;   ///< the exception's sentence
+    QString subject;    ///< the file, tensor or linear; may be empty
+    QString details;    ///< kind, place in the code, job and log file: for "copy details"
+};
+
+/// A job as it stands now: plain values, a copy for the GUI thread.
+struct JobStatus {
+    int id = 0;
+    QString tag, title;
+    JobState state = JobState::Waiting;
+    QString phase, unit, detail;
+    qint64 done = 0, total = 0;       ///< of the phase; total 0: unknown
+    double rate = 0;                  ///< units a second over the last steps; 0: not known yet
+    double etaLow = -1, etaHigh = -1; ///< seconds left in this phase; −1: not known
+    double seconds = 0;               ///< since it started to run
+    QString error;
+    QStringList notes;
+    QString logFile;
+    bool resumable = false;
+    bool listed = true;
+
+    bool active() const { return state == JobState::Waiting || state == JobState::Running || state == JobState::Cancelling; }
+};
+
+/// How a job is queued.
+struct JobSpec {
+    enum class Lane { Compute, Files };   ///< each lane is one thread: two computing jobs would fight for the cores
+    QString tag;                          ///< the newest request under a tag replaces the older one
+    QString title;
+    Lane lane = Lane::Compute;
+    bool listed = true;                   ///< shown in Jobs; false for reading a project and the like
+    std::function<void()> resume;         ///< starts it again after a cancel or a failure; empty: it cannot go on
+    std::function<void(const JobError&)> failed; ///< on the GUI thread, before failed() is emitted
+};
+
+/// The studio's queue of jobs: one compute thread and one file thread, progress, cancelling, a log file a job. Lives on the GUI thread.
+class JobRunner : public QObject {
+    Q_OBJECT
+public:
+    /// `logFolder` is created when the first job starts; empty: no logs.
+    explicit JobRunner(const QString& logFolder = {}, QObject* parent = nullptr);
+    /// Requests every stop, then waits: no job outlives what it refers to.
+    ~JobRunner() override;
+
+    /// Runs `work(Progress&, const std::stop_token&)` on the lane's thread, then `done(result)` on the GUI thread.
+    /// A job whose tag was asked for again delivers nothing. @return its id.
+    template <typename Work, typename Done> int submit(const JobSpec& spec, Work work, Done done)
+    {
+        using Result = std::invoke_result_t<Work, Progress&, const std::stop_token&>;
+        return enqueue(spec, [work = std::move(work), done = std::move(done)](Progress& progress, const std::stop_token& stop) mutable -> Delivery {
+            if constexpr (std::is_void_v<Result>) {
+                work(progress, stop);
+                return [done] { done(); };
+            } else {
+                auto result = std::make_shared<Result>(work(progress, stop));
+                return [done, result] { done(std::move(*result)); };
+            }
+        });
+    }
+
+    void cancel(int id);
+    void cancelTag(const QString& tag);
+    void cancelAll();
+    /// Starts a cancelled or failed job again; its row goes.
+    void resume(int id);
+    /// Takes a finished job off the list.
+    void drop(int id);
+
+    bool isRunning(const QString& tag) const;
+    bool busy() const;
+    /// In the order they were asked for.
+    std::vector<JobStatus> jobs() const;
+    JobStatus job(int id) const;
+    /// Blocks until no job is left (closing the window).
+    void waitForFinished();
+
+Q_SIGNALS:
+    void changed();                                                 ///< at most every 100 ms while something moves
+    void failed(const QString& tag, const halftone::JobError& error);
+    void cancelled(const QString& tag);
+    void finished(const QString& tag);                              ///< after `done`
+
+private:
+    using Delivery = std::function<void()>;
+    using Task = std::function<Delivery(Progress&, const std::stop_token&)>;
+    struct Job;
+    class Reporter;
+
+    int enqueue(const JobSpec& spec, Task task);
+    void run(const std::shared_ptr<Job>& job);
+    void settle(const std::shared_ptr<Job>& job, JobState state, const Delivery& deliver, const JobError& error);
+    std::shared_ptr<Job> find(int id) const;
+
+    QString m_logFolder;
+    std::vector<std::shared_ptr<Job>> m_jobs;
+    QThreadPool m_compute, m_files;
+    QTimer m_tick;
+    int m_nextId = 1;
+};
+
+} // namespace halftone
+
+Q_DECLARE_METATYPE(halftone::JobError)

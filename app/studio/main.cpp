@@ -1,0 +1,131 @@
+#include "app/studio/main_window.h"
+#include "app/studio/screenshot.h"
+#include "core/base/log.h"
+#include "widgets/palette.h"
+
+#include <QApplication>
+#include <QCommandLineParser>
+#include <QFileInfo>
+#include <QSocketNotifier>
+#include <QTextStream>
+
+#include <array>
+#include <csignal>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace {
+
+std::array<int, 2> gSignalSockets{-1, -1};
+
+void onSignal(int)
+{
+    const char byte = 1;
+    [[maybe_unused]] const ssize_t written = ::write(gSignalSockets[0], &byte, 1);   // async-signal-safe; the event loop does the rest
+}
+
+/// SIGTERM, SIGHUP and SIGINT close the window as Quit does, without a question: jobs stop, the recipe is saved.
+void closeOnSignals(halftone::MainWindow& window)
+{
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gSignalSockets.data()) != 0)
+        return;
+    auto* notifier = new QSocketNotifier(gSignalSockets[1], QSocketNotifier::Read, &window);
+    QObject::connect(notifier, &QSocketNotifier::activated, &window, [notifier, &window] {
+        notifier->setEnabled(false);
+        window.quitNow();
+        QCoreApplication::quit();
+    });
+    struct sigaction action {};
+    action.sa_handler = onSignal;
+    action.sa_flags = SA_RESTART;
+    for (const int number : {SIGTERM, SIGHUP, SIGINT})
+        ::sigaction(number, &action, nullptr);
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    using namespace Qt::StringLiterals;
+    QApplication application(argc, argv);
+    QApplication::setOrganizationName(u"Halftone"_s);
+    QApplication::setApplicationName(u"halftone"_s);
+    QApplication::setApplicationDisplayName(u"Halftone"_s);
+    QApplication::setApplicationVersion(QStringLiteral(HALFTONE_VERSION));
+    QApplication::setDesktopFileName(u"halftone"_s);
+    QApplication::setWindowIcon(halftone::applicationIcon());
+
+    QCommandLineParser parser;
+    parser.setApplicationDescription(u"Halftone: see, decide, quantize, judge and export large language models."_s);
+    parser.addHelpOption();
+    parser.addVersionOption();
+    parser.addPositionalArgument(u"model"_s, u"A Hugging Face folder, a GGUF file, or a NAME.halftone project."_s, u"[MODEL | PROJECT]"_s);
+    const QCommandLineOption sample(u"sample"_s, u"Open this model as the sample, and offer it on the first page."_s, u"gguf"_s);
+    const QCommandLineOption theme(u"theme"_s, u"light, dark or system; this start only."_s, u"name"_s);
+    const QCommandLineOption threads(u"threads"_s, u"Threads to compute with; 0: all cores."_s, u"number"_s);
+    const QCommandLineOption workspace(u"workspace"_s, u"inspect, tune, run or compare."_s, u"name"_s);
+    const QCommandLineOption screenshot(u"screenshot"_s, u"Save a picture of the window when it stands still, and quit."_s, u"png"_s);
+    const QCommandLineOption size(u"size"_s, u"Size of the picture, 1440x900 unless said."_s, u"WxH"_s);
+    const QCommandLineOption select(u"select"_s, u"Linear to select before the picture."_s, u"linear"_s);
+    const QCommandLineOption analyze(u"analyze"_s, u"Analyze the sample text before the picture if the project has no statistics."_s);
+    parser.addOptions({sample, theme, threads, workspace, screenshot, size, select, analyze});
+    parser.process(application);
+    const auto usage = [](const QString& sentence) {
+        QTextStream(stderr) << "halftone: " << sentence << '\n';
+        return 2;
+    };
+    const QStringList arguments = parser.positionalArguments();
+    if (arguments.size() > 1)
+        return usage(u"one model or project at a time, please"_s);
+    if (parser.isSet(sample))
+        qputenv("HALFTONE_SAMPLE", parser.value(sample).toUtf8());
+
+    halftone::Settings settings;
+    halftone::Theme chosen = settings.theme();
+    if (parser.isSet(theme)) {
+        if (parser.value(theme) == u"dark"_s)
+            chosen = halftone::Theme::Dark;
+        else if (parser.value(theme) == u"light"_s)
+            chosen = halftone::Theme::Light;
+        else if (parser.value(theme) != u"system"_s)
+            return usage(u"--theme is light, dark or system"_s);
+    }
+    int kind = -1;
+    if (parser.isSet(workspace) && (kind = halftone::Workspaces::kindOf(parser.value(workspace))) < 0)
+        return usage(u"--workspace is inspect, tune, run or compare"_s);
+    halftone::applyTheme(application, chosen);
+    halftone::setLogSink([](halftone::LogLevel level, std::string_view message) {
+        if (level >= halftone::LogLevel::Warning)
+            qWarning("%.*s", static_cast<int>(message.size()), message.data());
+    });
+
+    halftone::MainWindow window(halftone::MainWindow::defaultProjectsRoot(), halftone::MainWindow::defaultLogFolder());
+    halftone::ComputeOptions options;
+    options.threads = parser.value(threads).toInt();
+    window.tasks().setOptions(options);
+    closeOnSignals(window);
+    window.show();
+    if (!arguments.isEmpty())
+        window.openPath(arguments.front());
+    else if (parser.isSet(sample))
+        window.openSample();
+
+    if (parser.isSet(screenshot)) {
+        halftone::ScreenshotRequest request;
+        request.file = parser.value(screenshot);
+        request.linear = parser.value(select);
+        request.analyze = parser.isSet(analyze);
+        if (kind >= 0)
+            request.workspace = static_cast<halftone::Workspaces::Kind>(kind);
+        if (parser.isSet(size)) {
+            const QStringList sides = parser.value(size).split(u'x');
+            request.size = sides.size() == 2 ? QSize(sides[0].toInt(), sides[1].toInt()) : QSize();
+            if (request.size.width() < 400 || request.size.height() < 300)
+                return usage(u"--size is WIDTHxHEIGHT, at least 400x300"_s);
+        }
+        takeScreenshot(window, request);
+    } else if (kind >= 0) {
+        QObject::connect(&window.document(), &halftone::Document::opened, &window, [&window, kind] { window.setWorkspace(static_cast<halftone::Workspaces::Kind>(kind)); });
+    }
+    return QApplication::exec();
+}

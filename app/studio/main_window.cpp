@@ -1,0 +1,370 @@
+#include "app/studio/main_window.h"
+
+#include "app/studio/error_text.h"
+#include "app/studio/evaluation_table.h"
+#include "app/studio/help_window.h"
+#include "app/studio/inspector.h"
+#include "app/studio/runs_table.h"
+#include "app/studio/text.h"
+#include "app/studio/welcome_page.h"
+#include "core/pipeline/jobs.h"
+#include "widgets/channels_view.h"
+#include "widgets/colour_map.h"
+#include "widgets/jobs_view.h"
+#include "widgets/kernel_view.h"
+#include "widgets/layers_model.h"
+#include "widgets/layers_view.h"
+#include "widgets/message_banner.h"
+#include "widgets/outliers_view.h"
+#include "widgets/segmented_control.h"
+#include "widgets/summary_bar.h"
+
+#include <QApplication>
+#include <QCloseEvent>
+#include <QDockWidget>
+#include <QDropEvent>
+#include <QFileInfo>
+#include <QLabel>
+#include <QMenu>
+#include <QMessageBox>
+#include <QMimeData>
+#include <QPushButton>
+#include <QStackedWidget>
+#include <QStandardPaths>
+#include <QStatusBar>
+#include <QTreeView>
+#include <QUndoView>
+#include <QVBoxLayout>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget* parent)
+    : QMainWindow(parent)
+    , m_jobs(std::make_unique<JobRunner>(logs))
+{
+    setObjectName(u"mainWindow"_s);
+    setAcceptDrops(true);
+    setDockNestingEnabled(true);
+    setMinimumSize(1180, 720);
+    resize(1440, 900);
+    m_document = new Document(*m_jobs, toPath(projectsRoot), this);
+    m_tasks = new Tasks(*m_document, *m_jobs, this);
+
+    auto* centre = new QWidget(this);
+    auto* column = new QVBoxLayout(centre);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(0);
+    m_messages = new MessageBanner(centre);
+    m_messages->setObjectName(u"messages"_s);
+    column->addWidget(m_messages);
+    m_pages = new QStackedWidget(centre);
+    column->addWidget(m_pages, 1);
+    m_welcome = new WelcomePage(m_pages);
+    m_pages->addWidget(m_welcome);
+    m_views = new QMainWindow(m_pages);
+    m_views->setObjectName(u"views"_s);
+    m_views->setWindowFlags(Qt::Widget);
+    m_views->setDockNestingEnabled(true);
+    m_pages->addWidget(m_views);
+    setCentralWidget(centre);
+
+    buildDocks();
+    buildActions();
+    m_compute = new QLabel(this);
+    m_compute->setObjectName(u"compute"_s);
+    statusBar()->addWidget(m_compute);
+    auto* hints = new QLabel(tr("Ctrl+Z undo   2–8 set bits   Ctrl+D like the row above   F1 guide"), this);
+    statusBar()->addPermanentWidget(hints);
+    statusBar()->setSizeGripEnabled(false);
+    connectDocument();
+    connectViews();
+    connectJobs();
+
+    m_workspaces->load();
+    restoreGeometry(m_settings.value(u"window/geometry"_s).toByteArray());
+    showNoDocument();
+
+    // What the numerics run on is asked off the GUI thread: the first call starts LibTorch.
+    JobSpec spec{u"compute-description"_s, tr("Look at the machine"), JobSpec::Lane::Compute, false, {}, {}};
+    m_jobs->submit(
+        spec, [options = m_tasks->options()](Progress&, const std::stop_token&) { return toQString(computeDescription(options)); },
+        [this](const QString& text) { m_compute->setText(text); });
+}
+
+MainWindow::~MainWindow()
+{
+    // Views and undo history must not hear from a document that goes while they do.
+    m_document->disconnect(this);
+    m_document->undoStack().disconnect();
+    m_jobs->disconnect();
+    m_document->save();
+    m_jobs.reset();
+}
+
+QString MainWindow::defaultProjectsRoot()
+{
+    return QStandardPaths::writableLocation(QStandardPaths::AppDataLocation) + u"/projects"_s;
+}
+
+QString MainWindow::defaultLogFolder()
+{
+    return QStandardPaths::writableLocation(QStandardPaths::AppDataLocation) + u"/logs"_s;
+}
+
+QDockWidget* MainWindow::addDock(QMainWindow* window, Qt::DockWidgetArea area, const QString& name, const QString& title, QWidget* content)
+{
+    auto* dock = new QDockWidget(title, window);
+    dock->setObjectName(name + u"Dock"_s);
+    dock->setWidget(content);
+    dock->setFeatures(QDockWidget::DockWidgetClosable | QDockWidget::DockWidgetMovable);   // no second top-level window
+    window->addDockWidget(area, dock);
+    m_docks.insert(name, dock);
+    return dock;
+}
+
+void MainWindow::buildDocks()
+{
+    m_layersModel = new LayersModel(this);
+    m_layers = new LayersView(m_layersModel, this);
+    m_layers->setObjectName(u"layers"_s);
+    m_layers->setPresets(presets());
+    m_inspector = new Inspector(*m_document, this);
+    m_history = new QUndoView(&m_document->undoStack(), this);
+    m_history->setObjectName(u"history"_s);
+    m_history->setEmptyLabel(tr("as opened"));
+    m_history->setFrameShape(QFrame::NoFrame);
+    m_jobsView = new JobsView(this);
+    m_jobsView->setObjectName(u"jobs"_s);
+    m_outliers = new OutliersView(this);
+    m_kernel = new KernelView(this);
+    m_channels = new ChannelsView(this);
+    m_runs = new RunsTable(this);
+    m_compare = new EvaluationTable(this);
+
+    Workspaces::Docks docks{};
+    docks.layers = addDock(this, Qt::LeftDockWidgetArea, u"layers"_s, tr("Layers"), m_layers);
+    docks.inspector = addDock(this, Qt::RightDockWidgetArea, u"inspector"_s, tr("Inspector"), m_inspector);
+    docks.history = addDock(this, Qt::RightDockWidgetArea, u"history"_s, tr("History"), m_history);
+    docks.jobs = addDock(this, Qt::BottomDockWidgetArea, u"jobs"_s, tr("Jobs"), m_jobsView);
+    docks.outliers = addDock(m_views, Qt::LeftDockWidgetArea, u"outliers"_s, tr("Outliers"), m_outliers);
+    docks.kernel = addDock(m_views, Qt::LeftDockWidgetArea, u"kernel"_s, tr("Kernel"), m_kernel);
+    docks.channels = addDock(m_views, Qt::LeftDockWidgetArea, u"channels"_s, tr("Channels"), m_channels);
+    docks.runs = addDock(m_views, Qt::LeftDockWidgetArea, u"runs"_s, tr("Runs"), m_runs);
+    docks.compare = addDock(m_views, Qt::LeftDockWidgetArea, u"compare"_s, tr("Compare"), m_compare);
+    m_workspaces = new Workspaces(this, m_views, docks, this);
+    m_workspaces->setArrangeable(false);
+}
+
+void MainWindow::connectDocument()
+{
+    Document* document = m_document;
+    connect(document, &Document::opened, this, &MainWindow::showDocument);
+    connect(document, &Document::closed, this, &MainWindow::showNoDocument);
+    connect(document, &Document::openFailed, this, [this](const QString& path, const JobError& error) {
+        m_welcome->setOpening({});
+        m_messages->showMessage(errorMessage(u"open"_s, error));
+        if (!QFileInfo::exists(path)) {
+            m_settings.removeRecent(path);
+            updateRecentMenu();
+        }
+    });
+    connect(document, &Document::notice, this, [this](const QString& id, const QString& sentence) {
+        m_messages->showMessage({Message::Kind::Warning, id, sentence, {}, {}, {}});
+    });
+    connect(document, &Document::recipeRejected, this, [this](const QString& sentence, const QString& subject) {
+        m_messages->showMessage({Message::Kind::Warning, u"recipe-rejected"_s, sentence, tr("The recipe stays as it was."), {},
+                                 subject.isEmpty() ? sentence : sentence + u'\n' + subject});
+        showRecipe();   // editors show what stands
+    });
+    connect(document, &Document::saveFailed, this, [this](const JobError& error) { m_messages->showMessage(errorMessage(u"save"_s, error)); });
+    connect(document, &Document::recipeChanged, this, [this] {
+        m_messages->dismiss(u"recipe-rejected"_s);
+        showRecipe();
+    });
+    connect(document, &Document::analysisStarted, this, &MainWindow::showAnalysis);
+    connect(document, &Document::analysisChanged, this, &MainWindow::showAnalysis);
+    connect(document, &Document::analysisBlockAdded, this, &MainWindow::showAnalysisBlock);
+    connect(document, &Document::runsChanged, this, &MainWindow::showResults);
+    connect(document, &Document::resultsChanged, this, &MainWindow::showResults);
+    connect(document, &Document::runBlockAdded, this, [this](int) {
+        m_layersModel->setBlockResult(m_document->results().back());
+        std::vector<int> done;
+        for (const BlockResult& block : m_document->results())
+            done.push_back(block.block);
+        m_runs->setStrip(m_document->model().config.blocks, done);
+        m_inspector->refresh();
+    });
+    connect(document, &Document::evaluationsChanged, this, &MainWindow::showEvaluations);
+    connect(document, &Document::selectionChanged, this, &MainWindow::showSelection);
+}
+
+void MainWindow::connectViews()
+{
+    const auto select = [this](const Selection& selection) { m_document->select(selection); };
+    connect(m_layers, &LayersView::selectionRequested, this, select);
+    connect(m_outliers, &OutliersView::selectionRequested, this, select);
+    connect(m_kernel, &KernelView::selectionRequested, this, select);
+    connect(m_channels, &ChannelsView::selectionRequested, this, select);
+    connect(m_kernel, &KernelView::schemeChanged, m_layersModel, &LayersModel::setKernelScheme);
+    connect(m_layers->tree()->selectionModel(), &QItemSelectionModel::selectionChanged, this,
+            [this] { m_inspector->setTargets(m_layers->selectedLinears()); });
+    connect(m_layers, &LayersView::editRequested, this, [this](const QStringList& linears, const PlanPatch& patch) { m_document->editPlans(linears, patch); });
+    connect(m_inspector, &Inspector::patchRequested, this, [this](const QStringList& linears, const PlanPatch& patch) { m_document->editPlans(linears, patch); });
+    connect(m_layers, &LayersView::resetRequested, m_document, &Document::resetPlans);
+    connect(m_layers, &LayersView::presetRequested, this, [this](const QString& id, const QStringList& linears) {
+        for (const Preset& preset : presets())
+            if (toQString(preset.id) == id)
+                m_document->applyPreset(preset, linears);
+    });
+    connect(m_layers, &LayersView::ruleRequested, this, &MainWindow::makeRule);
+    for (ViewFrame* view : {static_cast<ViewFrame*>(m_outliers), static_cast<ViewFrame*>(m_kernel), static_cast<ViewFrame*>(m_channels)}) {
+        connect(view, &ViewFrame::measureRequested, this, &MainWindow::analyzeWithDefaults);
+        connect(view, &ViewFrame::explainRequested, this, &MainWindow::showHelp);
+        connect(view, &ViewFrame::fullScreenRequested, this, [this](const QString& id) { m_workspaces->toggleFullScreen(m_docks.value(id)); });
+        connect(view, &ViewFrame::saved, this, [this](const QString& file) { statusBar()->showMessage(tr("Saved %1").arg(file), 6000); });
+        connect(view, &ViewFrame::saveFailed, this, [this](const QString& sentence) {
+            m_messages->showMessage({Message::Kind::Error, u"save-picture"_s, sentence, tr("Choose another folder or name."), {}, {}});
+        });
+    }
+    connect(m_welcome, &WelcomePage::sampleRequested, this, &MainWindow::openSample);
+    connect(m_welcome, &WelcomePage::openFileRequested, this, &MainWindow::chooseModelFile);
+    connect(m_welcome, &WelcomePage::openFolderRequested, this, &MainWindow::chooseModelFolder);
+    connect(m_welcome, &WelcomePage::recentRequested, this, &MainWindow::openPath);
+    connect(m_welcome, &WelcomePage::helpRequested, this, [this] { showHelp(u"index"_s); });
+    connect(m_runs, &RunsTable::quantizeRequested, this, &MainWindow::askQuantize);
+    connect(m_runs, &RunsTable::exportRequested, this, &MainWindow::askExport);
+    connect(m_runs, &RunsTable::evaluateRequested, this, &MainWindow::askEvaluate);
+    connect(m_runs, &RunsTable::recipeRequested, this, [this](const QString& id) {
+        if (const RunInfo* run = m_document->run(id)) {
+            try {
+                m_document->replaceRecipe(Recipe::parse(run->recipeJson, run->id), tr("Recipe of %1").arg(id));
+            } catch (const Error& e) {
+                m_messages->showMessage(errorMessage(u"recipe"_s, {e.kind(), toQString(e.what()), toQString(e.subject()), {}}));
+            }
+        }
+    });
+    connect(m_runs, &RunsTable::blockClicked, this, [this](int block) { m_document->select({block, SiteKind::MlpMiddle, {}, -1, -1}); });
+    connect(m_compare, &EvaluationTable::evaluateRequested, this, &MainWindow::askEvaluate);
+    connect(m_compare, &EvaluationTable::removeRequested, m_document, &Document::removeEvaluation);
+    connect(m_summary, &SummaryBar::contractClicked, this, [this] { m_contractMenu->popup(QCursor::pos()); });
+    connect(m_summary, &SummaryBar::figureClicked, this, [this] { setWorkspace(Workspaces::Compare); });
+    connect(m_workspaces, &Workspaces::changed, this, [this](int kind) {
+        m_workspaceButtons->setCurrent(kind);
+        m_actions[u"workspace-"_s + Workspaces::id(static_cast<Workspaces::Kind>(kind))]->setChecked(true);
+    });
+}
+
+void MainWindow::connectJobs()
+{
+    connect(m_jobs.get(), &JobRunner::changed, this, &MainWindow::showJobs);
+    connect(m_jobsView, &JobsView::cancelRequested, this, [this](const QString& id) { m_jobs->cancel(id.toInt()); });
+    connect(m_jobsView, &JobsView::resumeRequested, this, [this](const QString& id) { m_jobs->resume(id.toInt()); });
+    connect(m_jobsView, &JobsView::dismissRequested, this, [this](const QString& id) { m_jobs->drop(id.toInt()); });
+    connect(m_jobs.get(), &JobRunner::failed, this, [this](const QString& tag, const JobError& error) {
+        if (tag == u"analyze"_s || tag == u"quantize"_s || tag == u"export"_s || tag.startsWith(u"evaluate"_s))
+            m_messages->showMessage(errorMessage(tag, error));
+    });
+    connect(m_tasks, &Tasks::analyzed, this, [this] { statusBar()->showMessage(tr("Analyzed."), 6000); });
+    connect(m_tasks, &Tasks::quantized, this, [this](const QString& run) {
+        m_messages->dismiss(u"quantize"_s);
+        m_messages->showMessage({Message::Kind::Notice, u"quantized"_s, tr("%1 is done.").arg(run), tr("Evaluate it to see what it cost, then export it."), tr("Evaluate…"), {}});
+    });
+    connect(m_tasks, &Tasks::evaluated, this, [this](const EvaluationRecord& record) {
+        statusBar()->showMessage(tr("%1: perplexity %2").arg(record.label, formatValue(record.result.perplexity.perplexity)), 10000);
+    });
+    connect(m_messages, &MessageBanner::actionRequested, this, [this](const QString& id) {
+        if (id == u"quantized"_s) {
+            m_messages->dismiss(id);
+            askEvaluate();
+        }
+    });
+}
+
+void MainWindow::openPath(const QString& path)
+{
+    if (path.endsWith(u".json"_s, Qt::CaseInsensitive) && QFileInfo(path).isFile()) {
+        importRecipe(path);
+        return;
+    }
+    m_messages->dismiss(u"open"_s);
+    m_welcome->setOpening(QFileInfo(path).fileName());
+    m_document->open(QFileInfo(path).absoluteFilePath());
+}
+
+void MainWindow::setWorkspace(Workspaces::Kind kind)
+{
+    if (m_document->isOpen())
+        m_workspaces->show(kind);
+}
+
+void MainWindow::showHelp(const QString& page)
+{
+    if (!m_help)
+        m_help = new HelpWindow(this);
+    m_help->showPage(page);
+    m_help->show();
+    m_help->raise();
+    m_help->activateWindow();
+}
+
+void MainWindow::updateTitle()
+{
+    setWindowTitle(m_document->isOpen() ? tr("%1%2 · Halftone").arg(m_document->name(), m_document->readOnly() ? tr(" (read-only)") : QString()) : tr("Halftone"));
+}
+
+void MainWindow::quitNow()
+{
+    m_quitting = true;
+    close();
+}
+
+void MainWindow::closeEvent(QCloseEvent* event)
+{
+    if (!m_quitting && m_jobs->isRunning(u"quantize"_s)) {
+        event->ignore();
+        auto* box = new QMessageBox(QMessageBox::Question, tr("A run is at work"),
+                                    tr("Quantization is still running. Finished blocks are on disk: when you open the project again, it can go on."),
+                                    QMessageBox::NoButton, this);
+        box->setObjectName(u"quitBox"_s);
+        box->setAttribute(Qt::WA_DeleteOnClose);
+        QPushButton* stop = box->addButton(tr("Stop and quit"), QMessageBox::AcceptRole);
+        box->addButton(tr("Keep running"), QMessageBox::RejectRole);
+        connect(stop, &QPushButton::clicked, this, [this] { QMetaObject::invokeMethod(this, &MainWindow::quitNow, Qt::QueuedConnection); });
+        box->open();
+        return;
+    }
+    m_settings.setValue(u"window/geometry"_s, saveGeometry());
+    m_workspaces->save();
+    m_document->save();
+    m_jobs->cancelAll();
+    if (m_help)
+        m_help->close();
+    event->accept();
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event)
+{
+    const QList<QUrl> urls = event->mimeData()->urls();
+    if (urls.size() == 1 && urls.front().isLocalFile())
+        event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event)
+{
+    const QList<QUrl> urls = event->mimeData()->urls();
+    if (urls.size() != 1 || !urls.front().isLocalFile())
+        return;
+    event->acceptProposedAction();
+    openPath(urls.front().toLocalFile());
+}
+
+void MainWindow::changeEvent(QEvent* event)
+{
+    QMainWindow::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange && m_inspector)
+        m_inspector->refresh();
+}
+
+} // namespace halftone

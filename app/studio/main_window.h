@@ -1,0 +1,150 @@
+#pragma once
+
+#include "app/studio/document.h"
+#include "app/studio/job_runner.h"
+#include "app/studio/settings.h"
+#include "app/studio/tasks.h"
+#include "app/studio/workspaces.h"
+
+#include <QHash>
+#include <QMainWindow>
+
+#include <memory>
+
+class QActionGroup;
+class QDockWidget;
+class QLabel;
+class QMenu;
+class QStackedWidget;
+class QUndoView;
+
+namespace halftone {
+
+class ChannelsView;
+class EvaluationTable;
+class HelpWindow;
+class Inspector;
+class JobsView;
+class KernelView;
+class LayersModel;
+class LayersView;
+class MessageBanner;
+class OutliersView;
+class RunsTable;
+class SegmentedControl;
+class SummaryBar;
+class ViewFrame;
+class WelcomePage;
+
+/// The studio's window: places the docks and actions, turns what the views ask for into edits and jobs.
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+public:
+    /// `projectsRoot`: where projects of models opened by path live; `logs`: a log file a job.
+    MainWindow(const QString& projectsRoot, const QString& logs, QWidget* parent = nullptr);
+    ~MainWindow() override;
+
+    Document& document() { return *m_document; }
+    JobRunner& jobs() { return *m_jobs; }
+    Tasks& tasks() { return *m_tasks; }
+    MessageBanner& messages() { return *m_messages; }
+    Workspaces& workspaces() { return *m_workspaces; }
+
+    /// A model, a project, or a recipe (.json) for the open model.
+    void openPath(const QString& path);
+    void openSample();
+    void setWorkspace(Workspaces::Kind kind);
+    void showHelp(const QString& page);
+    /// Closes without asking, running jobs are stopped (they can be resumed).
+    void quitNow();
+    static QString defaultProjectsRoot();
+    static QString defaultLogFolder();
+
+protected:
+    void closeEvent(QCloseEvent* event) override;
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
+    void changeEvent(QEvent* event) override;
+
+private:
+    // main_window.cpp: the frame
+    void buildDocks();
+    QDockWidget* addDock(QMainWindow* window, Qt::DockWidgetArea area, const QString& name, const QString& title, QWidget* content);
+    void connectDocument();
+    void connectViews();
+    void connectJobs();
+    void updateTitle();
+    // main_window_actions.cpp: menus, tool row, dialogs
+    QAction* addAction(QMenu* menu, const QString& name, const QString& text, const QKeySequence& keys, const QString& tip, const QString& iconName = {});
+    void buildActions();
+    void buildFileMenu();
+    void buildEditMenu();
+    void buildViewMenu();
+    void buildJobMenus();
+    void buildHelpMenu();
+    void buildToolBar();
+    void updateActions();
+    void updateRecentMenu();
+    void chooseModelFile();
+    void chooseModelFolder();
+    void importRecipe(const QString& file);
+    void chooseRecipeToImport();
+    void chooseRecipeToSave();
+    void askAnalyze();
+    void analyzeWithDefaults();
+    void askQuantize();
+    void askEvaluate();
+    void askExport();
+    void showAbout();
+    void applyTheme();
+    // main_window_views.cpp: what the document says reaches the views
+    void showDocument();
+    void showNoDocument();
+    void showRecipe();
+    void showAnalysis();
+    void showAnalysisBlock(int block);
+    void showResults();
+    void showEvaluations();
+    void showSelection();
+    void showJobs();
+    void showSummary();
+    void showEmptyStates();
+    void makeRule(const QString& glob);
+
+    std::unique_ptr<JobRunner> m_jobs;
+    Document* m_document = nullptr;
+    Tasks* m_tasks = nullptr;
+    Settings m_settings;
+    Workspaces* m_workspaces = nullptr;
+
+    QMainWindow* m_views = nullptr;
+    QStackedWidget* m_pages = nullptr;
+    MessageBanner* m_messages = nullptr;
+    WelcomePage* m_welcome = nullptr;
+    LayersModel* m_layersModel = nullptr;
+    LayersView* m_layers = nullptr;
+    OutliersView* m_outliers = nullptr;
+    KernelView* m_kernel = nullptr;
+    ChannelsView* m_channels = nullptr;
+    Inspector* m_inspector = nullptr;
+    JobsView* m_jobsView = nullptr;
+    RunsTable* m_runs = nullptr;
+    EvaluationTable* m_compare = nullptr;
+    SummaryBar* m_summary = nullptr;
+    SegmentedControl* m_workspaceButtons = nullptr;
+    QUndoView* m_history = nullptr;
+    QLabel* m_compute = nullptr;
+    HelpWindow* m_help = nullptr;
+    QHash<QString, QDockWidget*> m_docks;
+    QHash<QString, QAction*> m_actions;
+    QMenu* m_recentMenu = nullptr;
+    QMenu* m_contractMenu = nullptr;
+    QActionGroup* m_contracts = nullptr;
+    QHash<int, int> m_notesShown;        ///< job id → notes already in the log view
+    AnalyzeRequest m_lastAnalyze;
+    EvaluateRequest m_lastEvaluate;
+    QString m_lastCalibration;
+    bool m_quitting = false;
+};
+
+} // namespace halftone

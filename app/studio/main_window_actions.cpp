@@ -1,0 +1,453 @@
+// Menus, the tool row and the dialogs: each action is made once, here, and placed in menu and row.
+
+#include "app/studio/main_window.h"
+
+#include "app/studio/analyze_dialog.h"
+#include "app/studio/error_text.h"
+#include "app/studio/evaluate_dialog.h"
+#include "app/studio/export_dialog.h"
+#include "app/studio/quantize_dialog.h"
+#include "app/studio/resources.h"
+#include "app/studio/text.h"
+#include "app/studio/welcome_page.h"
+#include "widgets/layers_view.h"
+#include "widgets/message_banner.h"
+#include "widgets/segmented_control.h"
+#include "widgets/summary_bar.h"
+
+#include <QActionGroup>
+#include <QApplication>
+#include <QDir>
+#include <QDockWidget>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QMenu>
+#include <QMenuBar>
+#include <QMessageBox>
+#include <QStatusBar>
+#include <QToolBar>
+#include <QToolButton>
+
+#include <algorithm>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+QAction* MainWindow::addAction(QMenu* menu, const QString& name, const QString& text, const QKeySequence& keys, const QString& tip, const QString& iconName)
+{
+    QAction* action = menu->addAction(text);
+    action->setObjectName(name);
+    action->setShortcut(keys);
+    action->setToolTip(keys.isEmpty() ? tip : u"%1 (%2)"_s.arg(tip, keys.toString(QKeySequence::NativeText)));
+    action->setStatusTip(tip);
+    if (!iconName.isEmpty())
+        action->setIcon(icon(iconName));
+    m_actions.insert(name, action);
+    return action;
+}
+
+void MainWindow::buildActions()
+{
+    buildFileMenu();
+    buildEditMenu();
+    buildViewMenu();
+    buildJobMenus();
+    buildHelpMenu();
+    buildToolBar();
+}
+
+void MainWindow::buildFileMenu()
+{
+    QMenu* file = menuBar()->addMenu(tr("&File"));
+    connect(addAction(file, u"open"_s, tr("&Open model folder or project…"), QKeySequence::Open, tr("Open a Hugging Face folder or a project"), u"folder"_s), &QAction::triggered,
+            this, &MainWindow::chooseModelFolder);
+    connect(addAction(file, u"openFile"_s, tr("Open &GGUF file…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_O), tr("Open a GGUF checkpoint"), u"open"_s), &QAction::triggered,
+            this, &MainWindow::chooseModelFile);
+    QAction* sample = addAction(file, u"openSample"_s, tr("Open &sample"), {}, tr("Open the small model that the set-up installs"), u"welcome"_s);
+    sample->setVisible(!sampleModel().isEmpty());
+    connect(sample, &QAction::triggered, this, &MainWindow::openSample);
+    m_recentMenu = file->addMenu(tr("Open &recent"));
+    m_recentMenu->setObjectName(u"recentMenu"_s);
+    file->addSeparator();
+    connect(addAction(file, u"importRecipe"_s, tr("&Import recipe…"), {}, tr("Take a recipe file as the one being edited; one undo step")), &QAction::triggered, this,
+            &MainWindow::chooseRecipeToImport);
+    connect(addAction(file, u"saveRecipe"_s, tr("Save recipe &as…"), QKeySequence::SaveAs, tr("Write the recipe as JSON, for the command line and for others"), u"save"_s),
+            &QAction::triggered, this, &MainWindow::chooseRecipeToSave);
+    file->addSeparator();
+    connect(addAction(file, u"close"_s, tr("&Close"), QKeySequence::Close, tr("Close the model; everything is saved already"), u"close"_s), &QAction::triggered, m_document,
+            &Document::close);
+    connect(addAction(file, u"quit"_s, tr("&Quit"), QKeySequence::Quit, tr("Leave Halftone")), &QAction::triggered, this, &QWidget::close);
+}
+
+void MainWindow::buildEditMenu()
+{
+    QMenu* edit = menuBar()->addMenu(tr("&Edit"));
+    QUndoStack& stack = m_document->undoStack();
+    const auto place = [&](QAction* action, const QString& name, const QKeySequence& keys, const QString& iconName) {
+        action->setObjectName(name);
+        action->setShortcut(keys);
+        action->setIcon(icon(iconName));
+        edit->addAction(action);
+        m_actions.insert(name, action);
+    };
+    place(stack.createUndoAction(this, tr("&Undo")), u"undo"_s, QKeySequence::Undo, u"undo"_s);
+    place(stack.createRedoAction(this, tr("&Redo")), u"redo"_s, QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), u"redo"_s);
+    m_actions[u"redo"_s]->setShortcuts({QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), QKeySequence(Qt::CTRL | Qt::Key_Y)});
+    edit->addSeparator();
+    for (QAction* action : m_layers->editActions())
+        edit->addAction(action);
+    edit->addSeparator();
+    QMenu* presetMenu = edit->addMenu(tr("Apply &preset"));
+    presetMenu->setObjectName(u"presetMenu"_s);
+    for (const Preset& preset : presets()) {
+        QAction* action = presetMenu->addAction(toQString(preset.name));
+        action->setObjectName(u"preset-"_s + toQString(preset.id));
+        action->setToolTip(toQString(preset.summary));
+        action->setStatusTip(toQString(preset.summary));
+        connect(action, &QAction::triggered, this, [this, preset] { m_document->applyPreset(preset); });
+    }
+    presetMenu->setToolTipsVisible(true);
+    connect(addAction(edit, u"clearRecipe"_s, tr("C&lear recipe"), {}, tr("Leave every linear as it is; one undo step")), &QAction::triggered, this, [this] {
+        Recipe empty;
+        empty.calibration = m_document->recipe().calibration;
+        empty.contract = m_document->recipe().contract;
+        m_document->replaceRecipe(empty, tr("Clear the recipe"));
+    });
+}
+
+void MainWindow::buildViewMenu()
+{
+    QMenu* view = menuBar()->addMenu(tr("&View"));
+    auto* group = new QActionGroup(this);
+    for (int kind = 0; kind < Workspaces::kCount; ++kind) {
+        const auto workspace = static_cast<Workspaces::Kind>(kind);
+        static const std::array tips{tr("Maps of what is measured"), tr("The recipe beside what it acts on"), tr("Runs and jobs"), tr("What was measured, side by side")};
+        QAction* action = addAction(view, u"workspace-"_s + Workspaces::id(workspace), Workspaces::label(workspace), QKeySequence(Qt::CTRL | (Qt::Key(Qt::Key_1 + kind))),
+                                    tips[static_cast<std::size_t>(kind)], Workspaces::id(workspace));
+        action->setCheckable(true);
+        group->addAction(action);
+        connect(action, &QAction::triggered, this, [this, workspace] { setWorkspace(workspace); });
+    }
+    view->addSeparator();
+    for (const QString& name : {u"layers"_s, u"outliers"_s, u"kernel"_s, u"channels"_s, u"inspector"_s, u"history"_s, u"runs"_s, u"compare"_s, u"jobs"_s}) {
+        QAction* action = m_docks.value(name)->toggleViewAction();
+        action->setObjectName(u"show-"_s + name);
+        view->addAction(action);
+    }
+    QAction* arrange = addAction(view, u"arrange"_s, tr("&Arrange panels"), {}, tr("Show title bars to drag the panels by"));
+    arrange->setCheckable(true);
+    connect(arrange, &QAction::toggled, m_workspaces, &Workspaces::setArrangeable);
+    connect(addAction(view, u"resetWorkspace"_s, tr("&Reset this workspace"), {}, tr("Back to the designed arrangement")), &QAction::triggered, m_workspaces, &Workspaces::reset);
+    view->addSeparator();
+    QMenu* themes = view->addMenu(tr("&Theme"));
+    auto* themeGroup = new QActionGroup(this);
+    const std::array choices{std::pair{Settings::ThemeChoice::System, tr("As the &desktop")}, std::pair{Settings::ThemeChoice::Light, tr("&Light")},
+                             std::pair{Settings::ThemeChoice::Dark, tr("Da&rk")}};
+    const std::array names{u"theme-system"_s, u"theme-light"_s, u"theme-dark"_s};
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+        const auto [choice, text] = choices[i];
+        QAction* action = addAction(themes, names[i], text, {}, tr("Colours of the window"));
+        action->setCheckable(true);
+        action->setChecked(m_settings.themeChoice() == choice);
+        themeGroup->addAction(action);
+        connect(action, &QAction::triggered, this, [this, wanted = choice] {
+            m_settings.setThemeChoice(wanted);
+            applyTheme();
+        });
+    }
+    QAction* full = addAction(view, u"fullScreen"_s, tr("&Full screen"), QKeySequence(Qt::Key_F11), tr("The window on the whole screen"), u"fullscreen"_s);
+    full->setCheckable(true);
+    connect(full, &QAction::toggled, this, [this](bool on) { on ? showFullScreen() : showNormal(); });
+}
+
+void MainWindow::buildJobMenus()
+{
+    QMenu* analyze = menuBar()->addMenu(tr("&Analyze"));
+    connect(addAction(analyze, u"analyze"_s, tr("&Analyze…"), QKeySequence(Qt::CTRL | Qt::Key_R), tr("Measure every site on a text"), u"analyze"_s), &QAction::triggered, this,
+            &MainWindow::askAnalyze);
+    connect(addAction(analyze, u"analyzeAgain"_s, tr("Analyze with the &last settings"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_R), tr("The same text, windows and grid again")),
+            &QAction::triggered, this, &MainWindow::analyzeWithDefaults);
+
+    QMenu* quantize = menuBar()->addMenu(tr("&Quantize"));
+    connect(addAction(quantize, u"quantize"_s, tr("&Quantize…"), QKeySequence(Qt::CTRL | Qt::Key_Return), tr("Run the recipe in the background"), u"quantize"_s), &QAction::triggered,
+            this, &MainWindow::askQuantize);
+    m_contractMenu = quantize->addMenu(tr("&Contract"));
+    m_contractMenu->setObjectName(u"contractMenu"_s);
+    m_contracts = new QActionGroup(this);
+    QAction* none = m_contractMenu->addAction(tr("None"));
+    none->setData(QString());
+    for (const std::string& contract : contracts())
+        m_contractMenu->addAction(toQString(contract))->setData(toQString(contract));
+    for (QAction* action : m_contractMenu->actions()) {
+        action->setCheckable(true);
+        action->setObjectName(u"contract-"_s + action->data().toString());
+        m_contracts->addAction(action);
+        connect(action, &QAction::triggered, this, [this, action] {
+            m_document->setContract(action->data().toString());
+            showRecipe();
+        });
+    }
+
+    QMenu* evaluate = menuBar()->addMenu(tr("E&valuate"));
+    connect(addAction(evaluate, u"evaluate"_s, tr("&Evaluate…"), QKeySequence(Qt::CTRL | Qt::Key_E), tr("Perplexity, and divergence from the float model"), u"evaluate"_s),
+            &QAction::triggered, this, &MainWindow::askEvaluate);
+
+    QMenu* exportMenu = menuBar()->addMenu(tr("E&xport"));
+    connect(addAction(exportMenu, u"export"_s, tr("E&xport…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E), tr("Write a finished run as a checkpoint"), u"export"_s),
+            &QAction::triggered, this, &MainWindow::askExport);
+}
+
+void MainWindow::buildHelpMenu()
+{
+    QMenu* help = menuBar()->addMenu(tr("&Help"));
+    connect(addAction(help, u"help"_s, tr("&Guide"), QKeySequence(Qt::Key_F1), tr("How to use Halftone, and what its figures mean"), u"help"_s), &QAction::triggered, this,
+            [this] { showHelp(u"index"_s); });
+    connect(addAction(help, u"changes"_s, tr("&List of changes"), {}, tr("What is new")), &QAction::triggered, this, [this] { showHelp(u"changes"_s); });
+    help->addSeparator();
+    connect(addAction(help, u"about"_s, tr("&About Halftone"), {}, tr("Version and licence"), u"info"_s), &QAction::triggered, this, &MainWindow::showAbout);
+}
+
+void MainWindow::buildToolBar()
+{
+    auto* bar = new QToolBar(tr("Tools"), this);
+    bar->setObjectName(u"toolBar"_s);
+    bar->setMovable(false);
+    bar->setFloatable(false);
+    bar->toggleViewAction()->setVisible(false);
+    bar->setContextMenuPolicy(Qt::PreventContextMenu);
+    m_workspaceButtons = new SegmentedControl(bar);
+    m_workspaceButtons->setObjectName(u"workspaces"_s);
+    m_workspaceButtons->setAccessibleName(tr("Workspace"));
+    QStringList texts, tips;
+    for (int kind = 0; kind < Workspaces::kCount; ++kind) {
+        texts.append(Workspaces::label(static_cast<Workspaces::Kind>(kind)));
+        tips.append(m_actions[u"workspace-"_s + Workspaces::id(static_cast<Workspaces::Kind>(kind))]->toolTip());
+    }
+    m_workspaceButtons->setSegments(texts, tips);
+    connect(m_workspaceButtons, &SegmentedControl::chosen, this, [this](int kind) { setWorkspace(static_cast<Workspaces::Kind>(kind)); });
+    bar->addWidget(m_workspaceButtons);
+    bar->addSeparator();
+    for (const QString& name : {u"analyze"_s, u"quantize"_s, u"evaluate"_s, u"export"_s}) {
+        bar->addAction(m_actions[name]);
+        if (auto* button = qobject_cast<QToolButton*>(bar->widgetForAction(m_actions[name]))) {
+            button->setObjectName(name + u"Button"_s);
+            button->setToolButtonStyle(Qt::ToolButtonTextOnly);
+            button->setFocusPolicy(Qt::TabFocus);
+        }
+    }
+    auto* space = new QWidget(bar);
+    space->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+    bar->addWidget(space);
+    m_summary = new SummaryBar(bar);
+    m_summary->setObjectName(u"summary"_s);
+    bar->addWidget(m_summary);
+    addToolBar(Qt::TopToolBarArea, bar);
+}
+
+void MainWindow::updateActions()
+{
+    const bool open = m_document->isOpen();
+    const bool runs = open && m_document->latestRun();
+    for (const QString& name : {u"analyze"_s, u"analyzeAgain"_s, u"quantize"_s, u"evaluate"_s, u"close"_s, u"importRecipe"_s, u"saveRecipe"_s, u"clearRecipe"_s, u"arrange"_s,
+                                u"resetWorkspace"_s})
+        m_actions[name]->setEnabled(open);
+    m_actions[u"export"_s]->setEnabled(runs);
+    for (int kind = 0; kind < Workspaces::kCount; ++kind)
+        m_actions[u"workspace-"_s + Workspaces::id(static_cast<Workspaces::Kind>(kind))]->setEnabled(open);
+    for (QDockWidget* dock : m_docks)
+        dock->toggleViewAction()->setEnabled(open);
+    m_workspaceButtons->setEnabled(open);
+    m_contractMenu->setEnabled(open);
+    findChild<QMenu*>(u"presetMenu"_s)->setEnabled(open);
+    m_summary->setVisible(open);
+}
+
+void MainWindow::updateRecentMenu()
+{
+    m_recentMenu->clear();
+    const QStringList recent = m_settings.recent();
+    for (const QString& path : recent)
+        connect(m_recentMenu->addAction(QString(path).replace(u'&', u"&&"_s)), &QAction::triggered, this, [this, path] { openPath(path); });
+    m_recentMenu->setEnabled(!recent.isEmpty());
+    m_welcome->setRecent(recent);
+}
+
+void MainWindow::openSample()
+{
+    if (const QString sample = sampleModel(); !sample.isEmpty())
+        openPath(sample);
+}
+
+void MainWindow::chooseModelFile()
+{
+    auto* dialog = new QFileDialog(this, tr("Open a GGUF file"), m_settings.folder(u"model"_s, QDir::homePath()), tr("GGUF checkpoints (*.gguf);;All files (*)"));
+    dialog->setObjectName(u"openDialog"_s);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setFileMode(QFileDialog::ExistingFile);
+    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
+        m_settings.setFolder(u"model"_s, file);
+        openPath(file);
+    });
+    dialog->open();
+}
+
+void MainWindow::chooseModelFolder()
+{
+    auto* dialog = new QFileDialog(this, tr("Open a model folder or a project"), m_settings.folder(u"model"_s, QDir::homePath()));
+    dialog->setObjectName(u"openDialog"_s);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setFileMode(QFileDialog::Directory);
+    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& folder) {
+        m_settings.setFolder(u"model"_s, QFileInfo(folder).absolutePath());
+        openPath(folder);
+    });
+    dialog->open();
+}
+
+void MainWindow::importRecipe(const QString& file)
+{
+    if (!m_document->isOpen()) {
+        m_messages->showMessage({Message::Kind::Warning, u"recipe"_s, tr("%1 looks like a recipe, and a recipe needs a model.").arg(QFileInfo(file).fileName()),
+                                 tr("Open a model first, then drop the recipe again."), {}, {}});
+        return;
+    }
+    JobSpec spec{u"read-recipe"_s, tr("Read %1").arg(file), JobSpec::Lane::Files, false, {}, {}};
+    spec.failed = [this](const JobError& error) { m_messages->showMessage(errorMessage(u"recipe"_s, error)); };
+    m_jobs->submit(
+        spec, [path = toPath(file)](Progress&, const std::stop_token&) { return Recipe::load(path); },
+        [this, file](const Recipe& recipe) {
+            m_messages->dismiss(u"recipe"_s);
+            if (m_document->replaceRecipe(recipe, tr("Recipe %1").arg(QFileInfo(file).fileName())))
+                statusBar()->showMessage(tr("The recipe is now that of %1; undo brings back the former one.").arg(QFileInfo(file).fileName()), 8000);
+        });
+}
+
+void MainWindow::chooseRecipeToImport()
+{
+    auto* dialog = new QFileDialog(this, tr("Import a recipe"), m_settings.folder(u"recipe"_s, QDir::homePath()), tr("Recipes (*.json);;All files (*)"));
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setFileMode(QFileDialog::ExistingFile);
+    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
+        m_settings.setFolder(u"recipe"_s, file);
+        importRecipe(file);
+    });
+    dialog->open();
+}
+
+void MainWindow::chooseRecipeToSave()
+{
+    auto* dialog = new QFileDialog(this, tr("Save the recipe"), m_settings.folder(u"recipe"_s, QDir::homePath()), tr("Recipes (*.json)"));
+    dialog->setObjectName(u"saveRecipeDialog"_s);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setAcceptMode(QFileDialog::AcceptSave);
+    dialog->setDefaultSuffix(u"json"_s);
+    dialog->selectFile(m_document->name() + u".json"_s);
+    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
+        m_settings.setFolder(u"recipe"_s, file);
+        JobSpec spec{u"write-recipe"_s, tr("Save %1").arg(file), JobSpec::Lane::Files, false, {}, {}};
+        spec.failed = [this](const JobError& error) { m_messages->showMessage(errorMessage(u"save"_s, error)); };
+        m_jobs->submit(
+            spec, [recipe = m_document->recipe(), path = toPath(file)](Progress&, const std::stop_token&) { recipe.save(path); },
+            [this, file] { statusBar()->showMessage(tr("Saved %1").arg(file), 6000); });
+    });
+    dialog->open();
+}
+
+void MainWindow::askAnalyze()
+{
+    if (!m_document->isOpen())
+        return;
+    auto* dialog = new AnalyzeDialog(*m_document, m_lastAnalyze, this);
+    connect(dialog, &JobDialog::started, this, [this, dialog] {
+        m_lastAnalyze = dialog->request();
+        m_messages->dismiss(u"analyze"_s);
+        m_tasks->analyze(m_lastAnalyze);
+    });
+    dialog->open();
+}
+
+void MainWindow::analyzeWithDefaults()
+{
+    if (!m_document->isOpen())
+        return;
+    AnalyzeRequest request = m_lastAnalyze;
+    if (request.text.isEmpty())
+        request.text = resourceFile(u"text/sample.txt"_s);
+    if (request.text.isEmpty()) {
+        askAnalyze();
+        return;
+    }
+    request.length = static_cast<int>(std::clamp<std::int64_t>(m_document->model().config.maxPositions, 2, request.length));
+    m_messages->dismiss(u"analyze"_s);
+    m_tasks->analyze(request);
+}
+
+void MainWindow::askQuantize()
+{
+    if (!m_document->isOpen())
+        return;
+    auto* dialog = new QuantizeDialog(*m_document, m_lastCalibration, this);
+    connect(dialog, &JobDialog::started, this, [this, dialog] {
+        const QuantizeRequest request = dialog->request();
+        m_lastCalibration = request.text;
+        if (!m_document->setCalibration(dialog->calibration()))
+            return;
+        m_messages->dismiss(u"quantize"_s);
+        m_messages->dismiss(u"quantized"_s);
+        m_tasks->quantize(request);
+    });
+    dialog->open();
+}
+
+void MainWindow::askEvaluate()
+{
+    if (!m_document->isOpen())
+        return;
+    auto* dialog = new EvaluateDialog(*m_document, m_lastEvaluate, this);
+    connect(dialog, &JobDialog::started, this, [this, dialog] {
+        for (const EvaluateRequest& request : dialog->requests()) {
+            m_lastEvaluate = request;
+            m_tasks->evaluate(request);
+        }
+    });
+    dialog->open();
+}
+
+void MainWindow::askExport()
+{
+    if (!m_document->latestRun())
+        return;
+    auto* dialog = new ExportDialog(*m_document, m_settings.folder(u"export"_s, QDir::homePath()), this);
+    connect(dialog, &ExportDialog::checkRequested, m_tasks, &Tasks::checkExport);
+    connect(m_tasks, &Tasks::exportChecked, dialog, &ExportDialog::setIssues);
+    connect(dialog, &JobDialog::started, this, [this, dialog] {
+        const ExportRequest request = dialog->request();
+        m_settings.setFolder(u"export"_s, QFileInfo(request.out).absolutePath());
+        m_messages->dismiss(u"export"_s);
+        m_tasks->exportRun(request);
+    });
+    dialog->open();
+}
+
+void MainWindow::showAbout()
+{
+    auto* box = new QMessageBox(this);
+    box->setObjectName(u"aboutBox"_s);
+    box->setAttribute(Qt::WA_DeleteOnClose);
+    box->setWindowTitle(tr("About Halftone"));
+    box->setIconPixmap(applicationIcon().pixmap(64, 64));
+    box->setText(tr("<b>Halftone %1</b><br>A desktop studio for post-training quantization of large language models.").arg(QStringLiteral(HALFTONE_VERSION)));
+    box->setInformativeText(tr("Free software under the GNU General Public License, version 3 or later; it comes without any warranty.\n\n"
+                               "It stands on Qt 6, LibTorch, HDF5, QCustomPlot, SentencePiece, PCRE2, Highway and JSON for Modern C++. "
+                               "The sample texts are excerpts of WikiText-2, CC BY-SA 3.0."));
+    box->open();
+}
+
+void MainWindow::applyTheme()
+{
+    if (auto* application = qobject_cast<QApplication*>(QCoreApplication::instance()))
+        halftone::applyTheme(*application, m_settings.theme());
+}
+
+} // namespace halftone

@@ -1,0 +1,296 @@
+// What the document says reaches the views; each function shows one part of it.
+
+#include "app/studio/main_window.h"
+
+#include "app/studio/error_text.h"
+#include "app/studio/evaluation_table.h"
+#include "app/studio/inspector.h"
+#include "app/studio/job_rows.h"
+#include "app/studio/resources.h"
+#include "app/studio/runs_table.h"
+#include "app/studio/text.h"
+#include "app/studio/welcome_page.h"
+#include "core/base/atomic_file.h"
+#include "widgets/channels_view.h"
+#include "widgets/colour_map.h"
+#include "widgets/jobs_view.h"
+#include "widgets/kernel_view.h"
+#include "widgets/layers_model.h"
+#include "widgets/layers_view.h"
+#include "widgets/message_banner.h"
+#include "widgets/outliers_view.h"
+#include "widgets/summary_bar.h"
+
+#include <QActionGroup>
+#include <QFile>
+#include <QFileInfo>
+#include <QMenu>
+#include <QStackedWidget>
+#include <QTreeView>
+
+#include <algorithm>
+#include <map>
+
+#include <unistd.h>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+
+/// Memory this process holds now; 0 where the system does not say.
+std::uint64_t residentBytes()
+{
+    QFile file(u"/proc/self/statm"_s);
+    if (!file.open(QIODevice::ReadOnly))
+        return 0;
+    const QList<QByteArray> fields = file.readAll().split(' ');
+    return fields.size() > 1 ? fields[1].toULongLong() * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
+}
+
+} // namespace
+
+void MainWindow::showDocument()
+{
+    m_welcome->setOpening({});
+    m_messages->clear();
+    m_settings.addRecent(m_document->path());
+    updateRecentMenu();
+    const ModelDescription& model = m_document->model();
+    m_layersModel->clear();
+    m_layersModel->setModel(model);
+    m_outliers->clear();
+    m_outliers->setBlocks(model.config.blocks);
+    m_kernel->clear();
+    m_kernel->setBlocks(model.config.blocks);
+    m_channels->clear();
+    m_lastAnalyze = {};
+    m_lastEvaluate = {};
+    const int longest = static_cast<int>(std::clamp<std::int64_t>(model.config.maxPositions, 2, 512));
+    m_lastAnalyze.length = m_lastEvaluate.length = longest;
+    m_pages->setCurrentWidget(m_views);
+    updateTitle();
+    updateActions();
+    if (!m_workspaces->isShown())
+        m_workspaces->show(m_workspaces->current());
+    m_layers->tree()->expand(m_layers->tree()->model()->index(0, 0));
+    showEmptyStates();
+    showEvaluations();
+    m_inspector->setTargets({});
+    if (const QString warning = coarseGridWarning(model); !warning.isEmpty())
+        m_messages->showMessage({Message::Kind::Notice, u"coarse-grid"_s, warning, {}, {}, {}});
+    m_layers->tree()->setFocus();
+}
+
+void MainWindow::showNoDocument()
+{
+    m_workspaces->hideAll();
+    m_pages->setCurrentWidget(m_welcome);
+    m_welcome->setSampleAvailable(!sampleModel().isEmpty());
+    m_layersModel->clear();
+    m_outliers->clear();
+    m_kernel->clear();
+    m_channels->clear();
+    m_summary->clear();
+    m_inspector->setTargets({});
+    m_runs->setRuns({}, false);
+    m_runs->setStrip(0, {});
+    m_compare->setRecords({}, false);
+    m_messages->dismiss(u"coarse-grid"_s);
+    updateTitle();
+    updateActions();
+    updateRecentMenu();
+}
+
+void MainWindow::showRecipe()
+{
+    if (!m_document->isOpen())
+        return;
+    m_layersModel->setPlans(m_document->plans());
+    std::vector<LayersModel::Lock> locks;
+    for (const ContractIssue& issue : m_document->contractIssues())
+        locks.push_back({issue.linear, issue.reason, issue.fatal});
+    m_layersModel->setLocks(locks);
+    for (QAction* action : m_contracts->actions())
+        action->setChecked(action->data().toString() == toQString(m_document->recipe().contract));
+    m_inspector->refresh();
+    showSummary();
+}
+
+void MainWindow::showSummary()
+{
+    if (!m_document->isOpen()) {
+        m_summary->clear();
+        return;
+    }
+    const SizeEstimate& size = m_document->size();
+    Summary summary;
+    summary.bytes = size.bytes;
+    summary.originalBytes = size.originalBytes;
+    summary.bitsPerWeight = size.bitsPerWeight;
+    // What the newest run cost, as it was measured last.
+    if (const RunInfo* run = m_document->latestRun()) {
+        for (const EvaluationRecord& record : m_document->evaluations()) {
+            if (record.target != EvaluationRecord::Target::Run || record.run != toQString(run->id))
+                continue;
+            Summary::Figure figure;
+            figure.measured = true;
+            figure.name = record.result.hasDivergence ? tr("KL") : tr("Perplexity");
+            figure.value = record.result.hasDivergence ? record.result.divergence.klMean : record.result.perplexity.perplexity;
+            figure.error = record.result.hasDivergence ? record.result.divergence.klMeanError : record.result.perplexity.standardError;
+            const auto& plans = m_document->plans();
+            figure.stale = !std::equal(plans.begin(), plans.end(), m_document->runPlans().begin(), m_document->runPlans().end(),
+                                       [](const ResolvedPlan& a, const ResolvedPlan& b) { return a.linear == b.linear && a.plan == b.plan; });
+            summary.figure = figure;
+        }
+    }
+    summary.contract = toQString(m_document->recipe().contract);
+    for (const ContractIssue& issue : m_document->contractIssues())
+        if (summary.contractIssue.isEmpty() && issue.fatal)
+            summary.contractIssue = issue.linear.empty() ? toQString(issue.reason) : u"%1: %2"_s.arg(toQString(issue.linear), toQString(issue.reason));
+    m_summary->setSummary(summary);
+}
+
+void MainWindow::showEmptyStates()
+{
+    const QString text = m_lastAnalyze.text.isEmpty() ? tr("the sample text") : QFileInfo(m_lastAnalyze.text).fileName();
+    const QString cost = tr("%1 tokens of %2, one pass through the model; the map fills block by block")
+                             .arg(countText(std::int64_t(m_lastAnalyze.windows) * m_lastAnalyze.length), text);
+    m_outliers->setEmptyState(tr("Nothing is measured yet. Analyze to see which channels stand out, block by block."), tr("Analyze"), cost);
+    m_kernel->setEmptyState(tr("Nothing is measured yet. Analyze to see the share of activations that each grid rounds to zero."), tr("Analyze"), {});
+    m_channels->setEmptyState(m_document->hasAnalysis() ? tr("Select a linear or a cell of a map to see its channels.") : tr("Nothing is measured yet."), {}, {});
+}
+
+void MainWindow::showAnalysis()
+{
+    if (!m_document->isOpen())
+        return;
+    const Analysis& analysis = m_document->analysis();
+    const int blocks = m_document->model().config.blocks;
+    m_outliers->clear();
+    m_outliers->setBlocks(blocks);
+    m_kernel->clear();
+    m_kernel->setBlocks(blocks);
+    m_kernel->setSettings(analysis.settings);
+    m_layersModel->clearSites();
+    const int tokens = analysis.sites.empty() ? analysis.windows * analysis.length : static_cast<int>(analysis.sites.front().tokens);
+    const QString source = m_document->analysisText();
+    m_outliers->setSource(tokens == 0 ? source : source.isEmpty() ? tr("%1 tokens").arg(formatValue(tokens, 6)) : tr("%1, %2 tokens").arg(source, formatValue(tokens, 6)));
+    std::map<int, std::vector<SiteStatistics>> perBlock;
+    for (const SiteStatistics& site : analysis.sites)
+        perBlock[site.site.block].push_back(site);
+    for (const auto& [block, sites] : perBlock) {
+        m_outliers->setSites(block, sites);
+        m_kernel->setSites(block, sites);
+        m_layersModel->setSites(sites);
+    }
+    m_layersModel->setWeightStatistics(analysis.weights);
+    showEmptyStates();
+    showSelection();
+}
+
+void MainWindow::showAnalysisBlock(int block)
+{
+    const Analysis& analysis = m_document->analysis();
+    std::vector<SiteStatistics> sites;
+    for (const SiteStatistics& site : analysis.sites)
+        if (site.site.block == block)
+            sites.push_back(site);
+    m_outliers->setSites(block, sites);
+    m_kernel->setSites(block, sites);
+    m_layersModel->setSites(sites);
+    m_layersModel->setWeightStatistics(analysis.weights);
+    if (m_document->selection().block == block)
+        showSelection();
+}
+
+void MainWindow::showResults()
+{
+    if (!m_document->isOpen())
+        return;
+    m_layersModel->setRunPlans(m_document->runPlans());
+    m_layersModel->setResults(m_document->results());
+    m_runs->setRuns(m_document->runs(), true);
+    if (!m_jobs->isRunning(u"quantize"_s))
+        m_runs->setStrip(0, {});
+    m_inspector->refresh();
+    updateActions();
+    showSummary();
+}
+
+void MainWindow::showEvaluations()
+{
+    m_compare->setRecords(m_document->evaluations(), m_document->isOpen());
+    showSummary();
+}
+
+void MainWindow::showSelection()
+{
+    const Selection& selection = m_document->selection();
+    m_layers->setSelection(selection);
+    m_outliers->setSelection(selection);
+    m_kernel->setSelection(selection);
+    const SiteStatistics* site = selection.block >= 0 && selection.site ? m_document->statistics(selection.block, *selection.site) : nullptr;
+    if (site)
+        m_channels->setSite(*site);
+    else
+        m_channels->clear();
+    m_channels->setSelection(selection);
+    m_inspector->setTargets(m_layers->selectedLinears());
+}
+
+void MainWindow::showJobs()
+{
+    const std::vector<JobStatus> jobs = m_jobs->jobs();
+    std::vector<JobRow> rows;
+    rows.reserve(jobs.size());
+    for (const JobStatus& job : jobs) {
+        JobRow row = toJobRow(job);
+        if (job.state == JobState::Failed)
+            row.nextStep = row.canResume ? tr("Resume goes on from what is finished.") : QString();
+        rows.push_back(std::move(row));
+    }
+    m_jobsView->setJobs(rows);
+    for (const JobStatus& job : jobs) {
+        int& shown = m_notesShown[job.id];
+        for (; shown < job.notes.size(); ++shown)
+            m_jobsView->appendLog(QString::number(job.id), job.notes[shown]);
+    }
+    QStringList footnote;
+    if (m_document->isOpen() && m_jobs->isRunning(u"quantize"_s))
+        footnote += tr("plan about %1").arg(formatBytes(estimateQuantizeMemory(m_document->model(), m_document->recipe().calibration)));
+    if (const std::uint64_t now = residentBytes())
+        footnote += tr("now %1 in memory").arg(formatBytes(now));
+    if (m_document->isOpen()) {
+        try {
+            footnote += tr("%1 of disk free").arg(formatBytes(freeDiskBytes(m_document->project()->folder())));
+        } catch (const Error&) {   // the folder went away: the next save says so
+        }
+    }
+    m_jobsView->setFootnote(jobs.empty() ? QString() : footnote.join(u" · "_s));
+}
+
+void MainWindow::makeRule(const QString& glob)
+{
+    const auto first = std::find_if(m_document->plans().begin(), m_document->plans().end(),
+                                    [&](const ResolvedPlan& resolved) { return globMatches(glob.toStdString(), resolved.linear); });
+    if (first == m_document->plans().end())
+        return;
+    const Plan& plan = first->plan;
+    Rule rule{glob.toStdString(), {}};
+    rule.patch.bits = plan.weights.bits;
+    if (plan.weights.quantized()) {
+        rule.patch.rounding = plan.rounding;
+        rule.patch.group = plan.weights.group;
+        rule.patch.symmetric = plan.weights.symmetric;
+    }
+    rule.patch.scheme = plan.activations.scheme;
+    if (plan.activations.quantized()) {
+        rule.patch.activationBits = plan.activations.bits;
+        rule.patch.alpha = plan.activations.alpha;
+    }
+    m_document->addRule(rule, tr("Rule %1, as %2").arg(glob, toQString(first->linear)));
+}
+
+} // namespace halftone

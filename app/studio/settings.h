@@ -1,0 +1,38 @@
+#pragma once
+
+#include "widgets/palette.h"
+
+#include <QByteArray>
+#include <QSettings>
+#include <QString>
+#include <QStringList>
+
+namespace halftone {
+
+/// What the studio remembers between starts: an INI file of the person's configuration folder.
+class Settings {
+public:
+    Settings();
+
+    QStringList recent() const;               ///< paths, newest first, at most 10
+    void addRecent(const QString& path);
+    void removeRecent(const QString& path);
+
+    enum class ThemeChoice { System, Light, Dark };
+    ThemeChoice themeChoice() const;
+    void setThemeChoice(ThemeChoice choice);
+    /// The choice made concrete.
+    Theme theme() const;
+
+    /// The folder last used for a purpose ("model", "text", "export"), or `fallback`.
+    QString folder(const QString& purpose, const QString& fallback) const;
+    void setFolder(const QString& purpose, const QString& path);
+
+    QVariant value(const QString& key, const QVariant& fallback = {}) const { return m_settings.value(key, fallback); }
+    void setValue(const QString& key, const QVariant& value) { m_settings.setValue(key, value); }
+
+private:
+    QSettings m_settings;
+};
+
+} // namespace halftone

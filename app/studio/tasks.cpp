@@ -1,0 +1,201 @@
+#include "app/studio/tasks.h"
+
+#include "app/studio/text.h"
+#include "core/base/sha256.h"
+#include "core/pipeline/jobs.h"
+
+#include <QElapsedTimer>
+#include <QFileInfo>
+
+#include <algorithm>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+Tasks::Tasks(Document& document, JobRunner& jobs, QObject* parent)
+    : QObject(parent)
+    , m_document(document)
+    , m_jobs(jobs)
+{
+    connect(&m_jobs, &JobRunner::cancelled, this, [this](const QString& tag) {
+        if (tag == u"analyze"_s)
+            m_document.abandonAnalysis();
+        else if (tag == u"quantize"_s)
+            m_document.reloadRuns();
+    });
+    connect(&m_jobs, &JobRunner::failed, this, [this](const QString& tag) {
+        if (tag == u"analyze"_s)
+            m_document.abandonAnalysis();
+        else if (tag == u"quantize"_s)
+            m_document.reloadRuns();
+    });
+}
+
+void Tasks::analyze(const AnalyzeRequest& request)
+{
+    if (!m_document.isOpen())
+        return;
+    const std::shared_ptr<Project> project = m_document.project();
+    AnalyzeJob job{m_document.model().path, {toPath(request.text), request.windows, request.length}, request.settings,
+                   m_document.readOnly() ? nullptr : project, m_options, {}};
+    // Blocks reach the document as they are finished; those of a document closed, or of a job replaced, since are dropped.
+    job.blockDone = [this, project, serial = ++m_serial](int block, const std::vector<SiteStatistics>& sites,
+                                                         const std::vector<WeightStatistics>& weights) {
+        QMetaObject::invokeMethod(
+            this,
+            [this, project, serial, block, sites, weights] {
+                if (m_document.project() == project && serial == m_serial)
+                    m_document.addAnalysisBlock(block, sites, weights);
+            },
+            Qt::QueuedConnection);
+    };
+    const QString name = QFileInfo(request.text).fileName();
+    JobSpec spec{u"analyze"_s, tr("Analyze · %1 windows of %2 · %3").arg(request.windows ? QString::number(request.windows) : tr("all")).arg(request.length).arg(name),
+                 JobSpec::Lane::Compute, true, [this, request] { analyze(request); }, {}};
+    m_document.beginAnalysis(request.settings, request.windows, request.length, name);
+    m_jobs.submit(
+        spec, [job](Progress& progress, const std::stop_token& stop) { return halftone::analyze(job, progress, stop).sites.size(); },
+        [this, project](std::size_t) {
+            if (m_document.project() != project)
+                return;
+            m_document.finishAnalysis();
+            Q_EMIT analyzed();
+        });
+}
+
+void Tasks::quantize(const QuantizeRequest& request)
+{
+    if (!m_document.isOpen())
+        return;
+    m_document.save();
+    const std::shared_ptr<Project> project = m_document.project();
+    QuantizeJob job{m_document.model().path, m_document.recipe(), toPath(request.text), project, request.resume, m_options, {}};
+    job.blockDone = [this, project, serial = ++m_runSerial](const BlockResult& block) {
+        QMetaObject::invokeMethod(
+            this,
+            [this, project, serial, block] {
+                if (m_document.project() == project && serial == m_runSerial)
+                    m_document.addRunBlock(block);
+            },
+            Qt::QueuedConnection);
+    };
+    QuantizeRequest again = request;
+    again.resume = true;
+    const SizeEstimate size = m_document.size();
+    JobSpec spec{u"quantize"_s, tr("Quantize · %1 bits a weight").arg(size.bitsPerWeight, 0, 'f', 2), JobSpec::Lane::Compute, true,
+                 [this, again] { quantize(again); }, {}};
+    m_document.beginRun();
+    m_jobs.submit(
+        spec, [job](Progress& progress, const std::stop_token& stop) { return toQString(halftone::quantize(job, progress, stop).run.id); },
+        [this, project](const QString& run) {
+            if (m_document.project() != project)
+                return;
+            m_document.reloadRuns();
+            Q_EMIT quantized(run);
+        });
+}
+
+void Tasks::evaluate(const EvaluateRequest& request)
+{
+    if (!m_document.isOpen())
+        return;
+    const std::shared_ptr<Project> project = m_document.project();
+    EvaluateJob job;
+    job.text = {toPath(request.text), request.windows, request.length};
+    job.options = m_options;
+    job.target = m_document.model().path.string();
+
+    EvaluationRecord record;
+    record.target = request.target;
+    record.textPath = request.text;
+    record.textName = QFileInfo(request.text).fileName();
+    record.windows = request.windows;
+    record.length = request.length;
+    switch (request.target) {
+    case EvaluationRecord::Target::Float:
+        record.label = tr("float model");
+        break;
+    case EvaluationRecord::Target::Run:
+        job.target = project->folder().string() + "#" + request.run.toStdString();
+        record.run = request.run;
+        record.label = request.run;
+        if (const RunInfo* run = m_document.run(request.run))
+            record.bitsPerWeight = run->bitsPerWeight;
+        break;
+    case EvaluationRecord::Target::Recipe: {
+        job.recipe = m_document.recipe();
+        record.bitsPerWeight = m_document.size().bitsPerWeight;
+        record.label = tr("recipe %1, rounded to nearest on the fly").arg(toQString(sha256(job.recipe->toJson()).substr(0, 6)));
+        break;
+    }
+    }
+    if (request.divergence && request.target != EvaluationRecord::Target::Float)
+        job.against = m_document.model().path;
+
+    JobSpec spec{u"evaluate:%1:%2"_s.arg(int(request.target)).arg(request.run), tr("Evaluate · %1 · %2").arg(record.label, record.textName),
+                 JobSpec::Lane::Compute, true, [this, request] { evaluate(request); }, {}};
+    m_jobs.submit(
+        spec,
+        [job, record](Progress& progress, const std::stop_token& stop) {
+            QElapsedTimer clock;
+            clock.start();
+            EvaluationRecord measured = record;
+            measured.result = halftone::evaluate(job, progress, stop);
+            measured.seconds = static_cast<double>(clock.nsecsElapsed()) * 1e-9;
+            measured.when = QDateTime::currentDateTime();
+            return measured;
+        },
+        [this, project](const EvaluationRecord& measured) {
+            if (m_document.project() != project)
+                return;
+            m_document.addEvaluation(measured);
+            Q_EMIT evaluated(measured);
+        });
+}
+
+ExportJob Tasks::exportJob(const ExportRequest& request) const
+{
+    return {m_document.project(), request.run.toStdString(), request.format.toStdString(), toPath(request.out), request.dtype.toStdString(),
+            request.overwrite, m_options};
+}
+
+void Tasks::exportRun(const ExportRequest& request)
+{
+    if (!m_document.isOpen())
+        return;
+    JobSpec spec{u"export"_s, tr("Export %1 · %2 · %3").arg(request.run, request.format, request.out), JobSpec::Lane::Compute, true,
+                 [this, request] { exportRun(request); }, {}};
+    m_jobs.submit(
+        spec, [job = exportJob(request)](Progress& progress, const std::stop_token& stop) { return halftone::exportRun(job, progress, stop); },
+        [this, out = request.out](const ExportResult& result) { Q_EMIT exported(out, result); });
+}
+
+void Tasks::checkExport(const ExportRequest& request)
+{
+    if (!m_document.isOpen())
+        return;
+    JobSpec spec{u"check-export"_s, tr("Check the export"), JobSpec::Lane::Files, false, {}, {}};
+    spec.failed = [this, request](const JobError& error) { Q_EMIT exportChecked(request.run, request.format, {}, error.sentence); };
+    m_jobs.submit(
+        spec, [job = exportJob(request)](Progress&, const std::stop_token&) { return halftone::checkExport(job); },
+        [this, request](const std::vector<ContractIssue>& issues) { Q_EMIT exportChecked(request.run, request.format, issues, {}); });
+}
+
+std::uint64_t estimateQuantizeMemory(const ModelDescription& model, const CalibrationSettings& calibration)
+{
+    std::vector<std::uint64_t> blocks(static_cast<std::size_t>(std::max(1, model.config.blocks)));
+    for (const LinearInfo& linear : model.linears)
+        if (linear.block >= 0 && static_cast<std::size_t>(linear.block) < blocks.size())
+            blocks[static_cast<std::size_t>(linear.block)] += static_cast<std::uint64_t>(linear.weights());
+    std::uint64_t channels = 0;
+    for (const SiteInfo& site : model.sites)
+        channels = std::max(channels, static_cast<std::uint64_t>(site.channels));
+    const auto weights = *std::max_element(blocks.begin(), blocks.end()) * 4 * 2;
+    const auto hessian = channels * channels * 4 * 3;
+    const auto streams = static_cast<std::uint64_t>(calibration.samples) * static_cast<std::uint64_t>(calibration.length)
+        * static_cast<std::uint64_t>(model.config.hidden) * 4 * 2;
+    return weights + hessian + streams;
+}
+
+} // namespace halftone

@@ -1,0 +1,71 @@
+#include "app/studio/text.h"
+
+#include "core/quant/grid.h"
+#include "widgets/colour_map.h"
+
+#include <QCoreApplication>
+
+#include <array>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+
+QString tr(const char* text)
+{
+    return QCoreApplication::translate("GridText", text);
+}
+
+QString schemeText(const ActivationGrid& grid)
+{
+    switch (grid.scheme) {
+    case ActivationScheme::None: return tr("left float");
+    case ActivationScheme::PerTensor: return tr("per tensor");
+    case ActivationScheme::PerToken: return tr("per token");
+    case ActivationScheme::PerChannel: return tr("per channel");
+    case ActivationScheme::Cross: return tr("CrossQuant α %1").arg(grid.alpha);
+    case ActivationScheme::CrossStatic: return tr("CrossQuant α %1, static columns").arg(grid.alpha);
+    }
+    return {};
+}
+
+} // namespace
+
+QString countText(std::int64_t count)
+{
+    static constexpr std::array<const char*, 5> kUnits{"", "k", "M", "G", "T"};
+    double value = static_cast<double>(count);
+    std::size_t unit = 0;
+    while (value >= 999.5 && unit + 1 < kUnits.size()) {
+        value /= 1000;
+        ++unit;
+    }
+    return u"%1 %2"_s.arg(formatValue(value), QString::fromUtf8(kUnits[unit])).trimmed();
+}
+
+QString weightGridText(const WeightGrid& grid)
+{
+    if (!grid.quantized())
+        return tr("left float");
+    const QString granularity = grid.perTensor ? tr("per tensor") : grid.group > 0 ? tr("groups of %1").arg(grid.group) : tr("per channel");
+    return tr("%1 bits, %2, %3").arg(grid.bits).arg(granularity, grid.symmetric ? tr("symmetric") : tr("asymmetric"));
+}
+
+QString activationGridText(const ActivationGrid& grid)
+{
+    return grid.quantized() ? tr("%1 bits, %2").arg(grid.bits).arg(schemeText(grid)) : tr("left float");
+}
+
+QString shortGridText(const WeightGrid& weights, const ActivationGrid& activations)
+{
+    QString text = weights.quantized() ? u"W%1"_s.arg(weights.bits) : u"W16"_s;
+    if (weights.quantized() && weights.group > 0)
+        text += u" g%1"_s.arg(weights.group);
+    if (activations.quantized())
+        text += u" A%1 %2"_s.arg(activations.bits).arg(schemeText(activations));
+    return text;
+}
+
+} // namespace halftone

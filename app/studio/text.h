@@ -1,0 +1,29 @@
+#pragma once
+
+#include <QString>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace halftone {
+
+struct WeightGrid;
+struct ActivationGrid;
+
+/// Between core's plain values and Qt's.
+inline QString toQString(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+inline QString pathText(const std::filesystem::path& path) { return QString::fromStdString(path.string()); }
+inline std::filesystem::path toPath(const QString& path) { return std::filesystem::path(path.toStdString()); }
+
+/// "134.5 M" (decimal units, three or four significant digits).
+QString countText(std::int64_t count);
+/// "4 bits, groups of 64, symmetric"; "left float".
+QString weightGridText(const WeightGrid& grid);
+/// "8 bits, CrossQuant α 0.15"; "left float".
+QString activationGridText(const ActivationGrid& grid);
+/// "W4 g64 A8 cross": short, for labels.
+QString shortGridText(const WeightGrid& weights, const ActivationGrid& activations);
+
+} // namespace halftone

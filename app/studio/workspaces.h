@@ -1,0 +1,64 @@
+#pragma once
+
+#include <QByteArray>
+#include <QMainWindow>
+#include <QObject>
+
+#include <array>
+
+class QDockWidget;
+
+namespace halftone {
+
+/// Four arrangements of the same docks. Each is remembered as the person left it; reset() brings back the designed one.
+class Workspaces : public QObject {
+    Q_OBJECT
+public:
+    enum Kind { Inspect, Tune, Run, Compare };
+    static constexpr int kCount = 4;
+    static QString id(Kind kind);            ///< "inspect", …
+    static QString label(Kind kind);         ///< "Inspect", …
+    /// @return −1 for an unknown name
+    static int kindOf(const QString& id);
+
+    /// The docks: at the sides of the window, and the views in its middle (a window of their own, without a central widget).
+    struct Docks {
+        QDockWidget *layers, *inspector, *history, *jobs;
+        QDockWidget *outliers, *kernel, *channels, *runs, *compare;
+    };
+    Workspaces(QMainWindow* window, QMainWindow* views, const Docks& docks, QObject* parent);
+
+    Kind current() const { return m_current; }
+    /// Keeps the present arrangement, then shows another one.
+    void show(Kind kind);
+    void reset();
+    /// Before anything is open: only the middle.
+    void hideAll();
+    bool isShown() const { return m_shown; }
+    /// Shows one view alone, or goes back when it is alone already.
+    void toggleFullScreen(QDockWidget* view);
+    void load();
+    void save();
+    /// Docks get title bars to drag them by, or lose them.
+    void setArrangeable(bool arrangeable);
+
+Q_SIGNALS:
+    void changed(int kind);
+
+private:
+    struct Arrangement { QByteArray window, views; };
+    void keep();
+    void arrange(Kind kind);
+    QList<QDockWidget*> all() const;
+
+    QMainWindow* m_window;
+    QMainWindow* m_views;
+    Docks m_docks;
+    std::array<Arrangement, kCount> m_kept;
+    Kind m_current = Inspect;
+    bool m_shown = false;
+    QDockWidget* m_alone = nullptr;
+    Arrangement m_before;
+};
+
+} // namespace halftone
