@@ -101,7 +101,7 @@ at::Tensor causalAttention(const at::Tensor& q, const at::Tensor& k, const at::T
     const double scale = 1.0 / std::sqrt(static_cast<double>(config.headDim));
     at::Tensor keys = k;
     at::Tensor values = v;
-    if (config.kvHeads != config.heads) {   // the fused CPU kernel takes equal head counts only
+    if (config.kvHeads != config.heads) {   // the fused CPU kernel is fastest with equal head counts
         const std::int64_t times = config.heads / config.kvHeads;
         const auto repeat = [&](const at::Tensor& x) {
             return x.unsqueeze(2).expand({batch, config.kvHeads, times, tokens, config.headDim}).reshape({batch, config.heads, tokens, config.headDim});

@@ -2,8 +2,10 @@
 
 #include "core/checkpoint/checkpoint.h"
 #include "core/model/model_info.h"
+#include "core/text/tokenizer.h"
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,5 +26,14 @@ struct ModelDescription {
 
 /// @throws as Model::open. Reads headers, plus a few rows for the coarse grid when `lookForGrid`.
 ModelDescription describeModel(const std::filesystem::path& path, bool lookForGrid = true);
+
+/// Reads the vocabulary of a GGUF checkpoint. @throws Error{BadFile} when its arrays disagree.
+GgufVocabulary readGgufVocabulary(const Checkpoint& checkpoint);
+
+/// Registry of families (core/model/architectures/registry.cpp).
+struct ArchitectureInfo {
+    std::string id, name, huggingFace, gguf, notes;
+};
+std::vector<ArchitectureInfo> architectures();
 
 } // namespace halftone

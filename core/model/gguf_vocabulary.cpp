@@ -36,6 +36,7 @@ GgufVocabulary readGgufVocabulary(const Checkpoint& checkpoint)
     const ConfigReader reader(checkpoint.metadata(), file, "tokenizer.");
     GgufVocabulary out;
     out.file = file;
+    out.name = ConfigReader(checkpoint.metadata(), file).text("general.name", "");
     out.model = reader.text("ggml.model", "");
     out.pre = reader.text("ggml.pre", "");
     out.tokens = list<std::string>(reader, "ggml.tokens");
@@ -56,10 +57,10 @@ GgufVocabulary readGgufVocabulary(const Checkpoint& checkpoint)
     out.eos = id("ggml.eos_token_id");
     out.unk = id("ggml.unknown_token_id");
     out.pad = id("ggml.padding_token_id");
-    const bool sentencePiece = out.model == "llama";
-    out.addBos = reader.boolean("ggml.add_bos_token", sentencePiece);
-    out.addEos = reader.boolean("ggml.add_eos_token", false);
-    out.addSpacePrefix = reader.boolean("ggml.add_space_prefix", true);
+    const auto flag = [&](std::string_view key) { return reader.has(key) ? std::optional(reader.boolean(key, false)) : std::nullopt; };
+    out.addBos = flag("ggml.add_bos_token");
+    out.addEos = flag("ggml.add_eos_token");
+    out.addSpacePrefix = flag("ggml.add_space_prefix");
     out.chatTemplate = reader.text("chat_template", "");
     return out;
 }

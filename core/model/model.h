@@ -2,6 +2,7 @@
 
 #include "core/checkpoint/checkpoint.h"
 #include "core/model/decoder_block.h"
+#include "core/model/describe.h"
 #include "core/model/model_info.h"
 #include "core/text/tokenizer.h"
 
@@ -54,9 +55,6 @@ public:
     DecoderBlock block(int index) const override;
     at::Tensor logits(const at::Tensor& hidden) const override;
 
-    /// Frees the embedding and the head; they are loaded again at next use.
-    void releaseEnds() const;
-
     /// The model's own tokenizer. @throws as Tokenizer::openFolder / fromGguf.
     std::unique_ptr<Tokenizer> tokenizer() const;
     /// The vocabulary inside a GGUF; empty for Hugging Face folders.
@@ -71,12 +69,5 @@ public:
 private:
     std::unique_ptr<Parts> m_parts;
 };
-
-/// Reads the vocabulary of a GGUF checkpoint. @throws Error{BadFile} when its arrays disagree.
-GgufVocabulary readGgufVocabulary(const Checkpoint& checkpoint);
-
-/// Registry of families (core/model/architectures/registry.cpp).
-struct ArchitectureInfo { std::string id; std::string name; std::string huggingFace; std::string gguf; std::string notes; };
-std::vector<ArchitectureInfo> architectures();
 
 } // namespace halftone
