@@ -66,18 +66,18 @@ def scheme_of(name, groups, ignore):
     return None
 
 
-def quantize(w, args):
+def quantize(w, args, dtype):
     bits = args["num_bits"]
     low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
     size = args["group_size"] or w.shape[1]
     x = w.reshape(1, 1, -1) if args["strategy"] == "tensor" else w.reshape(w.shape[0], -1, size)
     if args["symmetric"]:
         scale = x.abs().amax(-1, keepdim=True) / ((high - low) / 2)
-        scale = scale.to(SCALES).float()
+        scale = scale.to(dtype).float()
         zero = torch.zeros_like(scale)
     else:
         lo, hi = x.amin(-1, keepdim=True).clamp(max=0), x.amax(-1, keepdim=True).clamp(min=0)
-        scale = ((hi - lo) / (high - low)).to(SCALES).float()
+        scale = ((hi - lo) / (high - low)).to(dtype).float()
         zero = (low - lo / scale).round().clamp(low, high)
     q = ((x / scale).round() + zero).clamp(low, high).reshape(w.shape).to(torch.int8)
     return q, scale.squeeze(-1), zero.squeeze(-1).to(torch.int8)
@@ -100,10 +100,11 @@ def main():
                 out[key] = w.to(torch.bfloat16)
                 continue
             args = g["weights"]
-            q, scale, zero = quantize(w, args)
+            dtype = torch.float32 if "group-asymmetric" in name else SCALES
+            q, scale, zero = quantize(w, args, dtype)
             if args["strategy"] == "tensor":
                 scale, zero = scale.reshape(1), zero.reshape(1)
-            out[module + ".weight_scale"] = scale.to(SCALES).contiguous()
+            out[module + ".weight_scale"] = scale.to(dtype).contiguous()
             if g["format"] == "pack-quantized":
                 out[module + ".weight_packed"] = pack_to_int32(q, args["num_bits"]).contiguous()
                 out[module + ".weight_shape"] = torch.tensor(w.shape)
@@ -121,7 +122,7 @@ def main():
                                          "kv_cache_scheme": None, "config_groups": groups}
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         (folder / "model.safetensors").chmod(0o644)
-        # transformers 5.23 refuses asymmetric packed files unless it dequantizes them at once.
+        # transformers 5.23 refuses asymmetric packed files unless it dequantizes them at once, which it does in the dtype of the scales.
         extra = {"quantization_config": CompressedTensorsConfig(dequantize=True)} if "group-asymmetric" in name else {}
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **extra).eval()
         with torch.no_grad():

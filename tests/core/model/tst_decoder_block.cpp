@@ -1,0 +1,226 @@
+#include "golden.h"
+
+#include "core/model/decoder_block.h"
+
+#include <QtTest>
+
+#include <cmath>
+
+using namespace halftone;
+
+namespace {
+
+struct Seen final : SiteObserver {
+    std::vector<std::pair<SiteKind, at::Tensor>> sites;
+    void site(SiteKind kind, const at::Tensor& x) override { sites.emplace_back(kind, x.clone()); }
+};
+
+/// Counts how often it is asked, and adds one so that its effect shows.
+struct Counting final : ActivationQuantizer {
+    Counting() : ActivationQuantizer({ActivationScheme::PerToken, 8, true, 0.15}, {}) {}
+    at::Tensor apply(const at::Tensor& x) const override
+    {
+        ++calls;
+        return x + 1;
+    }
+    mutable int calls = 0;
+};
+
+} // namespace
+
+class DecoderBlockTest : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void logitsAreThoseOfTransformers_data()
+    {
+        QTest::addColumn<QString>("name");
+        for (const auto& folder : std::filesystem::directory_iterator(golden::data("goldens")))
+            if (folder.is_directory())
+                QTest::addRow("%s", folder.path().filename().c_str()) << QString::fromStdString(folder.path().filename().string());
+    }
+    void logitsAreThoseOfTransformers()
+    {
+        QFETCH(QString, name);
+        const std::filesystem::path folder = golden::data("goldens/" + name.toStdString());
+        const auto model = Model::open(folder);
+        const golden::Golden expected = golden::read(folder);
+        const double difference = golden::difference(golden::logits(*model, expected.ids), expected.logits);
+        // Float32 sums in another order: 1e-6 of the range. A wrong mask, rotation or bias gives 1e-2 and more.
+        QVERIFY2(difference < 2e-5, qPrintable(QString::number(difference)));
+    }
+
+    void ggufTwinsGiveTheSameLogits_data()
+    {
+        QTest::addColumn<QString>("name");
+        for (const char* name : {"llama", "llama-llama3-rope", "qwen2", "qwen3", "bloom"})
+            QTest::addRow("%s", name) << name;
+    }
+    void ggufTwinsGiveTheSameLogits()
+    {
+        QFETCH(QString, name);
+        const auto twin = Model::open(golden::data("goldens/" + name.toStdString() + ".gguf"));
+        const auto model = Model::open(golden::data("goldens/" + name.toStdString()));
+        const golden::Golden expected = golden::read(golden::data("goldens/" + name.toStdString()));
+        const double difference = golden::difference(golden::logits(*twin, expected.ids), expected.logits);
+        QVERIFY2(difference < 2e-5, qPrintable(QString::number(difference)));
+        QCOMPARE(twin->linears().size(), model->linears().size());
+        for (std::size_t i = 0; i < model->linears().size(); ++i) {
+            const std::string& linear = model->linears()[i].name;
+            QCOMPARE(twin->linears()[i].name, linear);
+            QVERIFY2(at::equal(twin->weight(linear + ".weight"), model->weight(linear + ".weight")), linear.c_str());
+        }
+    }
+
+    void positionsAndMasksMatter_data()
+    {
+        QTest::addColumn<QString>("name");
+        QTest::addColumn<QString>("key");
+        QTest::addColumn<QString>("value");
+        QTest::newRow("llama3 scaling") << "llama-llama3-rope" << "rope_scaling" << "null";
+        QTest::newRow("linear scaling") << "llama-linear-rope" << "rope_scaling" << "null";
+        QTest::newRow("dynamic scaling") << "llama-dynamic-rope" << "rope_scaling" << "null";
+        QTest::newRow("sliding window") << "mistral-window" << "sliding_window" << "null";
+        QTest::newRow("layered window") << "qwen2-window" << "use_sliding_window" << "false";
+        QTest::newRow("residual") << "bloom-residual-after-norm" << "apply_residual_connection_post_layernorm" << "false";
+        QTest::newRow("theta") << "llama" << "rope_theta" << "20000.0";
+        QTest::newRow("heads") << "bloom" << "n_head" << "4";
+    }
+    /// Guards the goldens: each special setting is strong enough in them that leaving it out would show.
+    void positionsAndMasksMatter()
+    {
+        QFETCH(QString, name);
+        QFETCH(QString, key);
+        QFETCH(QString, value);
+        const golden::Copy copy("goldens/" + name.toStdString(), [&](Json& config) { config[key.toStdString()] = Json::parse(value.toStdString()); });
+        const golden::Golden expected = golden::read(copy.path());
+        QVERIFY(golden::difference(golden::logits(*Model::open(copy.path()), expected.ids), expected.logits) > 1e-3);
+    }
+
+    void newerRopeParametersMeanTheSame()
+    {
+        const golden::Copy copy("goldens/llama-llama3-rope", [](Json& config) {
+            Json rope = config.at("rope_scaling");
+            rope["rope_theta"] = config.at("rope_theta");
+            config.erase("rope_scaling");
+            config.erase("rope_theta");
+            config["rope_parameters"] = rope;
+        });
+        const golden::Golden expected = golden::read(copy.path());
+        QVERIFY(golden::difference(golden::logits(*Model::open(copy.path()), expected.ids), expected.logits) < 2e-5);
+    }
+
+    void windowsLongerThanAPieceAreMaskedAlike_data()
+    {
+        QTest::addColumn<QString>("name");
+        QTest::newRow("ALiBi") << "bloom";
+        QTest::newRow("window") << "mistral-window";
+        QTest::newRow("causal") << "llama-tied";
+    }
+    /// What comes later never changes what came before, across the pieces that masked attention is cut into.
+    void windowsLongerThanAPieceAreMaskedAlike()
+    {
+        QFETCH(QString, name);
+        const auto model = Model::open(golden::data("goldens/" + name.toStdString()));
+        std::vector<std::int32_t> ids;
+        for (int i = 0; i < 600; ++i)
+            ids.push_back((i * 37 + i / 7) % 80);
+        const at::Tensor whole = golden::logits(*model, {ids});
+        const at::Tensor part = golden::logits(*model, {{ids.begin(), ids.begin() + 300}});
+        QVERIFY(golden::difference(whole.narrow(0, 0, 300), part) < 1e-5);
+    }
+
+    void batchesAreIndependent()
+    {
+        const auto model = Model::open(golden::data("goldens/bloom"));
+        const std::vector<std::int32_t> a{3, 5, 7, 9, 11};
+        const std::vector<std::int32_t> b{4, 4, 4, 60, 2};
+        const auto alone = [&](const std::vector<std::int32_t>& ids) { return model->block(0).forward(model->embed({&ids, 1}))[0]; };
+        const at::Tensor both = model->block(0).forward(model->embed(std::vector{a, b}));
+        QVERIFY(at::allclose(both[0], alone(a), 1e-5, 1e-5));
+        QVERIFY(at::allclose(both[1], alone(b), 1e-5, 1e-5));
+    }
+
+    void observerSeesEachSiteOnceAndRaw()
+    {
+        const auto model = Model::open(golden::data("goldens/llama"));
+        DecoderBlock block = model->block(1);
+        auto quantizer = std::make_shared<Counting>();
+        for (Linear& linear : block.linears())
+            if (linear.info.site == SiteKind::AttentionInput)
+                linear.input = quantizer;
+        const at::Tensor hidden = model->embed(std::vector<std::vector<std::int32_t>>{{1, 2, 3, 4}});
+        Seen seen;
+        block.forward(hidden, &seen);
+        QCOMPARE(seen.sites.size(), std::size_t{4});
+        for (int kind = 0; kind < kSiteKinds; ++kind)
+            QCOMPARE(static_cast<int>(seen.sites[static_cast<std::size_t>(kind)].first), kind);
+        QCOMPARE(quantizer->calls, 1);   // q, k and v share one grid: it is computed once
+        QVERIFY(at::equal(seen.sites[0].second, block.attentionInput(hidden)));
+        for (const SiteInfo& site : model->sites())
+            if (site.block == 1)
+                QCOMPARE(seen.sites[static_cast<std::size_t>(site.kind)].second.size(-1), site.channels);
+    }
+
+    void activationGridsReachTheLinearsOfTheirSite_data()
+    {
+        QTest::addColumn<int>("site");
+        for (int kind = 0; kind < kSiteKinds; ++kind)
+            QTest::addRow("%s", std::string(name(static_cast<SiteKind>(kind))).c_str()) << kind;
+    }
+    void activationGridsReachTheLinearsOfTheirSite()
+    {
+        QFETCH(int, site);
+        const auto model = Model::open(golden::data("goldens/llama"));
+        const at::Tensor hidden = model->embed(std::vector<std::vector<std::int32_t>>{{1, 2, 3, 4}});
+        const DecoderBlock plain = model->block(0);
+        DecoderBlock changed = model->block(0);
+        auto quantizer = std::make_shared<Counting>();
+        for (Linear& linear : changed.linears())
+            if (linear.info.site == static_cast<SiteKind>(site))
+                linear.input = quantizer;
+        QVERIFY((plain.forward(hidden) - changed.forward(hidden)).abs().max().item<float>() > 1e-3F);
+        QCOMPARE(quantizer->calls, 1);
+    }
+
+    void recordedGraphGivesTheSameValuesAndGradients_data()
+    {
+        QTest::addColumn<QString>("name");
+        for (const char* name : {"llama", "qwen3", "opt", "opt-post-norm", "bloom-residual-after-norm", "mistral-window"})
+            QTest::addRow("%s", name) << name;
+    }
+    /// Learned methods differentiate through a block: the fused kernels must step aside, and leave inputs alone.
+    void recordedGraphGivesTheSameValuesAndGradients()
+    {
+        QFETCH(QString, name);
+        const auto model = Model::open(golden::data("goldens/" + name.toStdString()));
+        DecoderBlock block = model->block(0);
+        const std::vector<std::vector<std::int32_t>> ids{{5, 9, 1, 33, 70, 12, 8, 8, 41, 3}};
+        at::Tensor hidden;
+        at::Tensor expected;
+        {
+            const at::NoGradGuard noGrad;
+            hidden = model->embed(ids);
+            const at::Tensor before = hidden.clone();
+            expected = block.forward(hidden);
+            QVERIFY(at::equal(hidden, before));
+        }
+        const at::Tensor weight = block.linears()[0].weight.set_requires_grad(true);
+        const at::Tensor out = block.forward(hidden);
+        QVERIFY(at::allclose(out, expected, 1e-4, 1e-5));
+        out.square().sum().backward();
+        const double gradient = weight.grad()[1][2].item<double>();
+
+        // One element against a central difference of the fused path.
+        const at::NoGradGuard noGrad;
+        const auto lossAt = [&](double step) {
+            block.linears()[0].weight = weight.detach().clone();
+            block.linears()[0].weight[1][2] += step;
+            return block.forward(hidden).to(at::kDouble).square().sum().item<double>();
+        };
+        const double slope = (lossAt(5e-3) - lossAt(-5e-3)) / 1e-2;
+        QVERIFY2(std::abs(slope - gradient) < 0.03 * std::abs(gradient) + 0.02, qPrintable(QString("%1 %2").arg(slope).arg(gradient)));
+    }
+};
+
+QTEST_APPLESS_MAIN(DecoderBlockTest)
+#include "tst_decoder_block.moc"
