@@ -5,7 +5,6 @@
 #include "core/exporting/export_job.h"
 #include "core/methods/method.h"
 #include "core/model/describe.h"
-#include "core/model/model.h"
 #include "core/text/corpus.h"
 
 #include <memory>

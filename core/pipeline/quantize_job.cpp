@@ -80,7 +80,6 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
         throwIfStopped(stop);
         streams.hidden.put(i, model->embed(batches[i]));
     }
-    model->releaseEnds();
 
     std::vector<std::vector<Plan>> blockPlans(static_cast<std::size_t>(config.blocks));
     for (std::size_t i = 0; i < plans.size(); ++i)

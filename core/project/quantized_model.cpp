@@ -8,6 +8,26 @@
 namespace halftone {
 namespace {
 
+struct Shared {
+    SiteKind site;
+    std::shared_ptr<const ActivationQuantizer> quantizer;
+};
+
+bool sameRanges(const ActivationRanges& a, const ActivationRanges& b)
+{
+    return a.minimum == b.minimum && a.maximum == b.maximum && a.channelAbsmax == b.channelAbsmax && a.channelMin == b.channelMin && a.channelMax == b.channelMax;
+}
+
+/// One object for linears of a site that share grid and ranges, so that the block rounds their input once.
+std::shared_ptr<const ActivationQuantizer> quantizer(std::vector<Shared>& shared, SiteKind site, const StoredLinear& from)
+{
+    for (const Shared& have : shared)
+        if (have.site == site && have.quantizer->grid() == from.activations && sameRanges(have.quantizer->ranges(), from.ranges))
+            return have.quantizer;
+    shared.push_back({site, std::make_shared<const ActivationQuantizer>(from.activations, from.ranges)});
+    return shared.back().quantizer;
+}
+
 /// The model's blocks with a run's weights and activation grids in place of their own.
 class QuantizedModel final : public BlockSource {
 public:
@@ -24,55 +44,40 @@ public:
     {
         DecoderBlock block = m_model->block(index);
         const StoredBlock stored = loadBlock(*m_project, m_run, index);
-        const auto bad = [&](const std::string& what) {
-            throw Error(ErrorKind::BadFile, m_project->folder().string() + ": " + m_run + ", block " + std::to_string(index) + ": " + what, m_project->folder().string());
-        };
-        if (stored.linears.size() != block.linears().size())
-            bad("has " + std::to_string(stored.linears.size()) + " linears; the model's block has " + std::to_string(block.linears().size()) + ".");
-        std::vector<Shared> shared;
-        for (std::size_t i = 0; i < stored.linears.size(); ++i) {
-            const StoredLinear& from = stored.linears[i];
-            Linear& to = block.linears()[i];
-            if (from.name != to.info.name)
-                bad("holds \"" + from.name + "\" where the model has \"" + to.info.name + "\".");
-            if (from.weight) {
-                if (from.weight->codes.size(0) != to.info.out || from.weight->codes.size(1) != to.info.in)
-                    bad("\"" + from.name + "\" has codes of another shape than the model's weight.");
-                to.weight = from.weight->dequantize();
-            }
-            if (from.activations.quantized())
-                to.input = quantizer(shared, to.info.site, from);
-        }
+        restoreBlock(block, stored);
         return block;
     }
 
 private:
-    struct Shared {
-        SiteKind site;
-        std::shared_ptr<const ActivationQuantizer> quantizer;
-    };
-
-    static bool sameRanges(const ActivationRanges& a, const ActivationRanges& b)
-    {
-        return a.minimum == b.minimum && a.maximum == b.maximum && a.channelAbsmax == b.channelAbsmax && a.channelMin == b.channelMin && a.channelMax == b.channelMax;
-    }
-
-    /// One object for linears of a site that share grid and ranges, so that the block rounds their input once.
-    static std::shared_ptr<const ActivationQuantizer> quantizer(std::vector<Shared>& shared, SiteKind site, const StoredLinear& from)
-    {
-        for (const Shared& have : shared)
-            if (have.site == site && have.quantizer->grid() == from.activations && sameRanges(have.quantizer->ranges(), from.ranges))
-                return have.quantizer;
-        shared.push_back({site, std::make_shared<const ActivationQuantizer>(from.activations, from.ranges)});
-        return shared.back().quantizer;
-    }
-
     std::shared_ptr<const Model> m_model;
     std::shared_ptr<const Project> m_project;
     std::string m_run;
 };
 
 } // namespace
+
+void restoreBlock(DecoderBlock& block, const StoredBlock& stored)
+{
+    const auto bad = [&](const std::string& what) {
+        throw Error(ErrorKind::BadFile, "block " + std::to_string(block.index()) + " of the run " + what);
+    };
+    if (stored.linears.size() != block.linears().size())
+        bad("has " + std::to_string(stored.linears.size()) + " linears; the model's block has " + std::to_string(block.linears().size()) + ".");
+    std::vector<Shared> shared;
+    for (std::size_t i = 0; i < stored.linears.size(); ++i) {
+        const StoredLinear& from = stored.linears[i];
+        Linear& to = block.linears()[i];
+        if (from.name != to.info.name)
+            bad("holds \"" + from.name + "\" where the model has \"" + to.info.name + "\".");
+        if (from.weight) {
+            if (from.weight->codes.size(0) != to.info.out || from.weight->codes.size(1) != to.info.in)
+                bad("\"" + from.name + "\" has codes of another shape than the model's weight.");
+            to.weight = from.weight->dequantize();
+        }
+        if (from.activations.quantized())
+            to.input = quantizer(shared, to.info.site, from);
+    }
+}
 
 std::shared_ptr<const BlockSource> openRun(std::shared_ptr<const Model> model, std::shared_ptr<const Project> project, std::string run)
 {
