@@ -30,13 +30,27 @@ at::Tensor visitOrder(const at::Tensor& diagonal, VisitOrder order, std::int64_t
     return inside.index_select(0, groups).reshape({n});
 }
 
+/// Inverse of a lower triangular matrix by halves, so that nearly all work is products and the upper half costs nothing.
+at::Tensor lowerInverse(const at::Tensor& lower)
+{
+    const std::int64_t n = lower.size(0), half = n / 2;
+    if (n <= 128)
+        return at::linalg_solve_triangular(lower, at::eye(n, lower.options()), /*upper=*/false);
+    const at::Tensor first = lowerInverse(lower.slice(0, 0, half).slice(1, 0, half)), second = lowerInverse(lower.slice(0, half).slice(1, half));
+    at::Tensor result = at::zeros({n, n}, lower.options());
+    result.slice(0, 0, half).slice(1, 0, half).copy_(first);
+    result.slice(0, half).slice(1, half).copy_(second);
+    result.slice(0, half).slice(1, 0, half).copy_(second.matmul(lower.slice(0, half).slice(1, 0, half)).matmul(first).neg_());
+    return result;
+}
+
 /// U with UᵀU = a^−1: the reversed matrix factors as M Mᵀ with M lower, and U = reversed(M^−1). Undefined when a is not positive definite.
 at::Tensor inverseFactor(const at::Tensor& a)
 {
     const auto [lower, info] = at::linalg_cholesky_ex(a.flip({0, 1}));
     if (info.item<int>() != 0)
         return {};
-    const at::Tensor inverse = at::linalg_solve_triangular(lower, at::eye(a.size(0), a.options()), /*upper=*/false);
+    const at::Tensor inverse = lowerInverse(lower);
     return inverse.isfinite().all().item<bool>() ? inverse.flip({0, 1}) : at::Tensor();
 }
 
