@@ -16,7 +16,9 @@ import sys
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", TQDM_DISABLE="1", TOKENIZERS_PARALLELISM="false")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 WINDOWS, LENGTH = 32, 64
-PERPLEXITY_TOLERANCE = 0.005   # relative: stock runtimes divide by 127.5 where the contract says 127, and sum in another order
+EXACT = 1e-4      # relative, of a perplexity: the same numbers, summed in another order
+FLIPPED = 5e-4    # where activations are rounded too: another order of sums flips some roundings
+SERVED = 0.005    # a run's activation grids against the runtime's: compressed-tensors divides by 127.5 where the contract says 127
 
 
 class Disagreement(Exception):
@@ -147,7 +149,7 @@ def decoded(tensors, config):
     return weights
 
 
-def compressed(case, run, expect_linears, activations=0, transformers=True, dequantize=False):
+def compressed(case, expect_linears, activations=0, dequantize=False):
     """The export of a run: decoded weights equal the dense export bit by bit, and the stock runtime's perplexity is ours."""
     import torch
     out = case.export("compressed-tensors")
@@ -166,15 +168,14 @@ def compressed(case, run, expect_linears, activations=0, transformers=True, dequ
     demand(changed == len(weights), f"only {changed} of {len(weights)} weights differ from the float model: nothing was quantized")
     ours = case.perplexity(case.project)
     windows = windows_of(out, case)
-    close(case.perplexity(out), ours, 1e-5, "perplexity, Halftone's own reading of the export against its run")
-    if not transformers and not dequantize:
-        return out, tensors, None
     if dequantize:
         from transformers import CompressedTensorsConfig
         model = stock_model(out, quantization_config=CompressedTensorsConfig(dequantize=True))
     else:
         model = stock_model(out)
-    close(ours, stock_perplexity(model, windows), PERPLEXITY_TOLERANCE, "perplexity")
+    stock = stock_perplexity(model, windows)
+    close(ours, stock, SERVED if activations else EXACT, "perplexity of the run")
+    close(case.perplexity(out), stock, FLIPPED if activations else EXACT, "perplexity of the export as Halftone reads it back")
     quantizing = [name for name, module in model.named_modules()
                   if getattr(getattr(module, "quantization_scheme", None), "input_activations", None) is not None]
     if not dequantize:
@@ -187,28 +188,28 @@ def linears_of(case):
 
 
 def w4a16_groups(case):
-    run = case.quantize({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32, "symmetric": True}})
-    compressed(case, run, len(linears_of(case)))
-    # W4 costs something on this model: agreement to half a per cent is a statement.
+    case.quantize({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32, "symmetric": True}})
+    compressed(case, len(linears_of(case)))
+    # What 4 bits cost on this model is far above the tolerance: the agreement is a statement.
     before, after = case.perplexity(case.model), case.perplexity(case.project)
-    demand(after > 1.005 * before, f"4 bits cost nothing: {before} before, {after} after")
+    demand(after > (1 + 10 * EXACT) * before, f"4 bits cost nothing: {before} before, {after} after")
 
 
 def w4a16_channel(case):
-    run = case.quantize({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "symmetric": True, "range": "full"}})
-    compressed(case, run, len(linears_of(case)))
+    case.quantize({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "symmetric": True, "range": "full"}})
+    compressed(case, len(linears_of(case)))
 
 
 def w8a8_token(case):
-    run = case.quantize({"rounding": {"method": "rtn"}, "weights": {"bits": 8, "symmetric": True}, "activations": {"scheme": "per_token", "bits": 8}})
-    compressed(case, run, len(linears_of(case)), activations=len(linears_of(case)))
+    case.quantize({"rounding": {"method": "rtn"}, "weights": {"bits": 8, "symmetric": True}, "activations": {"scheme": "per_token", "bits": 8}})
+    compressed(case, len(linears_of(case)), activations=len(linears_of(case)))
 
 
 def w8a8_static(case):
     import torch
-    run = case.quantize({"rounding": {"method": "rtn"}, "weights": {"bits": 8, "symmetric": True}, "activations": {"scheme": "per_tensor", "bits": 8}})
+    case.quantize({"rounding": {"method": "rtn"}, "weights": {"bits": 8, "symmetric": True}, "activations": {"scheme": "per_tensor", "bits": 8}})
     count = len(linears_of(case))
-    out, tensors, _ = compressed(case, run, count, activations=count)
+    out, tensors, _ = compressed(case, count, activations=count)
     scales = {name.removesuffix(".input_scale"): value.item() for name, value in tensors.items() if name.endswith(".input_scale")}
     demand(len(scales) == count, f"{len(scales)} static scales for {count} linears")
     # A static scale is the calibration's absmax over 127: watch the float model on the same windows.
@@ -225,15 +226,15 @@ def w8a8_static(case):
 def mixed(case):
     rules = [{"match": "*.mlp.down_proj", "weights": {"bits": 8, "group": 0}, "activations": {"scheme": "per_token", "bits": 8}},
              {"match": "model.layers.0.*", "weights": {"bits": 16}, "activations": {"scheme": "none"}}]
-    run = case.quantize({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32, "symmetric": True}}, rules)
+    case.quantize({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32, "symmetric": True}}, rules)
     names = [name for name in linears_of(case) if not name.startswith("model.layers.0.")]
-    compressed(case, run, len(names), activations=sum(name.endswith("down_proj") for name in names))
+    compressed(case, len(names), activations=sum(name.endswith("down_proj") for name in names))
 
 
 def asymmetric(case):
     # transformers 5.23 refuses asymmetric packed weights unless it may dequantize them on loading.
-    run = case.quantize({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32, "symmetric": False}})
-    compressed(case, run, len(linears_of(case)), dequantize=True)
+    case.quantize({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32, "symmetric": False}})
+    compressed(case, len(linears_of(case)), dequantize=True)
 
 
 def dense(case, dtype, tolerance):
@@ -327,7 +328,7 @@ def gguf_float(case):
     path, _ = gguf_of(case)
     compare_inspect(case, path)
     demand(case.ids(path) == case.ids(case.model), "the vocabulary in the GGUF file gives other ids than tokenizer.json")
-    close(case.perplexity(path), stock_perplexity(stock_model(case.model), windows_of(case.model, case)), 1e-4, "perplexity")
+    close(case.perplexity(path), stock_perplexity(stock_model(case.model), windows_of(case.model, case)), EXACT, "perplexity")
 
 
 def gguf_q8_0(case):
@@ -337,7 +338,7 @@ def gguf_q8_0(case):
     compare_inspect(case, path)
     model = stock_model(case.model)
     model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in values.items()}, strict=False)
-    close(case.perplexity(path), stock_perplexity(model, windows_of(case.model, case)), 1e-4, "perplexity of gguf's own dequantization")
+    close(case.perplexity(path), stock_perplexity(model, windows_of(case.model, case)), EXACT, "perplexity of gguf's own dequantization")
 
 
 def gguf_sample(case):
@@ -349,7 +350,7 @@ def gguf_sample(case):
 
 
 CASES = {"w4a16_groups": w4a16_groups, "w4a16_channel": w4a16_channel, "w8a8_token": w8a8_token, "w8a8_static": w8a8_static, "mixed": mixed,
-         "asymmetric": asymmetric, "dense_f32": lambda case: dense(case, "f32", 1e-4), "dense_bf16": lambda case: dense(case, "bf16", PERPLEXITY_TOLERANCE),
+         "asymmetric": asymmetric, "dense_f32": lambda case: dense(case, "f32", EXACT), "dense_bf16": lambda case: dense(case, "bf16", SERVED),
          "gguf_float": gguf_float, "gguf_q8_0": gguf_q8_0, "gguf_sample": gguf_sample}
 
 
