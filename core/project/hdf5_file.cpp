@@ -7,6 +7,7 @@
 #include <hdf5.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <functional>
 #include <mutex>
@@ -16,6 +17,7 @@ namespace halftone {
 namespace {
 
 constexpr std::uint64_t kChunkBytes = 512u << 10;
+constexpr std::uint64_t kContiguousBytes = 2048;   ///< a chunk's index alone would take more; the file's hash guards these
 constexpr std::uint64_t kMaxExpansion = 1100;   ///< deflate's best is 1032 : 1, so a larger dataset than that is a lie
 constexpr std::size_t kMaxTextBytes = 1u << 20;
 constexpr int kMaxRank = 4;
@@ -42,6 +44,13 @@ private:
     }
     std::lock_guard<std::mutex> m_lock;
 };
+
+/// A name for an image in memory. The library wants one that no file bears and that no other open image has.
+std::string imageName()
+{
+    static std::atomic<std::uint64_t> count{0};
+    return "/halftone-image-in-memory/" + std::to_string(count++);
+}
 
 std::string libraryReason()
 {
@@ -150,7 +159,7 @@ Hdf5Writer::Hdf5Writer(std::string subject) : m_state(std::make_unique<State>())
     s.check(H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0, "the file");
     constexpr std::size_t kGrowth = 1u << 20;
     s.check(H5Pset_fapl_core(access, kGrowth, false) >= 0, "the file");
-    m_state->file = Handle(s.need(H5Fcreate(s.subject.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), "the file"), H5Fclose);
+    m_state->file = Handle(s.need(H5Fcreate(imageName().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), "the file"), H5Fclose);
 }
 
 Hdf5Writer::~Hdf5Writer()
@@ -206,7 +215,7 @@ void Hdf5Writer::dataset(const std::string& path, std::span<const T> values, con
     const Handle space(s.need(H5Screate_simple(rank, sizes.data(), nullptr), path), H5Sclose);
     const Handle properties(s.need(H5Pcreate(H5P_DATASET_CREATE), path), H5Pclose);
     s.check(H5Pset_obj_track_times(properties, false) >= 0, path);
-    if (elements > 0) {
+    if (elements * sizeof(T) > kContiguousBytes) {
         const Hdf5Shape chunk = chunkShape(shape, sizeof(T));
         const std::vector<hsize_t> chunkSizes(chunk.begin(), chunk.end());
         s.check(H5Pset_chunk(properties, rank, chunkSizes.data()) >= 0, path);
@@ -287,7 +296,7 @@ Hdf5Reader::Hdf5Reader(std::span<std::byte> image, std::string subject) : m_stat
     if (H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0 || H5Pset_fapl_core(access, kGrowth, false) < 0
         || H5Pset_file_image(access, image.data(), image.size()) < 0)
         s.bad("HDF5 cannot take the file: " + libraryReason() + ".");
-    s.file = Handle(s.need(H5Fopen(s.subject.c_str(), H5F_ACC_RDONLY, access), "the file"), H5Fclose);   // from the library's own copy of the image
+    s.file = Handle(s.need(H5Fopen(imageName().c_str(), H5F_ACC_RDONLY, access), "the file"), H5Fclose);   // from the library's own copy of the image
 }
 
 Hdf5Reader::~Hdf5Reader()

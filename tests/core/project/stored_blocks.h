@@ -1,0 +1,100 @@
+#pragma once
+
+#include "core/project/run_store.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <limits>
+
+/// The results of a block, the same for the same number; all kinds of linears a run can leave.
+inline halftone::StoredBlock storedBlock(int number, std::int64_t rows = 12, std::int64_t columns = 48)
+{
+    using namespace halftone;
+    at::Generator generator = at::globalContext().defaultGenerator(at::kCPU).clone();
+    generator.set_current_seed(static_cast<std::uint64_t>(number) + 1);
+    StoredBlock block;
+    block.block = number;
+    struct Kind { int bits, group; bool symmetric, perTensor; ActivationScheme scheme; };
+    const Kind kinds[] = {{4, 16, true, false, ActivationScheme::None}, {4, 16, false, false, ActivationScheme::PerToken}, {8, 0, true, false, ActivationScheme::PerTensor},
+        {8, 8, false, false, ActivationScheme::CrossStatic}, {2, 0, true, false, ActivationScheme::Cross}, {3, 24, false, false, ActivationScheme::PerChannel},
+        {5, 0, true, true, ActivationScheme::None}, {16, 0, true, false, ActivationScheme::PerToken}};
+    int index = 0;
+    for (const Kind& kind : kinds) {
+        StoredLinear linear;
+        linear.name = "model.layers." + std::to_string(number) + ".linear_" + std::to_string(index++);
+        WeightGrid grid;
+        grid.bits = kind.bits;
+        grid.group = kind.group > 0 && columns % kind.group == 0 ? kind.group : 0;
+        grid.symmetric = kind.symmetric;
+        grid.perTensor = kind.perTensor;
+        linear.activations.scheme = kind.scheme;
+        linear.activations.bits = 8 - index % 3;
+        linear.activations.alpha = 0.1 * index;
+        if (linear.activations.isStatic()) {
+            linear.ranges.minimum = -1.5f * static_cast<float>(index);
+            linear.ranges.maximum = 0.1f;
+            for (std::int64_t c = 0; c < columns; ++c)
+                linear.ranges.channelAbsmax.push_back(1.0f / static_cast<float>(c + number + 1));
+            if (kind.scheme == ActivationScheme::PerChannel) {
+                linear.ranges.channelMin.assign(linear.ranges.channelAbsmax.size(), -0.25f);
+                linear.ranges.channelMax = linear.ranges.channelAbsmax;
+            }
+        }
+        if (grid.quantized()) {
+            const std::int64_t low = grid.symmetric ? -(1 << (grid.bits - 1)) : 0;
+            QuantizedWeight weight;
+            weight.grid = grid;
+            weight.codes = at::randint(low, low + (1 << grid.bits), {rows, columns}, generator, at::TensorOptions(at::kInt)).to(grid.symmetric ? at::kChar : at::kByte);
+            const std::vector<std::int64_t> scaleShape{grid.perTensor ? 1 : rows, grid.group > 0 ? columns / grid.group : 1};
+            weight.scales.scale = at::rand(scaleShape, generator) + 0.01;
+            weight.scales.zero = grid.symmetric ? at::zeros(scaleShape, at::kInt) : at::randint(0, 1 << grid.bits, scaleShape, generator, at::TensorOptions(at::kInt));
+            linear.weight = weight;
+        }
+        linear.result.linear = linear.name;
+        linear.result.method = grid.quantized() ? "gptq" : "none";
+        linear.result.weights = grid;
+        linear.result.activations = linear.activations;
+        linear.result.weightSqnrDb = index == 3 ? std::numeric_limits<double>::infinity() : 20.0 / 3 * index;
+        linear.result.outputMse = index == 4 ? std::numeric_limits<double>::quiet_NaN() : 1e-7 / 3;
+        linear.result.damping = 0.01;
+        linear.result.seconds = 0.1 * index;
+        if (index % 2)
+            linear.result.notes = {"damping raised to 0.1", "a second note with \"quotes\" and é"};
+        block.linears.push_back(std::move(linear));
+    }
+    block.result.block = number;
+    block.result.seconds = 0.5 + number;
+    block.result.peakBytes = 123456789;
+    return block;
+}
+
+inline bool sameNumber(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
+inline bool sameResult(const halftone::LinearResult& a, const halftone::LinearResult& b)
+{
+    return a.linear == b.linear && a.method == b.method && a.weights == b.weights && a.activations == b.activations && sameNumber(a.weightSqnrDb, b.weightSqnrDb)
+        && sameNumber(a.outputMse, b.outputMse) && a.damping == b.damping && a.seconds == b.seconds && a.notes == b.notes;
+}
+
+/// Bit for bit.
+inline bool sameBlock(const halftone::StoredBlock& a, const halftone::StoredBlock& b)
+{
+    const auto same = [](const at::Tensor& x, const at::Tensor& y) { return x.scalar_type() == y.scalar_type() && at::equal(x, y); };
+    if (a.block != b.block || a.linears.size() != b.linears.size() || a.result.seconds != b.result.seconds || a.result.peakBytes != b.result.peakBytes)
+        return false;
+    for (std::size_t i = 0; i < a.linears.size(); ++i) {
+        const halftone::StoredLinear& x = a.linears[i];
+        const halftone::StoredLinear& y = b.linears[i];
+        if (x.name != y.name || !(x.activations == y.activations) || x.weight.has_value() != y.weight.has_value() || !sameResult(x.result, y.result))
+            return false;
+        if (x.ranges.minimum != y.ranges.minimum || x.ranges.maximum != y.ranges.maximum || x.ranges.channelAbsmax != y.ranges.channelAbsmax
+            || x.ranges.channelMin != y.ranges.channelMin || x.ranges.channelMax != y.ranges.channelMax)
+            return false;
+        if (x.weight
+            && !(x.weight->grid == y.weight->grid && same(x.weight->codes, y.weight->codes) && same(x.weight->scales.scale, y.weight->scales.scale)
+                && same(x.weight->scales.zero, y.weight->scales.zero)))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,238 @@
+#include "core/base/error.h"
+#include "core/recipe/recipe.h"
+#include "small_model.h"
+
+#include <QTest>
+
+using namespace halftone;
+
+namespace {
+
+Recipe recipeOf(const std::string& rest) { return Recipe::parse("{\"halftone_recipe\": 1, " + rest + "}", "test.json"); }
+
+const ResolvedPlan& planNamed(const std::vector<ResolvedPlan>& plans, std::string_view name)
+{
+    for (const ResolvedPlan& plan : plans)
+        if (plan.linear == name)
+            return plan;
+    throw Error(ErrorKind::Internal, "no plan " + std::string(name));
+}
+
+} // namespace
+
+class TestRecipeResolve : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void laterRulesWinAndTheRestIsInherited()
+    {
+        const ModelDescription model = llamaDescription();
+        const auto plans = resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 64}, "rounding": {"method": "gptq", "damping": 0.05}},
+            "rules": [{"match": "*.mlp.*", "weights": {"bits": 8}}, {"match": "model.layers.1.*", "rounding": {"method": "gptq", "activation_order": false}},
+                      {"match": "*.down_proj", "weights": {"bits": 3, "group": 0}, "activations": {"scheme": "per_token"}}])"), model);
+        QCOMPARE(plans.size(), model.linears.size());
+        const ResolvedPlan& q = planNamed(plans, "model.layers.0.self_attn.q_proj");
+        QCOMPARE(q.rule, -1);
+        QCOMPARE(q.plan.weights.bits, 4);
+        QCOMPARE(q.plan.weights.group, 64);
+        QCOMPARE(q.plan.rounding.real("damping"), 0.05);
+        QCOMPARE(q.plan.rounding.boolean("activation_order"), true);
+        const ResolvedPlan& up = planNamed(plans, "model.layers.1.mlp.up_proj");
+        QCOMPARE(up.rule, 1);
+        QCOMPARE(up.plan.weights.bits, 8);
+        QCOMPARE(up.plan.rounding.boolean("activation_order"), false);
+        QCOMPARE(up.plan.rounding.real("damping"), 0.05);
+        const ResolvedPlan& down = planNamed(plans, "model.layers.2.mlp.down_proj");
+        QCOMPARE(down.rule, 2);
+        QCOMPARE(down.plan.weights.bits, 3);
+        QCOMPARE(down.plan.weights.group, 0);
+        QVERIFY(down.plan.activations.scheme == ActivationScheme::PerToken);
+        QCOMPARE(down.plan.activations.bits, 8);
+    }
+
+    void anEmptyRecipeLeavesEverythingFloat()
+    {
+        for (const ResolvedPlan& plan : resolve(Recipe{}, llamaDescription())) {
+            QCOMPARE(plan.plan.weights.bits, 16);
+            QVERIFY(!plan.plan.activations.quantized());
+            QCOMPARE(plan.plan.rounding.method, std::string("rtn"));
+        }
+    }
+
+    void impossiblePlansNameTheirKey_data()
+    {
+        QTest::addColumn<QString>("recipe");
+        QTest::addColumn<QString>("pointer");
+        QTest::addColumn<QString>("says");
+        const auto row = [](const char* fault, const char* recipe, const char* pointer, const char* says) { QTest::newRow(fault) << recipe << pointer << says; };
+        row("a rule that matches nothing", R"("rules": [{"match": "*"}, {"match": "*.fc1"}])", "/rules/1/match", "model.layers.0.self_attn.q_proj");
+        row("a group that does not divide", R"("defaults": {"weights": {"bits": 4, "group": 128}})", "/defaults/weights/group", "8, 16, 24, 32, 48, 64, 72, 96, 144, 192, 288, 576");
+        row("a group in a rule", R"("defaults": {"weights": {"bits": 4, "group": 64}}, "rules": [{"match": "*.v_proj", "weights": {"group": 128}}])",
+            "/rules/0/weights/group", "model.layers.0.self_attn.v_proj");
+        row("a group inherited by a rule's bits", R"("defaults": {"weights": {"group": 128}}, "rules": [{"match": "*.q_proj", "weights": {"bits": 4}}])",
+            "/defaults/weights/group", "576 columns");
+        row("per tensor with groups", R"("defaults": {"weights": {"bits": 8, "group": 64}}, "rules": [{"match": "*.o_proj", "weights": {"per_tensor": true}}])",
+            "/rules/0/weights/per_tensor", "group 0");
+        row("full range of an asymmetric grid", R"("defaults": {"weights": {"bits": 4, "range": "full"}}, "rules": [{"match": "*.o_proj", "weights": {"symmetric": false}}])",
+            "/defaults/weights/range", "o_proj");
+        row("an asymmetric cross grid", R"("defaults": {"activations": {"scheme": "cross", "symmetric": false}})", "/defaults/activations/symmetric", "cross");
+        row("weights without rounding", R"("defaults": {"weights": {"bits": 4}, "rounding": {"method": "none"}})", "/defaults/rounding/method", "rtn");
+        row("GPTQ without calibration", R"("calibration": {"samples": 0}, "defaults": {"weights": {"bits": 4}, "rounding": {"method": "gptq"}})", "/calibration/samples", "gptq");
+        row("a static grid without calibration", R"("calibration": {"samples": 0}, "defaults": {"activations": {"scheme": "per_tensor"}})", "/calibration/samples", "per_tensor");
+        row("a breach of the contract", R"("contract": "transformers", "defaults": {"weights": {"bits": 4, "symmetric": false}})", "/contract", "zero_point");
+    }
+    void impossiblePlansNameTheirKey()
+    {
+        QFETCH(QString, recipe);
+        QFETCH(QString, pointer);
+        QFETCH(QString, says);
+        const Recipe parsed = recipeOf(recipe.toStdString());
+        try {
+            resolve(parsed, llamaDescription());
+        } catch (const Error& e) {
+            QVERIFY2(e.kind() == ErrorKind::BadFile, e.what());
+            QCOMPARE(QString::fromStdString(e.subject()), pointer);
+            QVERIFY2(QString::fromUtf8(e.what()).contains(says), e.what());
+            return;
+        }
+        QFAIL("it was accepted");
+    }
+
+    void whatHasNothingToDoIsNoError()
+    {
+        // Groups that do not divide and methods that need text do not matter for weights that stay float.
+        const auto plans = resolve(recipeOf(R"("calibration": {"samples": 0}, "defaults": {"weights": {"bits": 16, "group": 100}, "rounding": {"method": "gptq"}})"), llamaDescription());
+        QVERIFY(!plans.front().plan.weights.quantized());
+    }
+
+    void sizesAddUp()
+    {
+        const ModelDescription model = llamaDescription();
+        std::int64_t weights = 0;
+        for (const LinearInfo& linear : model.linears)
+            weights += linear.weights();
+        const auto floatSize = estimateSize(resolve(Recipe{}, model), model);
+        QCOMPARE(floatSize.bitsPerWeight, 16.0);
+        QCOMPARE(floatSize.bytes, floatSize.originalBytes);
+        QCOMPARE(floatSize.originalBytes, std::uint64_t(2 * model.parameters));
+        const auto groups = estimateSize(resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 64}})"), model), model);
+        QCOMPARE(groups.bitsPerWeight, 4.25);   // 16 bits of scale for 64 weights
+        QCOMPARE(groups.linearBytes, std::uint64_t(weights) * 17 / 32);
+        QCOMPARE(groups.bytes - groups.linearBytes, std::uint64_t(2 * (model.parameters - weights)));
+        const auto asymmetric = estimateSize(resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 64, "symmetric": false}})"), model), model);
+        QCOMPARE(asymmetric.bitsPerWeight, 4 + 20.0 / 64);
+    }
+
+    void contractsTellFatalFromIgnored_data()
+    {
+        QTest::addColumn<QString>("contract");
+        QTest::addColumn<QString>("recipe");
+        QTest::addColumn<int>("fatal");
+        QTest::addColumn<int>("said");
+        const auto row = [](const char* contract, const char* recipe, int fatal, int said) { QTest::addRow("%s %s", contract, recipe) << contract << recipe << fatal << said; };
+        const char* w4 = R"("weights": {"bits": 4, "group": 64})";
+        const char* w4asym = R"("weights": {"bits": 4, "group": 64, "symmetric": false})";
+        const char* w8 = R"("weights": {"bits": 8})";
+        const char* w8a8 = R"("weights": {"bits": 8}, "activations": {"scheme": "per_token"})";
+        const char* w8a8static = R"("weights": {"bits": 8}, "activations": {"scheme": "per_tensor"})";
+        const char* w8g64a8 = R"("weights": {"bits": 8, "group": 64}, "activations": {"scheme": "per_token"})";
+        const char* w4a8 = R"("weights": {"bits": 4, "group": 64}, "activations": {"scheme": "per_token"})";
+        const char* w3 = R"("weights": {"bits": 3, "group": 64})";
+        const char* cross = R"("weights": {"bits": 8}, "activations": {"scheme": "cross"})";
+        const char* a8 = R"("activations": {"scheme": "per_token"})";
+        const char* w4g192 = R"("weights": {"bits": 4, "group": 192})";
+        for (const char* fine : {w4, w8a8, w8a8static})
+            for (const char* contract : {"transformers", "vllm", "vllm-cpu"})
+                row(contract, fine, 0, 0);
+        row("transformers", w8, 0, 0);
+        row("vllm", w8, 0, 0);
+        row("vllm-cpu", w8, 7, 0);
+        row("transformers", w4asym, 7, 0);
+        row("vllm", w4asym, 0, 0);
+        row("vllm-cpu", w4asym, 0, 0);
+        row("transformers", w4a8, 0, 0);
+        row("vllm", w4a8, 0, 7);
+        row("vllm-cpu", w4a8, 0, 7);
+        row("transformers", w3, 0, 7);
+        row("vllm", w3, 7, 0);
+        row("vllm-cpu", w3, 7, 0);
+        row("transformers", w8g64a8, 0, 0);
+        row("vllm-cpu", w8g64a8, 7, 0);
+        row("transformers", w4g192, 0, 0);
+        row("vllm", w4g192, 0, 7);
+        for (const char* contract : {"transformers", "vllm", "vllm-cpu"}) {
+            row(contract, cross, 7, 0);
+            row(contract, a8, 7, 0);
+        }
+    }
+    void contractsTellFatalFromIgnored()
+    {
+        QFETCH(QString, contract);
+        QFETCH(QString, recipe);
+        QFETCH(int, fatal);
+        QFETCH(int, said);
+        const ModelDescription model = llamaDescription(1);
+        const auto plans = resolve(recipeOf("\"defaults\": {" + recipe.toStdString() + "}"), model);
+        int fatals = 0, others = 0;
+        for (const ContractIssue& issue : checkContract(contract.toStdString(), plans, model)) {
+            (issue.fatal ? fatals : others) += 1;
+            QVERIFY(issue.reason.ends_with('.'));
+        }
+        QCOMPARE(fatals, fatal);
+        QCOMPARE(others, said);
+        QVERIFY(checkContract("", plans, model).empty());
+    }
+
+    void vllmWantsOneSchemeForFusedLinears()
+    {
+        const ModelDescription model = llamaDescription(1);
+        const Recipe recipe = recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 64}}, "rules": [{"match": "*.v_proj", "weights": {"bits": 16}}])");
+        const auto plans = resolve(recipe, model);
+        QVERIFY(checkContract("transformers", plans, model).empty());
+        const auto issues = checkContract("vllm", plans, model);
+        QCOMPARE(issues.size(), std::size_t(1));
+        QCOMPARE(issues[0].linear, std::string("model.layers.0.self_attn.v_proj"));
+        QVERIFY(issues[0].fatal && issues[0].reason.find("q_proj") != std::string::npos);
+        // down and o are alone: they may differ.
+        const auto alone = resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 64}}, "rules": [{"match": "*.{down,o}_proj", "weights": {"bits": 8}}])"), model);
+        QVERIFY(checkContract("vllm", alone, model).empty());
+        QVERIFY_EXCEPTION_THROWN(checkContract("ollama", plans, model), Error);
+    }
+
+    void presetsFitEveryModel_data()
+    {
+        QTest::addColumn<QString>("id");
+        for (const Preset& preset : presets())
+            QTest::addRow("%s", preset.id.c_str()) << QString::fromStdString(preset.id);
+    }
+    void presetsFitEveryModel()
+    {
+        QFETCH(QString, id);
+        for (const ModelDescription& model : {llamaDescription(), llamaDescription(2, 24, 40), llamaDescription(1, 4096, 11008), llamaDescription(1, 33, 77),
+                 optDescription(), optDescription(1, 80)}) {
+            const Recipe recipe = presetForModel(id.toStdString(), model);
+            const auto plans = resolve(recipe, model);
+            bool anything = false;
+            for (std::size_t i = 0; i < plans.size(); ++i) {
+                const WeightGrid& grid = plans[i].plan.weights;
+                anything = anything || grid.quantized() || plans[i].plan.activations.quantized();
+                if (grid.group > 0)
+                    QVERIFY(grid.group <= 64 && model.linears[i].in % grid.group == 0);
+            }
+            QVERIFY(anything);
+        }
+    }
+
+    void presetsKeepGroupsOf64WhereTheyDivide()
+    {
+        QCOMPARE(*presetForModel("w4a16-gptq-g64", llamaDescription()).defaults.group, 64);
+        QCOMPARE(*presetForModel("w4a16-gptq-g64", llamaDescription(1, 96, 192)).defaults.group, 48);
+        const ModelDescription opt = optDescription();
+        const auto plans = resolve(presetForModel("w4-down8-gptq-g64", opt), opt);
+        QCOMPARE(planNamed(plans, "model.decoder.layers.1.fc2").plan.weights.bits, 8);
+        QCOMPARE(planNamed(plans, "model.decoder.layers.1.fc1").plan.weights.bits, 4);
+        QVERIFY_EXCEPTION_THROWN(presetForModel("w5", opt), Error);
+    }
+};
+
+QTEST_APPLESS_MAIN(TestRecipeResolve)
+#include "tst_recipe_resolve.moc"
