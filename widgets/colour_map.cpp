@@ -230,9 +230,12 @@ std::vector<Tick> ticks(const ValueScale& scale, int most)
         }
         return result;
     }
-    const double step = niceStep((scale.high - scale.low) / most);
-    for (double i = std::ceil(scale.low / step - 1e-9); i * step <= scale.high + step * 1e-9; ++i)
-        add(i == 0 ? 0 : i * step);
+    // Over an awkward range the step that keeps to `most` may leave a single tick; then a finer one.
+    for (double step = niceStep((scale.high - scale.low) / most); result.size() < 3; step = niceStep(0.4 * step)) {
+        result.clear();
+        for (double i = std::ceil(scale.low / step - 1e-9); i * step <= scale.high + step * 1e-9; ++i)
+            add(i == 0 ? 0 : i * step);
+    }
     return result;
 }
 

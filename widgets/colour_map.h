@@ -21,6 +21,8 @@ public:
 
     /// @param t position in [0, 1], clamped; NaN gives notANumberColour().
     QRgb at(double t) const;
+    /// All of them, low to high.
+    std::span<const QRgb> colours() const { return m_colours; }
     QString name() const { return m_name; }
 
 private:

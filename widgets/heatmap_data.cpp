@@ -84,13 +84,21 @@ PooledCells poolCells(const HeatmapData& data, const QRectF& region, int width, 
             for (int x = 0; x < width; ++x) {
                 const CellRange range = columns[static_cast<std::size_t>(x)];
                 float best = started ? out[x] : cells[static_cast<std::size_t>(range.first)];
-                for (int c = range.first; c <= range.last && !std::isnan(best); ++c) {
-                    const float v = cells[static_cast<std::size_t>(c)];
-                    const bool over = pooling == Pooling::Maximum ? v > best : std::abs(v) > std::abs(best);
-                    if (over || std::isnan(v))
-                        best = v;
+                bool notANumber = std::isnan(best);
+                if (pooling == Pooling::Maximum) {
+                    for (int c = range.first; c <= range.last; ++c) {
+                        const float v = cells[static_cast<std::size_t>(c)];
+                        best = v > best ? v : best;
+                        notANumber |= v != v;
+                    }
+                } else {
+                    for (int c = range.first; c <= range.last; ++c) {
+                        const float v = cells[static_cast<std::size_t>(c)];
+                        best = std::abs(v) > std::abs(best) ? v : best;
+                        notANumber |= v != v;
+                    }
                 }
-                out[x] = best;
+                out[x] = notANumber ? kNan : best;
             }
             started = true;
         }

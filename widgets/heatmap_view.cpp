@@ -222,10 +222,13 @@ QImage HeatmapView::render(const QSize& pixels, const QRectF& region, PooledCell
     QImage image(pixels, QImage::Format_ARGB32_Premultiplied);
     image.fill(Qt::transparent);
     const QRgb bad = notANumberColour().rgb();
-    // A colour is one of 256: find it with one multiplication (and one logarithm) a pixel.
+    // A colour is one of some 256: one multiplication (and one logarithm) a pixel finds it.
+    const std::span<const QRgb> table = m_map->colours();
+    const float last = static_cast<float>(table.size() - 1);
     const bool logarithmic = m_scale.kind == ValueScale::Kind::Log;
     const float low = static_cast<float>(logarithmic ? std::log2(m_scale.low) : m_scale.low);
     const float span = static_cast<float>(logarithmic ? std::log2(m_scale.high / m_scale.low) : m_scale.high - m_scale.low);
+    const auto colour = [&](float position) { return table[static_cast<std::size_t>(std::clamp(position, 0.F, 1.F) * last + 0.5F)]; };
     for (int y = 0; y < pooled.height; ++y) {
         if (!pooled.measured[static_cast<std::size_t>(y)])
             continue;
@@ -235,9 +238,9 @@ QImage HeatmapView::render(const QSize& pixels, const QRectF& region, PooledCell
             if (!std::isfinite(v))
                 line[x] = bad;
             else if (logarithmic)
-                line[x] = m_map->at(v > 0 ? (std::log2(v) - low) / span : 0.0F);
+                line[x] = colour(v > 0 ? (std::log2(v) - low) / span : 0.F);
             else
-                line[x] = m_map->at((v - low) / span);
+                line[x] = colour((v - low) / span);
         }
     }
     if (pooledOut)

@@ -70,7 +70,7 @@ void LayersDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option
     painter->setBrush(index.column() == LayersModel::Kernel ? QColor(ColourMap::cividis().at(0.25 + 0.75 * share)) : colours().faint);
     painter->drawRect(QRectF(well.left(), well.top(), well.width() * share, well.height()));
     painter->setFont(small);
-    painter->setPen(colours().faint);
+    painter->setPen(option.state.testFlag(QStyle::State_Selected) ? colours().text : colours().faint);
     painter->drawText(QRect(cell.right() - room, cell.top(), room - 2, cell.height()), Qt::AlignRight | Qt::AlignVCenter, text);
     painter->restore();
 }

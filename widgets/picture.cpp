@@ -24,9 +24,9 @@ namespace {
 constexpr int kMargin = 12;
 constexpr int kHead = 28;
 
-QSize sheetSize(const Picture& picture)
+QSize sheetSize(const Picture& picture, const QSize& wanted)
 {
-    const QSize size = picture.pictureSize().expandedTo(QSize(320, 160));
+    const QSize size = (wanted.isEmpty() ? picture.pictureSize() : wanted).expandedTo(QSize(320, 160));
     return {size.width() + 2 * kMargin, size.height() + 2 * kMargin + kHead};
 }
 
@@ -48,9 +48,8 @@ void drawSheet(Picture& picture, const QString& title, const QString& subtitle, 
     picture.drawPicture(painter, QRect(kMargin, kMargin + kHead, size.width() - 2 * kMargin, size.height() - 2 * kMargin - kHead));
 }
 
-QImage image(Picture& picture, const QString& title, const QString& subtitle)
+QImage image(Picture& picture, const QString& title, const QString& subtitle, const QSize& size)
 {
-    const QSize size = sheetSize(picture);
     QImage result(size * 2, QImage::Format_RGB32);
     result.setDevicePixelRatio(2);
     QPainter painter(&result);
@@ -65,15 +64,15 @@ QImage image(Picture& picture, const QString& title, const QString& subtitle)
 
 } // namespace
 
-void savePicture(Picture& picture, const QString& title, const QString& subtitle, const QString& file)
+void savePicture(Picture& picture, const QString& title, const QString& subtitle, const QString& file, const QSize& wanted)
 {
     const QString ending = QFileInfo(file).suffix().toLower();
     QByteArray bytes;
     QBuffer buffer(&bytes);
     buffer.open(QIODevice::WriteOnly);
-    const QSize size = sheetSize(picture);
+    const QSize size = sheetSize(picture, wanted);
     if (ending == u"png"_s) {
-        if (!image(picture, title, subtitle).save(&buffer, "PNG"))
+        if (!image(picture, title, subtitle, size).save(&buffer, "PNG"))
             cannotWrite(file, u"the picture is too large for PNG"_s);
     } else if (ending == u"svg"_s) {
         QSvgGenerator generator;
@@ -106,7 +105,7 @@ void savePicture(Picture& picture, const QString& title, const QString& subtitle
 
 void copyPicture(Picture& picture, const QString& title, const QString& subtitle)
 {
-    QApplication::clipboard()->setImage(image(picture, title, subtitle));
+    QApplication::clipboard()->setImage(image(picture, title, subtitle, sheetSize(picture, {})));
 }
 
 } // namespace halftone

@@ -20,7 +20,8 @@ public:
 
 /// Writes `picture` under its title, in the format of the file's ending: png (2×), svg, pdf, csv. Atomic.
 /// @throws Error{InvalidArgument} for another ending, Error{Io} when the file cannot be written.
-void savePicture(Picture& picture, const QString& title, const QString& subtitle, const QString& file);
+/// @param size of the picture without its title; an empty size takes the picture's own.
+void savePicture(Picture& picture, const QString& title, const QString& subtitle, const QString& file, const QSize& size = {});
 void copyPicture(Picture& picture, const QString& title, const QString& subtitle);
 
 } // namespace halftone

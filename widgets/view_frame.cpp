@@ -139,11 +139,13 @@ void ViewFrame::paintEvent(QPaintEvent*)
     painter.fillRect(edge, QBrush(stripe, Qt::BDiagPattern));
 }
 
-void ViewFrame::saveTo(const QString& file)
+void ViewFrame::saveTo(const QString& file, const QSize& size)
 {
     if (!m_picture || isEmptyStateShown())
         throw Error(ErrorKind::InvalidArgument, (m_title + u": nothing is measured yet, so there is nothing to save"_s).toStdString(), m_id.toStdString());
-    savePicture(*m_picture, m_title, m_subtitle, file);
+    // A view that was never shown has no layout yet; then its own size stands for the picture's.
+    const QSize own = isVisible() ? QSize() : this->size();
+    savePicture(*m_picture, m_title, m_subtitle, file, size.isEmpty() ? own : size);
 }
 
 void ViewFrame::copyToClipboard()

@@ -3,8 +3,6 @@
 #include <QString>
 #include <QWidget>
 
-#include <functional>
-
 class QAction;
 class QHBoxLayout;
 class QLabel;
@@ -39,8 +37,8 @@ public:
     void setStale(bool stale, const QString& reason = {});
     bool isStale() const { return m_stale; }
 
-    /// By the file's ending: png, svg, pdf, csv. @throws Error as savePicture.
-    void saveTo(const QString& file);
+    /// By the file's ending: png, svg, pdf, csv. An empty size takes that on screen; the view need not be shown. @throws Error as savePicture.
+    void saveTo(const QString& file, const QSize& size = {});
     void copyToClipboard();
     QMenu* cornerMenu() const { return m_menu; }
 

@@ -1,3 +1,4 @@
+#include "gui_test.h"
 #include "sample_values.h"
 #include "widgets/channels_view.h"
 #include "widgets/heatmap_view.h"
@@ -12,7 +13,6 @@
 
 #include <QApplication>
 #include <QDir>
-#include <QRegularExpression>
 #include <QTreeView>
 #include <QtTest>
 
@@ -41,7 +41,7 @@ class TestGallery : public QObject {
 private Q_SLOTS:
     void initTestCase()
     {
-        QTest::failOnWarning(QRegularExpression(u".*"_s));
+        failOnAnyWarning();
         applyTheme(*qApp, Theme::Dark);
         Selection selection;
         selection.block = 11;

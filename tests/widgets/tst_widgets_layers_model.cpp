@@ -1,8 +1,8 @@
+#include "gui_test.h"
 #include "sample_values.h"
 #include "widgets/layers_model.h"
 
 #include <QAbstractItemModelTester>
-#include <QRegularExpression>
 #include <QSignalSpy>
 #include <QtTest>
 
@@ -18,7 +18,7 @@ class TestLayersModel : public QObject {
     }
 
 private Q_SLOTS:
-    void init() { QTest::failOnWarning(QRegularExpression(u".*"_s)); }
+    void init() { failOnAnyWarning(); }
 
     void theModelKeepsQtsRules()
     {

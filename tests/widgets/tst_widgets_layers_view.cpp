@@ -1,3 +1,4 @@
+#include "gui_test.h"
 #include "sample_values.h"
 #include "widgets/layers_model.h"
 #include "widgets/layers_view.h"
@@ -9,7 +10,6 @@
 #include <QComboBox>
 #include <QLineEdit>
 #include <QMenu>
-#include <QRegularExpression>
 #include <QSignalSpy>
 #include <QTreeView>
 #include <QtTest>
@@ -42,7 +42,7 @@ class TestLayersView : public QObject {
 private Q_SLOTS:
     void init()
     {
-        QTest::failOnWarning(QRegularExpression(u".*"_s));
+        failOnAnyWarning();
         m_description = sample::model(4);
         m_model.setModel(m_description);
         m_model.setPlans(sample::plans(m_description));

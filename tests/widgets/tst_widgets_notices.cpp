@@ -1,3 +1,4 @@
+#include "gui_test.h"
 #include "widgets/elided_label.h"
 #include "widgets/jobs_view.h"
 #include "widgets/message_banner.h"
@@ -10,7 +11,6 @@
 #include <QPlainTextEdit>
 #include <QProgressBar>
 #include <QPushButton>
-#include <QRegularExpression>
 #include <QSignalSpy>
 #include <QToolButton>
 #include <QtTest>
@@ -38,7 +38,7 @@ class TestNotices : public QObject {
     }
 
 private Q_SLOTS:
-    void init() { QTest::failOnWarning(QRegularExpression(u".*"_s)); }
+    void init() { failOnAnyWarning(); }
 
     void durationsReadAsClocks()
     {
@@ -75,7 +75,7 @@ private Q_SLOTS:
         QCOMPARE(view.findChild<QProgressBar*>(u"jobBar"_s)->value(), 600);
         auto* cancel = view.findChild<QToolButton*>(u"jobCancel"_s);
         auto* resume = view.findChild<QToolButton*>(u"jobResume"_s);
-        QVERIFY(cancel->isVisible() && !resume->isVisible());
+        QTRY_VERIFY(cancel->isVisible() && !resume->isVisible());
         QSignalSpy cancels(&view, &JobsView::cancelRequested), resumes(&view, &JobsView::resumeRequested);
         QTest::mouseClick(cancel, Qt::LeftButton);
         QCOMPARE(cancels.last().at(0).toString(), job.id);

@@ -1,3 +1,4 @@
+#include "gui_test.h"
 #include "sample_values.h"
 #include "core/base/error.h"
 #include "widgets/channels_plot.h"
@@ -13,7 +14,6 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QPushButton>
-#include <QRegularExpression>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QtTest>
@@ -33,7 +33,7 @@ class TestViews : public QObject {
     }
 
 private Q_SLOTS:
-    void init() { QTest::failOnWarning(QRegularExpression(u".*"_s)); }
+    void init() { failOnAnyWarning(); }
 
     void anEmptyViewSaysWhatOneClickWillShow()
     {
