@@ -70,7 +70,7 @@ void strip(std::string& token, std::string_view content, std::size_t start, std:
 std::size_t count(const Json& description, const char* key, std::string_view subject)
 {
     const Json& v = fields::member(description, key);
-    if (!v.is_number_unsigned() || v.get<std::uint64_t>() > 1000)
+    if (!v.is_number_integer() || v.get<std::int64_t>() < 0 || v.get<std::int64_t>() > 1000)
         fields::refuse(subject, key, "a number in 0…1000");
     return v.get<std::size_t>();
 }

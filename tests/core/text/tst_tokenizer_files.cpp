@@ -1,0 +1,226 @@
+#include "core/base/error.h"
+#include "tests/core/text/goldens.h"
+
+#include <QElapsedTimer>
+#include <QTemporaryDir>
+#include <QtTest>
+
+using namespace halftone;
+using namespace halftone::test;
+
+/// Folders: which files are read, and what is said about those that cannot be.
+class TokenizerFiles : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void folderWithoutATokenizerIsNamed()
+    {
+        const QTemporaryDir folder;
+        expectError(folder, ErrorKind::BadFile, "has no tokenizer");
+        write(folder, "vocab.json", "{}");
+        expectError(folder, ErrorKind::BadFile, "has no tokenizer");
+    }
+
+    void brokenJsonIsRefused_data()
+    {
+        QTest::addColumn<QString>("at");
+        QTest::addColumn<QByteArray>("value");
+        QTest::addColumn<bool>("unsupported");
+        QTest::addColumn<QString>("part");
+        const auto row = [](const char* name, const char* at, const char* value, bool unsupported, const char* part) {
+            QTest::newRow(name) << at << QByteArray(value) << unsupported << part;
+        };
+        row("unknown_pre_tokenizer", "/pre_tokenizer", R"({"type":"Quantum"})", true, "Quantum");
+        row("unknown_normalizer", "/normalizer", R"({"type":"Sequence","normalizers":[{"type":"NFKD"}]})", true, "NFKD");
+        row("unknown_model", "/model/type", R"("Unigram")", true, "Unigram");
+        row("unknown_post_processor", "/post_processor", R"({"type":"Baked"})", true, "Baked");
+        row("unknown_decoder", "/decoder", R"({"type":"CTC"})", true, "CTC");
+        row("unknown_behavior", "/pre_tokenizer", R"({"type":"Split","pattern":{"String":"a"},"behavior":"Shredded","invert":false})", true, "Shredded");
+        row("unknown_version", "/version", R"("7.0")", true, "7.0");
+        row("dropout", "/model/dropout", "0.5", true, "dropout");
+        row("regex_without_equivalent", "/pre_tokenizer", R"({"type":"Split","pattern":{"Regex":"\\X"},"behavior":"Isolated"})", true, "\\X");
+        row("regex_that_does_not_compile", "/pre_tokenizer", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a\"},\"behavior\":\"Isolated\"}", false, "(a");
+        row("vocab_is_a_list", "/model/vocab", "[]", false, "vocab");
+        row("id_negative", "/model/vocab/a", "-4", false, "\"a\"");
+        row("id_huge", "/model/vocab/a", "1e12", false, "\"a\"");
+        row("id_shared", "/model/vocab/a", "0", false, "share the id 0");
+        row("merge_of_unknown_token", "/model/merges", R"([["xq","zz"]])", false, "xq");
+        row("merge_of_three", "/model/merges", R"(["a b c"])", false, "merges[0]");
+        row("merge_is_a_number", "/model/merges", "[4]", false, "merges[0]");
+        row("unknown_token_missing", "/model/unk_token", R"("[???]")", false, "[???]");
+        row("added_token_elsewhere", "/added_tokens", R"([{"id":5,"content":"<|bos|>"}])", false, "<|bos|>");
+        row("added_token_over_another", "/added_tokens", R"([{"id":5,"content":"new"}])", false, "new");
+        row("added_token_without_id", "/added_tokens", R"([{"content":"new"}])", false, "id");
+        row("template_without_ids", "/post_processor", R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x","type_id":0}}]})", false, "ids");
+        row("metaspace_of_two_characters", "/pre_tokenizer", R"({"type":"Metaspace","replacement":"ab"})", false, "replacement");
+    }
+
+    void brokenJsonIsRefused()
+    {
+        QFETCH(QString, at);
+        QFETCH(QByteArray, value);
+        QFETCH(bool, unsupported);
+        QFETCH(QString, part);
+        Json document = Json::parse(bytesOfFile(dataFile("gpt2/tokenizer.json")));
+        document[Json::json_pointer(at.toStdString())] = Json::parse(value.toStdString());
+        const QTemporaryDir folder;
+        write(folder, "tokenizer.json", document.dump());
+        expectError(folder, unsupported ? ErrorKind::Unsupported : ErrorKind::BadFile, part);
+    }
+
+    void textThatIsNoJsonIsRefused()
+    {
+        const QTemporaryDir folder;
+        write(folder, "tokenizer.json", "{\"version\": \"1.0\", ");
+        expectError(folder, ErrorKind::BadFile, "tokenizer.json");
+        write(folder, "tokenizer.json", "[]");
+        expectError(folder, ErrorKind::BadFile, "object");
+        write(folder, "tokenizer.json", "{}");
+        expectError(folder, ErrorKind::BadFile, "model");
+    }
+
+    void vocabularyAndMergesReadAsTheirClassSays()
+    {
+        const QTemporaryDir folder;
+        writeVocabularyAndMerges(folder, "gpt2");
+        expectError(folder, ErrorKind::Unsupported, "pre-tokenizer");
+        write(folder, "config.json", R"({"model_type":"opt"})");
+        write(folder, "special_tokens_map.json", R"({"bos_token":"<|bos|>","eos_token":{"content":"<|eos|>"},"unk_token":"<|eos|>","additional_special_tokens":["<|mark|>"]})");
+        write(folder, "tokenizer_config.json", R"({"add_bos_token":true})");
+        const auto tokenizer = Tokenizer::openFolder(folder.path().toStdString());
+        const std::string difference = firstDifference(*tokenizer, goldenLines(), readIds(dataFile("gpt2/ids.txt")));
+        QVERIFY2(difference.empty(), difference.c_str());
+        QCOMPARE(tokenizer->encode("", true), Ids{0});
+        write(folder, "tokenizer_config.json", R"({"tokenizer_class":"KlingonTokenizer"})");
+        expectError(folder, ErrorKind::Unsupported, "KlingonTokenizer");
+        write(folder, "tokenizer_config.json", R"({"tokenizer_class":"GPT2Tokenizer"})");
+        write(folder, "merges.txt", "#version: 0.2\na b c\n");
+        expectError(folder, ErrorKind::BadFile, "line 2");
+    }
+
+    void qwenVocabularyAndMergesNormalize()
+    {
+        const QTemporaryDir folder;
+        writeVocabularyAndMerges(folder, "qwen2");
+        write(folder, "tokenizer_config.json",
+              R"({"tokenizer_class":"Qwen2Tokenizer","eos_token":"<|eos|>","unk_token":null,"added_tokens_decoder":{
+                  "0":{"content":"<|bos|>","special":true},"1":{"content":"<|eos|>","special":true},"2":{"content":"<|mark|>","special":true}}})");
+        const std::string difference =
+            firstDifference(*Tokenizer::openFolder(folder.path().toStdString()), goldenLines(), readIds(dataFile("qwen2/ids.txt")));
+        QVERIFY2(difference.empty(), difference.c_str());
+    }
+
+    void sentencePieceFolderCutsSpecialTokens()
+    {
+        const QTemporaryDir folder;
+        write(folder, "tokenizer.model", bytesOfFile(dataFile("sentencepiece-bpe/tokenizer.model")));
+        write(folder, "special_tokens_map.json", R"({"bos_token":"<s>","eos_token":"</s>"})");
+        write(folder, "added_tokens.json", R"({"<|new|>":800})");
+        const auto tokenizer = Tokenizer::openFolder(folder.path().toStdString());
+        QCOMPARE(tokenizer->size(), 801);
+        const Ids ids = tokenizer->encode("a</s>b<|new|>", true);
+        QCOMPARE(ids.front(), 1);
+        QVERIFY(std::find(ids.begin(), ids.end(), 2) != ids.end());
+        QCOMPARE(ids.back(), 800);
+        QCOMPARE(tokenizer->tokenText(800), "<|new|>");
+        QCOMPARE(tokenizer->decode(ids), "<s>a</s>b<|new|>");
+        write(folder, "added_tokens.json", R"({"<|new|>":400})");
+        expectError(folder, ErrorKind::BadFile, "400");
+        write(folder, "added_tokens.json", R"({})");
+        write(folder, "special_tokens_map.json", R"({"bos_token":"<nobody>"})");
+        expectError(folder, ErrorKind::BadFile, "<nobody>");
+        write(folder, "special_tokens_map.json", R"({})");
+        write(folder, "tokenizer_config.json", R"({"legacy":false})");
+        expectError(folder, ErrorKind::Unsupported, "legacy");
+        write(folder, "tokenizer_config.json", R"({})");
+        write(folder, "tokenizer.model", "this is no protocol buffer");
+        expectError(folder, ErrorKind::BadFile, "tokenizer.model");
+    }
+
+    void piecesReadAsText()
+    {
+        const auto gpt2 = Tokenizer::openFolder(dataFile("gpt2"));
+        QCOMPARE(gpt2->tokenText(0), "<|bos|>");
+        const Ids the = gpt2->encode(" the", false);
+        QCOMPARE(the.size(), std::size_t{1});
+        QCOMPARE(gpt2->tokenText(the[0]), " the");
+        const Ids half = gpt2->encode("\u2421", false);  // no token of its own
+        QVERIFY(half.size() > 1);
+        QCOMPARE(gpt2->tokenText(half[0]).substr(0, 3), "<0x");
+        QCOMPARE(gpt2->tokenText(-1), "");
+        QCOMPARE(gpt2->tokenText(1 << 20), "");
+        const auto llama = Tokenizer::openFolder(dataFile("llama2"));
+        QCOMPARE(llama->tokenText(llama->encode("the", false)[0]), " the");
+    }
+
+    void anyBytesAreTaken()
+    {
+        const auto tokenizer = Tokenizer::openFolder(dataFile("smollm"));
+        std::string bytes;
+        for (int i = 0; i < 70000; ++i)
+            bytes += static_cast<char>(i * 2654435761u >> 13);
+        const Ids ids = tokenizer->encode(bytes, false);
+        QVERIFY(ids.size() > 1000);
+        for (const std::int32_t id : ids)
+            QVERIFY(id >= 0 && id < tokenizer->size());
+        QVERIFY(tokenizer->encode("", false).empty());
+        QCOMPARE(tokenizer->encode("\xFF", false), tokenizer->encode("\xEF\xBF\xBD", false));
+    }
+
+    void hostileTextStaysFast_data()
+    {
+        QTest::addColumn<QString>("kind");
+        for (const char* kind : {"gpt2", "llama3", "qwen2", "smollm", "bloom", "gpt4o", "falcon", "llama2", "mistral", "words"})
+            QTest::newRow(kind) << kind;
+    }
+
+    /// 1 MB of one character, and of such as make regular expressions walk back.
+    void hostileTextStaysFast()
+    {
+        QFETCH(QString, kind);
+        const auto tokenizer = Tokenizer::openFolder(dataFile(kind.toStdString()));
+        for (const std::string part : {"a", "A", " ", "\n", "1", "'", "的", "\u0301", " \t", "aA", "\xFF", "<|", "▁"}) {
+            std::string text;
+            while (text.size() < 1'000'000)
+                text += part;
+            text += "x";
+            QElapsedTimer timer;
+            timer.start();
+            QVERIFY(!tokenizer->encode(text, false).empty());
+            QVERIFY2(timer.elapsed() < 8000, qPrintable(QString("%1 ms for \"%2\"").arg(timer.elapsed()).arg(QString::fromStdString(part))));
+        }
+    }
+
+private:
+    static void write(const QTemporaryDir& folder, const char* name, const std::string& text)
+    {
+        QFile file(folder.filePath(name));
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        QCOMPARE(file.write(text.data(), static_cast<qint64>(text.size())), static_cast<qint64>(text.size()));
+    }
+
+    static void writeVocabularyAndMerges(const QTemporaryDir& folder, const char* kind)
+    {
+        const Json model = Json::parse(bytesOfFile(dataFile(std::string(kind) + "/tokenizer.json")))["model"];
+        write(folder, "vocab.json", model["vocab"].dump());
+        std::string merges = "#version: 0.2\n";
+        for (const Json& merge : model["merges"])
+            merges += merge[0].get<std::string>() + " " + merge[1].get<std::string>() + "\n";
+        write(folder, "merges.txt", merges);
+    }
+
+    static void expectError(const QTemporaryDir& folder, ErrorKind kind, const QString& part)
+    {
+        try {
+            Tokenizer::openFolder(folder.path().toStdString());
+            QFAIL("no error");
+        } catch (const Error& error) {
+            QVERIFY2(error.kind() == kind, error.what());
+            QVERIFY2(QString(error.what()).contains(part), error.what());
+            QVERIFY2(QString(error.what()).contains(folder.path()), error.what());
+        }
+    }
+};
+
+QTEST_GUILESS_MAIN(TokenizerFiles)
+#include "tst_tokenizer_files.moc"
