@@ -145,7 +145,7 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
 
 struct ExportArguments {
     Common common;
-    std::string project, format, out, dtype = "bf16";
+    std::string project, format, out, dtype = "auto";
     bool overwrite = false;
 };
 
@@ -219,7 +219,7 @@ void addJobCommands(CLI::App& program)
         command->add_option("PROJECT", a->project, "project folder, or PROJECT#run")->required();
         command->add_option("--format", a->format, "compressed-tensors or dense")->required();
         command->add_option("--out", a->out, "folder to write")->required();
-        command->add_option("--dtype", a->dtype, "bf16 or f32, of what is not quantized")->check(CLI::IsMember({"bf16", "f32"}))->capture_default_str();
+        command->add_option("--dtype", a->dtype, "of what is not quantized: bf16, f32, or auto (bf16 where the model is stored so, else f32)")->check(CLI::IsMember({"auto", "bf16", "f32"}))->capture_default_str();
         command->add_flag("--overwrite", a->overwrite, "replace an existing folder");
         a->common.addTo(*command, true);
         command->callback([a] { runExport(*a); });

@@ -43,6 +43,7 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
         m_format->addItem(toQString(format.name), toQString(format.id));
     m_dtype = new QComboBox(this);
     m_dtype->setObjectName(u"dtype"_s);
+    m_dtype->addItem(tr("as the model is stored"), u"auto"_s);
     m_dtype->addItem(tr("bf16"), u"bf16"_s);
     m_dtype->addItem(tr("f32"), u"f32"_s);
     m_dtype->setToolTip(tr("Of what is not quantized (embedding, norms, head), and of dense weights."));

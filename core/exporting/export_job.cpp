@@ -25,7 +25,8 @@ struct Opened {
     explicit Opened(const ExportJob& job)
         : model(Model::open(job.project->modelPath())), description(describeModel(job.project->modelPath(), false)), run(job.project->run(job.run)),
           recipe(Recipe::parse(run.recipeJson, "run " + run.id)),
-          source{*model, description, resolve(recipe, description), [project = job.project, id = run.id](int b) { return loadBlock(*project, id, b); }, job.dtype}
+          source{*model, description, resolve(recipe, description), [project = job.project, id = run.id](int b) { return loadBlock(*project, id, b); },
+                 job.dtype == "auto" ? (model->config().storedDtype == "BF16" ? "bf16" : "f32") : job.dtype}
     {
         if (run.state != "done")
             throw Error(ErrorKind::InvalidArgument, "run " + run.id + " is not finished (" + std::to_string(run.blocksDone) + " of " + std::to_string(run.blocks) +
@@ -111,7 +112,7 @@ ExportResult exportRun(const ExportJob& job, Progress& progress, const std::stop
 
     ExportResult result;
     result.warnings = sentences(issues);
-    requireDiskSpace(job.out, job.format == "dense" ? static_cast<std::uint64_t>(opened.model->parameters()) * (exportDType(job.dtype) == DType::BF16 ? 2 : 4)
+    requireDiskSpace(job.out, job.format == "dense" ? static_cast<std::uint64_t>(opened.model->parameters()) * (exportDType(opened.source.dtype) == DType::BF16 ? 2 : 4)
                                                     : opened.run.bytes);
     AtomicFolder folder(job.out);
     result.files = exporter(job.format).write(opened.source, folder.path(), progress, stop);

@@ -16,7 +16,7 @@ struct ExportJob {
     std::string run;                     ///< empty: newest finished
     std::string format;                  ///< "compressed-tensors", "dense"
     std::filesystem::path out;
-    std::string dtype = "bf16";          ///< of what is not quantized, and of `dense`: "bf16" or "f32"
+    std::string dtype = "auto";          ///< of what is not quantized, and of `dense`: "bf16", "f32", or "auto": bf16 where the model is stored so, else f32
     bool overwrite = false;
     ComputeOptions options;
 };
