@@ -15,10 +15,12 @@ namespace {
 
 /// One linear on its way through GPTQ (arXiv 2210.17323), all matrices transposed: [columns in visiting order, rows], rows padded to whole tiles.
 /// Departures from the paper's code: group grids are computed from the updated weights also inside a block of columns; channels that were never
-/// activated are rounded to nearest instead of being erased.
+/// activated are rounded to nearest instead of being erased; scales may be searched for the least Σ ((x̂ − x) / U(j, j))², which is the error that
+/// GPTQ would make if no weight moved.
 class Solver {
 public:
-    Solver(const at::Tensor& weight, const WeightGrid& grid, const SiteHessian::Factor& factor, bool fixedGrids, std::int64_t block);
+    Solver(const at::Tensor& weight, const WeightGrid& grid, const SiteHessian::Factor& factor, bool fixedGrids, bool searchScales,
+           std::int64_t block);
     void run(const std::stop_token& stop);
     QuantizedWeight result() const;
 
@@ -31,8 +33,9 @@ private:
     WeightGrid m_grid;
     const SiteHessian::Factor& m_factor;
     std::int64_t m_rows, m_columns, m_padded, m_width, m_groups, m_block;
-    bool m_fixedGrids;
+    bool m_fixedGrids, m_search;
     std::vector<std::int64_t> m_column;   ///< position → column
+    at::Tensor m_importance;              ///< [columns]: what an error at a position weighs, mean 1
     at::Tensor m_weight;                  ///< [columns, padded]
     at::Tensor m_codes;                   ///< int8 [columns, padded], less m_offset
     at::Tensor m_error;                   ///< [block, padded]
@@ -40,7 +43,8 @@ private:
     float m_offset = 0;
 };
 
-Solver::Solver(const at::Tensor& weight, const WeightGrid& grid, const SiteHessian::Factor& factor, bool fixedGrids, std::int64_t block)
+Solver::Solver(const at::Tensor& weight, const WeightGrid& grid, const SiteHessian::Factor& factor, bool fixedGrids, bool searchScales,
+               std::int64_t block)
     : m_grid(grid)
     , m_factor(factor)
     , m_rows(weight.size(0))
@@ -50,6 +54,7 @@ Solver::Solver(const at::Tensor& weight, const WeightGrid& grid, const SiteHessi
     , m_groups(m_columns / m_width)
     , m_block(block)
     , m_fixedGrids(fixedGrids)
+    , m_search(searchScales && !grid.perTensor)
     , m_offset(grid.symmetric ? 0.0f : 128.0f)
 {
     if (!m_fixedGrids)   // a group must not reach beyond its block: its weights have to be up to date when its grid is computed
@@ -57,6 +62,9 @@ Solver::Solver(const at::Tensor& weight, const WeightGrid& grid, const SiteHessi
     m_column.resize(static_cast<std::size_t>(m_columns));
     for (std::int64_t i = 0; i < m_columns; ++i)
         m_column[static_cast<std::size_t>(i)] = factor.order.defined() ? factor.order.const_data_ptr<std::int64_t>()[i] : i;
+
+    m_importance = factor.upper.diagonal().square().reciprocal();
+    m_importance.div_(m_importance.mean());
 
     m_weight = at::zeros({m_columns, m_padded}, at::kFloat);
     m_weight.slice(1, 0, m_rows).copy_(factor.order.defined() ? weight.t().index_select(0, factor.order) : weight.t());
@@ -69,7 +77,10 @@ Solver::Solver(const at::Tensor& weight, const WeightGrid& grid, const SiteHessi
 
 void Solver::scaleFromOriginal(const at::Tensor& weight)
 {
-    const WeightScales scales = weightScales(weight, m_grid);
+    at::Tensor importance = m_importance;   // by column
+    if (m_factor.order.defined())
+        importance = at::empty_like(m_importance).index_copy_(0, m_factor.order, m_importance);
+    const WeightScales scales = m_search && m_fixedGrids ? searchScales(weight, m_grid, importance) : weightScales(weight, m_grid);
     m_scale.slice(1, 0, m_rows).copy_(scales.scale.t());   // [1, 1] spreads over the rows
     m_zero.slice(1, 0, m_rows).copy_(scales.zero.t());
 }
@@ -87,7 +98,9 @@ void Solver::scaleFromUpdated(std::int64_t tile, std::int64_t position)
         for (std::int64_t j = 0; j < m_width; ++j)
             row[static_cast<std::size_t>(j)] = source[j * m_padded + r];
         const auto [low, high] = std::minmax_element(row.begin(), row.end());
-        const GroupScale one = groupScale(m_grid, row, *low, *high);
+        const GroupScale one =
+            m_search ? searchScale(m_grid, row, {m_importance.const_data_ptr<float>() + position, row.size()}, *low, *high)
+                     : groupScale(m_grid, row, *low, *high);
         scale[r] = one.scale;
         zero[r] = static_cast<float>(one.zero);
     }
@@ -189,7 +202,7 @@ public:
                                                                      : VisitOrder::GroupActivation;
         const SiteHessian::Factor& factor = in.hessian->factor(choice.real("damping"), order, in.grid.group);
 
-        Solver solver(weight, in.grid, factor, fixedGrids, choice.integer("block"));
+        Solver solver(weight, in.grid, factor, fixedGrids, choice.boolean("scale_search"), choice.integer("block"));
         solver.run(stop);
         RoundingResult result;
         result.weight = solver.result();
@@ -219,6 +232,8 @@ MethodEntry gptqMethod()
         {"activation_order", Type::Boolean, 0, 0, true, {}, "Visit the input channels by decreasing activation instead of from left to right"},
         {"block", Type::Integer, 16, 1024, std::int64_t{128}, {}, "Columns rounded before the others are brought up to date; changes speed, not results"},
         {"damping", Type::Real, 0, 1, 0.01, {}, "Added to the Hessian's diagonal, as a share of its mean"},
+        {"scale_search", Type::Boolean, 0, 0, true, {},
+         "Search every scale for the least error, weighed as GPTQ weighs it; off: from the largest weight, or as the grid's clip says"},
         {"static_groups", Type::Boolean, 0, 0, true, {},
          "Compute every group's scale from the original weights; off: from the updated ones, groups being visited whole"},
         {"true_sequential", Type::Boolean, 0, 0, true, {},

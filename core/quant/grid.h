@@ -8,7 +8,7 @@ namespace halftone {
 
 /// How weights are rounded (methods-core §1). bits 16 = left as they are.
 struct WeightGrid {
-    enum class Range { Narrow, Full };   ///< symmetric only: s = absmax/(2^(b−1)−1), or 2·absmax/(2^b−1) with codes −2^(b−1)…2^(b−1)−1
+    enum class Range { Narrow, Full };   ///< symmetric only: s = absmax/(2^(b−1)−1), or 2·absmax/(2^b−1); codes −2^(b−1)…2^(b−1)−1
     enum class Clip { None, Mse };       ///< Mse: p-norm shrink search, §1.3
     int bits = 16;                       ///< 2…8, or 16
     int group = 0;                       ///< along the input; 0 = whole row (per channel)

@@ -17,7 +17,7 @@ CodeRange codeRange(const WeightGrid& grid)
     const int top = symmetricMax(grid.bits);
     if (!grid.symmetric)
         return {0, (1 << grid.bits) - 1};
-    return {grid.range == WeightGrid::Range::Full ? -top - 1 : -top, top};
+    return {-top - 1, top};
 }
 
 GroupScale groupScale(const WeightGrid& grid, float low, float high)
@@ -46,6 +46,27 @@ GroupScale groupScale(const WeightGrid& grid, std::span<const float> weights, fl
         const float error = kernels::clipError(weights.data(), static_cast<std::int64_t>(weights.size()), candidate.scale,
                                                static_cast<float>(candidate.zero), static_cast<float>(codes.minimum),
                                                static_cast<float>(codes.maximum));
+        if (error < least) {
+            least = error;
+            best = candidate;
+        }
+    }
+    return best;
+}
+
+GroupScale searchScale(const WeightGrid& grid, std::span<const float> weights, std::span<const float> importance, float low, float high)
+{
+    GroupScale best = groupScale(grid, low, high);
+    if (low == 0 && high == 0)
+        return best;
+    const CodeRange codes = codeRange(grid);
+    float least = std::numeric_limits<float>::infinity();
+    for (int i = 0; i < kScaleCandidates; ++i) {
+        const float factor = 1.1f - static_cast<float>(i) / 100;
+        const GroupScale candidate = groupScale(grid, low * factor, high * factor);
+        const float error = kernels::weightedError(weights.data(), importance.data(), static_cast<std::int64_t>(weights.size()), candidate.scale,
+                                                   static_cast<float>(candidate.zero), static_cast<float>(codes.minimum),
+                                                   static_cast<float>(codes.maximum));
         if (error < least) {
             least = error;
             best = candidate;

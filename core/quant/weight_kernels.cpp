@@ -136,6 +136,28 @@ float ClipError(const float* w, std::int64_t n, float scale, float zero, float q
     return sum + clipPart(One(), w, i, n, scale, zero, qmin, qmax);
 }
 
+template <class D>
+float weightedPart(D d, const float* w, const float* importance, std::int64_t& i, std::int64_t n, float scale, float zero, float qmin, float qmax)
+{
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    const auto inverse = hn::Set(d, 1.0f / scale), z = hn::Set(d, zero), lo = hn::Set(d, qmin), hi = hn::Set(d, qmax);
+    auto sum = hn::Zero(d);
+    for (; i + lanes <= n; i += lanes) {
+        const auto x = hn::Mul(hn::LoadU(d, w + i), inverse);
+        const auto r = hn::Sub(x, hn::Sub(hn::Min(hn::Max(hn::Add(hn::Round(x), z), lo), hi), z));
+        sum = hn::MulAdd(hn::Mul(r, r), hn::LoadU(d, importance + i), sum);
+    }
+    return hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+/// In units of the scale: the caller multiplies by scale².
+float WeightedError(const float* w, const float* importance, std::int64_t n, float scale, float zero, float qmin, float qmax)
+{
+    std::int64_t i = 0;
+    const float sum = weightedPart(Wide(), w, importance, i, n, scale, zero, qmin, qmax);
+    return sum + weightedPart(One(), w, importance, i, n, scale, zero, qmin, qmax);
+}
+
 template <class D, class T>
 void dequantizePart(D d, const T* codes, std::int64_t& i, std::int64_t n, float scale, std::int32_t zero, float* out)
 {
@@ -184,6 +206,7 @@ HWY_EXPORT(GroupRanges);
 HWY_EXPORT(RoundSigned);
 HWY_EXPORT(RoundUnsigned);
 HWY_EXPORT(ClipError);
+HWY_EXPORT(WeightedError);
 HWY_EXPORT(DequantizeSigned);
 HWY_EXPORT(DequantizeUnsigned);
 } // namespace
@@ -208,6 +231,11 @@ bool roundRow(const WeightRow& row, const float* scale, const std::int32_t* zero
 float clipError(const float* weight, std::int64_t n, float scale, float zero, float qmin, float qmax)
 {
     return HWY_DYNAMIC_DISPATCH(ClipError)(weight, n, scale, zero, qmin, qmax) * std::pow(scale, 2.4f);
+}
+
+float weightedError(const float* weight, const float* importance, std::int64_t n, float scale, float zero, float qmin, float qmax)
+{
+    return HWY_DYNAMIC_DISPATCH(WeightedError)(weight, importance, n, scale, zero, qmin, qmax) * scale * scale;
 }
 
 void dequantizeRow(const std::int8_t* codes, std::int64_t columns, std::int64_t group, const float* scale, const std::int32_t* zero, float* out)

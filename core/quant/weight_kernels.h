@@ -22,6 +22,9 @@ bool roundRow(const WeightRow& row, const float* scale, const std::int32_t* zero
 /// Σ |x̂ − x|^2.4 over n weights for one scale and zero point; the power by polynomials, relative error < 3e-4 (it only ranks candidates).
 float clipError(const float* weight, std::int64_t n, float scale, float zero, float qmin, float qmax);
 
+/// Σ importance · (x̂ − x)², likewise; multiplies by 1/scale instead of dividing.
+float weightedError(const float* weight, const float* importance, std::int64_t n, float scale, float zero, float qmin, float qmax);
+
 /// out = (code − zero) · scale
 void dequantizeRow(const std::int8_t* codes, std::int64_t columns, std::int64_t group, const float* scale, const std::int32_t* zero, float* out);
 void dequantizeRow(const std::uint8_t* codes, std::int64_t columns, std::int64_t group, const float* scale, const std::int32_t* zero, float* out);

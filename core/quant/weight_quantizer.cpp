@@ -64,6 +64,36 @@ GroupScale tensorScale(const at::Tensor& weight, const WeightGrid& grid, std::st
     return best;
 }
 
+/// scaleOf(weights, first column, low, high) for every group of every row.
+template <class ScaleOf>
+WeightScales groupScales(const at::Tensor& source, const WeightGrid& grid, std::string_view subject, const ScaleOf& scaleOf)
+{
+    const std::int64_t rows = source.size(0), columns = source.size(1), width = groupWidth(grid, columns), groups = columns / width;
+    WeightScales result{at::empty({rows, groups}, at::kFloat), at::empty({rows, groups}, at::kInt)};
+    const float* w = source.const_data_ptr<float>();
+    float* scale = result.scale.data_ptr<float>();
+    std::int32_t* zero = result.zero.data_ptr<std::int32_t>();
+    std::atomic<bool> finite = true;
+    at::parallel_for(0, rows, grain(columns, grid), [&](std::int64_t begin, std::int64_t end) {
+        std::vector<float> low(static_cast<std::size_t>(groups)), high(static_cast<std::size_t>(groups));
+        for (std::int64_t r = begin; r < end; ++r) {
+            if (!kernels::groupRanges({w + r * columns, columns, width}, low.data(), high.data())) {
+                finite = false;
+                return;
+            }
+            for (std::int64_t g = 0; g < groups; ++g) {
+                const auto k = static_cast<std::size_t>(g);
+                const GroupScale one = scaleOf({w + r * columns + g * width, static_cast<std::size_t>(width)}, g * width, low[k], high[k]);
+                scale[r * groups + g] = one.scale;
+                zero[r * groups + g] = one.zero;
+            }
+        }
+    });
+    if (!finite)
+        throwNotFinite(source, subject);
+    return result;
+}
+
 template <class T>
 bool roundAll(const at::Tensor& weight, const WeightScales& scales, const WeightGrid& grid, at::Tensor& codes)
 {
@@ -136,35 +166,26 @@ void throwNotFinite(const at::Tensor& weight, std::string_view subject)
 WeightScales weightScales(const at::Tensor& weight, const WeightGrid& grid, std::string_view subject)
 {
     const at::Tensor source = weightForRounding(weight, grid, subject);
-    const std::int64_t rows = source.size(0), columns = source.size(1), width = groupWidth(grid, columns), groups = columns / width;
     if (grid.perTensor) {
         const GroupScale one = tensorScale(source, grid, subject);
         return {at::full({1, 1}, one.scale, at::kFloat), at::full({1, 1}, one.zero, at::kInt)};
     }
-    WeightScales result{at::empty({rows, groups}, at::kFloat), at::empty({rows, groups}, at::kInt)};
-    const float* w = source.const_data_ptr<float>();
-    float* scale = result.scale.data_ptr<float>();
-    std::int32_t* zero = result.zero.data_ptr<std::int32_t>();
-    std::atomic<bool> finite = true;
-    at::parallel_for(0, rows, grain(columns, grid), [&](std::int64_t begin, std::int64_t end) {
-        std::vector<float> low(static_cast<std::size_t>(groups)), high(static_cast<std::size_t>(groups));
-        for (std::int64_t r = begin; r < end; ++r) {
-            if (!kernels::groupRanges({w + r * columns, columns, width}, low.data(), high.data())) {
-                finite = false;
-                return;
-            }
-            for (std::int64_t g = 0; g < groups; ++g) {
-                const auto k = static_cast<std::size_t>(g);
-                const GroupScale one =
-                    groupScale(grid, {w + r * columns + g * width, static_cast<std::size_t>(width)}, low[k], high[k]);
-                scale[r * groups + g] = one.scale;
-                zero[r * groups + g] = one.zero;
-            }
-        }
+    return groupScales(source, grid, subject, [&](std::span<const float> weights, std::int64_t, float low, float high) {
+        return groupScale(grid, weights, low, high);
     });
-    if (!finite)
-        throwNotFinite(source, subject);
-    return result;
+}
+
+WeightScales searchScales(const at::Tensor& weight, const WeightGrid& grid, const at::Tensor& importance, std::string_view subject)
+{
+    const at::Tensor source = weightForRounding(weight, grid, subject);
+    if (grid.perTensor || importance.dim() != 1 || importance.size(0) != source.size(1))
+        throw Error(ErrorKind::InvalidArgument, std::string(subject) + ": scales can be searched per channel or group, with one importance a column",
+                    std::string(subject));
+    const at::Tensor dense = importance.to(at::kCPU, at::kFloat).contiguous();
+    const float* weightOf = dense.const_data_ptr<float>();
+    return groupScales(source, grid, subject, [&](std::span<const float> weights, std::int64_t column, float low, float high) {
+        return searchScale(grid, weights, {weightOf + column, weights.size()}, low, high);
+    });
 }
 
 at::Tensor roundToCodes(const at::Tensor& weight, const WeightScales& scales, const WeightGrid& grid, std::string_view subject)

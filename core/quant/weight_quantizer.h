@@ -28,6 +28,9 @@ struct QuantizedWeight {
 /// scale (§1.4.3). With Clip::Mse the range search of §1.3. All-zero groups get codes 0.
 /// @throws Error{InvalidArgument} for a grid that does not fit or a weight that is NaN or infinite (named by `subject`, row and column).
 WeightScales weightScales(const at::Tensor& weight, const WeightGrid& grid, std::string_view subject = "weight");
+/// Scales that make Σ importance(column) · (x̂ − x)² of every group least, as searchScale() finds them. `importance` float32 [in], positive;
+/// not for grids of one scale for the whole matrix. @throws as above.
+WeightScales searchScales(const at::Tensor& weight, const WeightGrid& grid, const at::Tensor& importance, std::string_view subject = "weight");
 /// Round to nearest even with given scales. @throws as weightScales().
 at::Tensor roundToCodes(const at::Tensor& weight, const WeightScales& scales, const WeightGrid& grid, std::string_view subject = "weight");
 QuantizedWeight quantizeToNearest(const at::Tensor& weight, const WeightGrid& grid, std::string_view subject = "weight");

@@ -42,7 +42,7 @@ at::Tensor weights(std::int64_t rows, std::int64_t columns)
     return at::randn({rows, columns}) * 0.05;
 }
 
-MethodChoice choice(bool activationOrder, bool staticGroups = true, std::int64_t block = 128, double damping = 0.01)
+MethodChoice choice(bool activationOrder, bool staticGroups = true, std::int64_t block = 128, double damping = 0.01, bool search = false)
 {
     MethodChoice result = defaultChoice(MethodKind::Rounding, "gptq");
     for (auto& [key, value] : result.parameters) {
@@ -54,6 +54,8 @@ MethodChoice choice(bool activationOrder, bool staticGroups = true, std::int64_t
             value = block;
         else if (key == "damping")
             value = damping;
+        else if (key == "scale_search")
+            value = search;
     }
     return result;
 }
@@ -139,6 +141,9 @@ private Q_SLOTS:
     void theErrorIsBelowThatOfRoundingToNearest_data();
     void theErrorIsBelowThatOfRoundingToNearest();
     void activationOrderHelpsOnCorrelatedInputs();
+    void searchedScalesHelp_data();
+    void searchedScalesHelp();
+    void searchedScalesWithoutCorrelationAreStillRounding();
     void updatedGroupGridsAreReadFromUpToDateWeights();
     void rowsDoNotDependOnEachOther();
     void threadsDoNotChangeTheCodes();
@@ -323,6 +328,41 @@ void TestGptq::activationOrderHelpsOnCorrelatedInputs()
         ordered += outputError(gptq(w, {.bits = 3}, site, choice(true)), w, site.h);
     }
     QVERIFY2(ordered < natural, qPrintable(QString("%1 against %2").arg(ordered).arg(natural)));
+}
+
+void TestGptq::searchedScalesHelp_data()
+{
+    QTest::addColumn<int>("group");
+    QTest::addColumn<bool>("symmetric");
+    QTest::addColumn<bool>("staticGroups");
+    for (const int group : {0, 32})
+        for (const bool symmetric : {true, false})
+            for (const bool staticGroups : {true, false})
+                QTest::addRow("group %d %s %s", group, symmetric ? "sym" : "asym", staticGroups ? "static" : "updated") << group << symmetric << staticGroups;
+}
+
+void TestGptq::searchedScalesHelp()
+{
+    QFETCH(int, group);
+    QFETCH(bool, symmetric);
+    QFETCH(bool, staticGroups);
+    SiteHessian site = siteFrom(inputs(1200, 128));
+    const at::Tensor w = weights(96, 128);
+    const WeightGrid grid{.bits = 4, .group = group, .symmetric = symmetric};
+    const double plain = outputError(gptq(w, grid, site, choice(true, staticGroups)), w, site.h);
+    const double searched = outputError(gptq(w, grid, site, choice(true, staticGroups, 128, 0.01, true)), w, site.h);
+    QVERIFY2(searched < plain, qPrintable(QString("%1 against %2").arg(searched).arg(plain)));
+}
+
+void TestGptq::searchedScalesWithoutCorrelationAreStillRounding()
+{
+    SiteHessian site = siteOf(at::eye(96) * 3.7);
+    const at::Tensor w = weights(67, 96);
+    const WeightGrid grid{.bits = 4, .group = 16};
+    const QuantizedWeight q = gptq(w, grid, site, choice(true, true, 128, 0.01, true));
+    const WeightScales scales = searchScales(w, grid, at::ones({96}));
+    QVERIFY(at::equal(q.scales.scale, scales.scale));
+    QVERIFY(at::equal(q.codes, roundToCodes(w, scales, grid)));
 }
 
 void TestGptq::updatedGroupGridsAreReadFromUpToDateWeights()

@@ -91,6 +91,7 @@ private Q_SLOTS:
     void theFormulasOfTheScalesAreThoseOfTheReference();
     void theClipSearchFindsTheBestShrink_data();
     void theClipSearchFindsTheBestShrink();
+    void searchedScalesAreTheBestOfTheirCandidates();
     void awkwardWidthsAreRounded_data();
     void awkwardWidthsAreRounded();
     void threadsDoNotChangeTheResult();
@@ -245,6 +246,33 @@ void TestWeightQuantizer::theClipSearchFindsTheBestShrink()
     QVERIFY((found <= plain * (1 + 1e-3)).all().item<bool>());
     QVERIFY((found <= best * (1 + 1e-3) + 1e-12).all().item<bool>());   // the kernel's power is accurate to 3e-4
     QVERIFY((found < plain * 0.999).any().item<bool>());
+}
+
+void TestWeightQuantizer::searchedScalesAreTheBestOfTheirCandidates()
+{
+    for (const bool symmetric : {true, false}) {
+        const WeightGrid grid{.bits = 3, .group = 35, .symmetric = symmetric};
+        const at::Tensor w = weights(20, 70), importance = at::rand({70}) + 0.1;
+        const auto errorOf = [&](const WeightScales& scales) {
+            const QuantizedWeight q{grid, roundToCodes(w, scales, grid), scales};
+            return ((q.dequantize().to(at::kDouble) - w).square() * importance).view({20, 2, 35}).sum(2);
+        };
+        at::Tensor best = at::full({20, 2}, std::numeric_limits<double>::infinity(), at::kDouble);
+        const at::Tensor low = w.view({20, 2, 35}).amin(2), high = w.view({20, 2, 35}).amax(2);
+        for (int i = 0; i < kScaleCandidates; ++i) {
+            WeightScales scales{at::empty({20, 2}), at::empty({20, 2}, at::kInt)};
+            for (int r = 0; r < 20; ++r)
+                for (int g = 0; g < 2; ++g) {
+                    const float factor = 1.1f - static_cast<float>(i) / 100;
+                    const GroupScale one = groupScale(grid, low[r][g].item<float>() * factor, high[r][g].item<float>() * factor);
+                    scales.scale[r][g] = one.scale;
+                    scales.zero[r][g] = one.zero;
+                }
+            best = at::minimum(best, errorOf(scales));
+        }
+        QVERIFY((errorOf(searchScales(w, grid, importance)) <= best * (1 + 1e-4) + 1e-14).all().item<bool>());
+        QVERIFY_THROWS_EXCEPTION(Error, searchScales(w, grid, importance.slice(0, 1)));
+    }
 }
 
 void TestWeightQuantizer::awkwardWidthsAreRounded_data()
