@@ -24,7 +24,9 @@ std::string readText(const std::filesystem::path& file);
 /// `length`; the first `count` of them (0: all). @throws Error{BadFile} when the text is shorter than one window.
 TokenWindows cutWindows(const Tokenizer& tokenizer, std::string_view text, std::string_view subject, int count, int length);
 
-/// Calibration samples: `count` windows from the start when `seed` is 0, else `count` of them drawn with that seed (without repetition, in text order).
-TokenWindows sampleWindows(const Tokenizer& tokenizer, std::string_view text, std::string_view subject, int count, int length, std::uint64_t seed);
+/// Calibration samples: `count` windows (0: all) from the start when `seed` is 0, else drawn with that seed, without repetition and in
+/// text order. @throws Error{BadFile} when the text holds fewer windows.
+TokenWindows sampleWindows(const Tokenizer& tokenizer, std::string_view text, std::string_view subject, int count, int length,
+                           std::uint64_t seed);
 
 } // namespace halftone

@@ -33,8 +33,8 @@ constexpr const char* kBailing = R"re('(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])
 
 constexpr const char* kTekken = HALFTONE_OPENING HALFTONE_UPPER "*" HALFTONE_LOWER "+|" HALFTONE_OPENING HALFTONE_UPPER "+" HALFTONE_LOWER
                                 "*|\\p{N}" HALFTONE_TEKKEN_TAIL;
-constexpr const char* kGpt4o = HALFTONE_OPENING HALFTONE_UPPER "*" HALFTONE_LOWER "+" HALFTONE_CONTRACTIONS "?|" HALFTONE_OPENING HALFTONE_UPPER
-                               "+" HALFTONE_LOWER "*" HALFTONE_CONTRACTIONS "?|\\p{N}{1,3}" HALFTONE_TEKKEN_TAIL;
+constexpr const char* kGpt4o = HALFTONE_OPENING HALFTONE_UPPER "*" HALFTONE_LOWER "+" HALFTONE_CONTRACTIONS "?|" HALFTONE_OPENING
+                               HALFTONE_UPPER "+" HALFTONE_LOWER "*" HALFTONE_CONTRACTIONS "?|\\p{N}{1,3}" HALFTONE_TEKKEN_TAIL;
 
 #undef HALFTONE_CONTRACTIONS
 #undef HALFTONE_TAIL
@@ -104,8 +104,8 @@ GgufPreTokenizer ggufPreTokenizer(std::string_view name, std::string_view subjec
         }
     if (name.empty())
         throw Error(ErrorKind::Unsupported,
-                    std::string(subject) + ": the file does not say which pre-tokenizer its vocabulary needs (tokenizer.ggml.pre); convert the "
-                                           "model again with a current converter.",
+                    std::string(subject) + ": the file does not say which pre-tokenizer its vocabulary needs (tokenizer.ggml.pre); "
+                                           "convert the model again with a current converter.",
                     std::string(subject));
     throw Error(ErrorKind::Unsupported, std::string(subject) + ": the pre-tokenizer \"" + std::string(name) + "\" is not known.",
                 std::string(subject));

@@ -43,7 +43,8 @@ Json postProcessor(const GgufTokens& tokens)
             value["type_id"] = 1;
         pair.push_back(std::move(piece));
     }
-    return {{"type", "TemplateProcessing"}, {"single", std::move(single)}, {"pair", std::move(pair)}, {"special_tokens", std::move(special)}};
+    return {{"type", "TemplateProcessing"}, {"single", std::move(single)}, {"pair", std::move(pair)},
+            {"special_tokens", std::move(special)}};
 }
 
 Json vocabularyJson(const GgufTokens& tokens)
@@ -190,7 +191,8 @@ std::vector<std::string> writeHuggingFaceTokenizer(const GgufVocabulary& vocabul
     const bool spm = vocabulary.model == "llama";
     if (!spm && vocabulary.model != "gpt2")
         throw Error(ErrorKind::Unsupported,
-                    vocabulary.file + ": the tokenizer model \"" + vocabulary.model + "\" cannot be written as tokenizer.json.", vocabulary.file);
+                    vocabulary.file + ": the tokenizer model \"" + vocabulary.model + "\" cannot be written as tokenizer.json.",
+                    vocabulary.file);
     const GgufPreTokenizer pre = spm ? GgufPreTokenizer{{}, false, true, false} : ggufPreTokenizer(vocabulary.pre, vocabulary.file);
     const GgufTokens tokens = ggufTokens(vocabulary, pre.addBos, pre.noBos);
     for (const std::string& text : tokens.texts)

@@ -115,8 +115,8 @@ std::unique_ptr<Tokenizer> openSentencePiece(const fs::path& folder)
     parts.addEos = fields::flag(configuration.tokenizer, "add_eos_token", false, configuration.subject);
     if (!fields::flag(configuration.tokenizer, "legacy", true, configuration.subject))
         throw Error(ErrorKind::Unsupported,
-                    parts.subject + ": with \"legacy\": false the spaces behind special tokens follow rules that only tokenizer.json spells "
-                                    "out; save the tokenizer as tokenizer.json.",
+                    parts.subject + ": with \"legacy\": false the spaces behind special tokens follow rules that only tokenizer.json "
+                                    "spells out; save the tokenizer as tokenizer.json.",
                     parts.subject);
     return sentencePieceTokenizer(std::move(parts));
 }

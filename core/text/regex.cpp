@@ -57,14 +57,20 @@ std::string pcreMessage(int code)
 } // namespace
 
 RegexBudget::RegexBudget(std::size_t textBytes)
-    : m_end(std::chrono::steady_clock::now() + std::chrono::seconds(10 + 10 * (textBytes >> 20)))
+    : RegexBudget(std::chrono::seconds(10 + 10 * (textBytes >> 20)))
+{
+}
+
+RegexBudget::RegexBudget(std::chrono::milliseconds time)
+    : m_end(std::chrono::steady_clock::now() + time)
 {
 }
 
 void RegexBudget::check(std::string_view pattern) const
 {
     if (std::chrono::steady_clock::now() > m_end)
-        throw Error(ErrorKind::BadFile, "The tokenizer's regular expression \"" + std::string(pattern) + "\" takes too long over this text.");
+        throw Error(ErrorKind::BadFile,
+                    "The tokenizer's regular expression \"" + std::string(pattern) + "\" takes too long over this text.");
 }
 
 struct Regex::Compiled {
@@ -102,7 +108,8 @@ Regex::Regex(std::string pattern, const std::string& pcre, std::string_view subj
     // Oniguruma's ^ and $ are those of lines. Matched text is valid UTF-8 by our own check.
     auto compiled = std::make_shared<Compiled>();
     compiled->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pcre.data()), pcre.size(),
-                                       PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK | PCRE2_MULTILINE | PCRE2_USE_OFFSET_LIMIT, &error, &offset, context.get()));
+                                       PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK | PCRE2_MULTILINE | PCRE2_USE_OFFSET_LIMIT, &error,
+                                       &offset, context.get()));
     if (!compiled->code)
         throw Error(ErrorKind::BadFile,
                     m_subject + ": the regular expression \"" + m_pattern + "\" does not compile: " + pcreMessage(error) + ".", m_subject);

@@ -15,6 +15,7 @@ namespace halftone {
 class RegexBudget {
 public:
     explicit RegexBudget(std::size_t textBytes);
+    explicit RegexBudget(std::chrono::milliseconds time);
     /// @throws Error{BadFile} naming `pattern` when the time is over.
     void check(std::string_view pattern) const;
 

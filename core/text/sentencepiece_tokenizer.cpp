@@ -33,8 +33,8 @@ public:
             }
             if (token.id < m_processor.GetPieceSize() && m_processor.IdToPiece(token.id) != token.content)
                 throw Error(ErrorKind::BadFile,
-                            m_subject + ": the added token \"" + token.content + "\" has id " + std::to_string(token.id) + ", which is that of \""
-                                + m_processor.IdToPiece(token.id) + "\".",
+                            m_subject + ": the added token \"" + token.content + "\" has id " + std::to_string(token.id)
+                                + ", which is that of \"" + m_processor.IdToPiece(token.id) + "\".",
                             m_subject);
             m_size = std::max(m_size, token.id + 1);
             m_addedTexts.emplace(token.id, token.content);

@@ -49,7 +49,8 @@ SpmTokenizer::SpmTokenizer(const GgufVocabulary& vocabulary)
     m_isLiteral.resize(count, false);
     for (std::size_t id = 0; id < count; ++id) {
         if (std::isnan(m_scores[id]))
-            throw Error(ErrorKind::BadFile, vocabulary.file + ": the score of token " + std::to_string(id) + " is not a number.", vocabulary.file);
+            throw Error(ErrorKind::BadFile, vocabulary.file + ": the score of token " + std::to_string(id) + " is not a number.",
+                        vocabulary.file);
         m_vocabulary.add(tokens.texts[id], static_cast<std::int32_t>(id), vocabulary.file);
         m_isByte[id] = !vocabulary.types.empty() && vocabulary.types[id] == 6 && byteOfToken(tokens.texts[id]) >= 0;
     }

@@ -2,9 +2,11 @@
 #include "core/text/unicode.h"
 #include "tests/core/text/goldens.h"
 
+#include <QElapsedTimer>
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
 
@@ -30,7 +32,7 @@ private Q_SLOTS:
     {
         QFETCH(QString, file);
         if (file.isEmpty())
-            QSKIP("HALFTONE_VOCAB_SUITE does not name a folder of llama.cpp's ggml-vocab-*.gguf files (16 MB, not part of this repository).");
+            QSKIP("HALFTONE_VOCAB_SUITE names no folder of llama.cpp's ggml-vocab-*.gguf files (16 MB, not part of this repository).");
         const std::string path = file.toStdString();
         if (!std::filesystem::exists(path + ".out"))
             QSKIP("There are no texts and ids beside this vocabulary.");
@@ -94,6 +96,20 @@ private Q_SLOTS:
         QCOMPARE(phi3->encode("<|mark|>  \n a", false), phi3->encode("<|mark|>a", false));
     }
 
+    void hostileTextStaysFast()
+    {
+        const auto tokenizer = Tokenizer::fromGguf(spmAsGguf());
+        for (const std::string part : {"a", " ", "\n", "\xE2\x96\x81", "<|mark|", "<|mark|>", "\xFF"}) {
+            std::string text;
+            while (text.size() < 1'000'000)
+                text += part;
+            QElapsedTimer timer;
+            timer.start();
+            QVERIFY(!tokenizer->encode(text, false).empty());
+            QVERIFY2(timer.elapsed() < 5000, ("slow over \"" + part + "\"").c_str());
+        }
+    }
+
     void unknownIsAnErrorThatNamesIt()
     {
         GgufVocabulary vocabulary = asGguf("smollm", "klingon-3");
@@ -132,8 +148,8 @@ private Q_SLOTS:
         noScores.scores.clear();
         expectError(noScores, ErrorKind::BadFile, "scores");
         GgufVocabulary noBytes = spmAsGguf();
-        noBytes.tokens[static_cast<std::size_t>(std::find(noBytes.tokens.begin(), noBytes.tokens.end(), "<0x41>") - noBytes.tokens.begin())] = "<41>";
-        noBytes.tokens[static_cast<std::size_t>(std::find(noBytes.tokens.begin(), noBytes.tokens.end(), "A") - noBytes.tokens.begin())] = "<A>";
+        std::replace(noBytes.tokens.begin(), noBytes.tokens.end(), std::string("<0x41>"), std::string("<41>"));
+        std::replace(noBytes.tokens.begin(), noBytes.tokens.end(), std::string("A"), std::string("<A>"));
         expectError(noBytes, ErrorKind::Unsupported, "<0x41>");
         GgufVocabulary notANumber = spmAsGguf();
         notANumber.scores[400] = std::numeric_limits<float>::quiet_NaN();
@@ -163,7 +179,8 @@ private Q_SLOTS:
         vocabulary.addBos = true;
         const QTemporaryDir folder;
         const auto names = writeHuggingFaceTokenizer(vocabulary, folder.path().toStdString());
-        QCOMPARE(names, (std::vector<std::string>{"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"}));
+        QCOMPARE(names, (std::vector<std::string>{"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                                                  "chat_template.jinja"}));
         for (const std::string& name : names)
             QVERIFY(QFile::exists(folder.filePath(QString::fromStdString(name))));
         const auto ours = Tokenizer::fromGguf(vocabulary);
@@ -171,7 +188,8 @@ private Q_SLOTS:
         QCOMPARE(written->size(), ours->size());
         for (const std::string& line : goldenLines()) {
             // What the GGUF's tokenizer leaves alone, Hugging Face looks for in a text.
-            if (kind.isEmpty() && (line.find("<s>") != std::string::npos || line.find("</s>") != std::string::npos || line.find("<unk>") != std::string::npos))
+            const auto has = [&](const char* token) { return line.find(token) != std::string::npos; };
+            if (kind.isEmpty() && (has("<s>") || has("</s>") || has("<unk>")))
                 continue;
             QCOMPARE(written->encode(line, true), ours->encode(line, true));
         }

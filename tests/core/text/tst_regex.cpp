@@ -54,8 +54,8 @@ private Q_SLOTS:
     void whatHasNoEquivalentIsNamed_data()
     {
         QTest::addColumn<QString>("pattern");
-        for (const char* pattern : {"\\X", "\\R", "\\K", "\\1", "[a&&b]", "[a[^b]]", "[[:alpha:]]", "\\p{Klingon}", "(?<name>a)", "(?m:a)", "a{1,3}+", "a{,3}",
-                                    "a{x}", "[\\W]", "\\u12", "[a", "a\\"})
+        for (const char* pattern : {"\\X", "\\R", "\\K", "\\1", "[a&&b]", "[a[^b]]", "[[:alpha:]]", "\\p{Klingon}", "(?<name>a)", "(?m:a)",
+                                    "a{1,3}+", "a{,3}", "a{x}", "[\\W]", "\\u12", "[a", "a\\"})
             QTest::newRow(pattern) << pattern;
     }
 
@@ -83,24 +83,25 @@ private Q_SLOTS:
     void expressionsWithoutEndAreStopped_data()
     {
         QTest::addColumn<QString>("pattern");
-        QTest::newRow("exponential") << "(a+)+b";
-        QTest::newRow("quadratic") << "\\d+(?=x)";
+        QTest::addColumn<QString>("text");
+        QTest::newRow("exponential") << "(a+)+b" << QString(60, 'a');
+        QTest::newRow("quadratic") << "\\d+(?=x)" << QString(4'000'000, '1');
     }
 
-    /// Either an error within the budget, or an end by itself.
     void expressionsWithoutEndAreStopped()
     {
         QFETCH(QString, pattern);
-        const std::string text(pattern.contains('a') ? 60 : 4'000'000, pattern.contains('a') ? 'a' : '1');
+        QFETCH(QString, text);
         QElapsedTimer timer;
         timer.start();
         try {
-            Regex(pattern.toStdString(), "tokenizer.json").all(text, RegexBudget(0));
+            Regex(pattern.toStdString(), "tokenizer.json").all(text.toStdString(), RegexBudget(std::chrono::milliseconds(200)));
+            QVERIFY2(pattern.startsWith('('), "4 million walks over 4 MB cannot end in time");
         } catch (const Error& error) {
             QCOMPARE(error.kind(), ErrorKind::BadFile);
             QVERIFY(QString(error.what()).contains(pattern));
         }
-        QVERIFY2(timer.elapsed() < 40'000, qPrintable(QString::number(timer.elapsed())));
+        QVERIFY2(timer.elapsed() < 20'000, qPrintable(QString::number(timer.elapsed())));
     }
 };
 

@@ -170,7 +170,7 @@ private Q_SLOTS:
     void hostileTextStaysFast_data()
     {
         QTest::addColumn<QString>("kind");
-        for (const char* kind : {"gpt2", "llama3", "qwen2", "smollm", "bloom", "gpt4o", "falcon", "llama2", "mistral", "words"})
+        for (const char* kind : {"llama3", "smollm", "gpt4o", "llama2", "words"})
             QTest::newRow(kind) << kind;
     }
 
@@ -187,7 +187,7 @@ private Q_SLOTS:
             QElapsedTimer timer;
             timer.start();
             QVERIFY(!tokenizer->encode(text, false).empty());
-            QVERIFY2(timer.elapsed() < 8000, qPrintable(QString("%1 ms for \"%2\"").arg(timer.elapsed()).arg(QString::fromStdString(part))));
+            QVERIFY2(timer.elapsed() < 5000, ("slow over \"" + part + "\"").c_str());
         }
     }
 
