@@ -59,7 +59,8 @@ void writeSite(Hdf5Writer& file, const std::string& at, const SiteStatistics& s)
 
 SiteStatistics readSite(const Hdf5Reader& file, const std::string& at)
 {
-    const auto bad = [&](const std::string& what) { throw Error(ErrorKind::BadFile, file.subject() + ": " + at + " " + what + ".", file.subject()); };
+    const auto bad = [&](const std::string& what) { throw Error(ErrorKind::BadFile, file.subject() + ": " + at + " " + what + ".",
+        file.subject()); };
     SiteStatistics s;
     s.site.name = file.text(at, "name");
     s.site.block = static_cast<int>(file.integer(at, "block"));
@@ -172,7 +173,8 @@ void Project::addAnalysisBlock(int block, const std::vector<SiteStatistics>& sit
     std::optional<FileEntry> replaced;
     m_impl->update([&](Manifest& manifest) {
         auto& blocks = manifest.analysis->blocks;
-        const auto at = std::lower_bound(blocks.begin(), blocks.end(), block, [](const AnalysisRecord::Block& have, int wanted) { return have.block < wanted; });
+        const auto at = std::lower_bound(blocks.begin(), blocks.end(), block,
+            [](const AnalysisRecord::Block& have, int wanted) { return have.block < wanted; });
         if (at != blocks.end() && at->block == block) {
             if (at->file.file != entry.file)
                 replaced = at->file;

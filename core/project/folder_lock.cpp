@@ -125,7 +125,8 @@ FolderLock::Attempt FolderLock::take(const std::filesystem::path& folder)
             ::close(fd);
             return attempt;
         }
-        const std::string text = Json{{"pid", static_cast<long>(::getpid())}, {"host", hostName()}, {"started", startTime(::getpid())}}.dump() + "\n";
+        const std::string text = Json{{"pid", static_cast<long>(::getpid())}, {"host", hostName()},
+            {"started", startTime(::getpid())}}.dump() + "\n";
         if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
             return failed(fd);
         Attempt attempt;

@@ -6,8 +6,8 @@
 
 namespace halftone {
 
-/// The file `lock` of a project: who writes it. Held through flock, so that a killed owner frees it at once, and named by pid, start time and
-/// host for file systems that do not pass locks on. Never stale by age (file-safety P09).
+/// The file `lock` of a project: who writes it. Held through flock, so that a killed owner frees it at once, and named by pid, start time
+/// and host for file systems that do not pass locks on. Never stale by age (file-safety P09).
 class FolderLock {
 public:
     struct Attempt {

@@ -195,7 +195,8 @@ void Hdf5Writer::attribute(const std::string& object, const std::string& key, st
     const LibraryLock lock;
     const State& s = *m_state;
     const Handle type(s.need(H5Tcopy(H5T_C_S1), key), H5Tclose);
-    s.check(H5Tset_size(type, utf8.size() + 1) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0 && H5Tset_strpad(type, H5T_STR_NULLTERM) >= 0, key);
+    s.check(H5Tset_size(type, utf8.size() + 1) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0 && H5Tset_strpad(type, H5T_STR_NULLTERM) >= 0,
+        key);
     const std::string terminated(utf8);
     s.attribute(object, key, type, [&](hid_t id) { return H5Awrite(id, type, terminated.c_str()); });
 }
@@ -207,7 +208,8 @@ void Hdf5Writer::dataset(const std::string& path, std::span<const T> values, con
     for (const std::uint64_t size : shape)
         elements *= size;
     if (shape.empty() || shape.size() > kMaxRank || elements != values.size())
-        throw Error(ErrorKind::Internal, m_state->subject + ": the shape of " + path + " does not hold its " + std::to_string(values.size()) + " values.");
+        throw Error(ErrorKind::Internal, m_state->subject + ": the shape of " + path + " does not hold its "
+            + std::to_string(values.size()) + " values.");
     const LibraryLock lock;
     const State& s = *m_state;
     const auto rank = static_cast<int>(shape.size());
@@ -296,7 +298,8 @@ Hdf5Reader::Hdf5Reader(std::span<std::byte> image, std::string subject) : m_stat
     if (H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0 || H5Pset_fapl_core(access, kGrowth, false) < 0
         || H5Pset_file_image(access, image.data(), image.size()) < 0)
         s.bad("HDF5 cannot take the file: " + libraryReason() + ".");
-    s.file = Handle(s.need(H5Fopen(imageName().c_str(), H5F_ACC_RDONLY, access), "the file"), H5Fclose);   // from the library's own copy of the image
+    s.file = Handle(s.need(H5Fopen(imageName().c_str(), H5F_ACC_RDONLY, access), "the file"),
+        H5Fclose);   // from the library's own copy of the image
 }
 
 Hdf5Reader::~Hdf5Reader()

@@ -13,7 +13,8 @@ namespace halftone {
 /// Shape of a dataset, outermost first.
 using Hdf5Shape = std::vector<std::uint64_t>;
 
-/// How a dataset lies in the file. Chunks are at most 512 KiB and carry a Fletcher-32 sum either way; what is smaller than 2 KiB is not chunked.
+/// How a dataset lies in the file. Chunks are at most 512 KiB and carry a Fletcher-32 sum either way; what is smaller than 2 KiB is not
+/// chunked.
 enum class Hdf5Packing {
     Plain,       ///< codes: their entropy leaves little to win
     Shuffled     ///< byte shuffle + deflate 1: floats that resemble each other

@@ -27,7 +27,8 @@ Json toJson(const FileEntry& entry) { return {{"file", entry.file}, {"sha256", e
 Json toJson(const WeightGrid& grid)
 {
     return {{"bits", grid.bits}, {"group", grid.group}, {"symmetric", grid.symmetric}, {"per_tensor", grid.perTensor},
-        {"range", grid.range == WeightGrid::Range::Full ? "full" : "narrow"}, {"clip", grid.clip == WeightGrid::Clip::Mse ? "mse" : "none"}};
+        {"range", grid.range == WeightGrid::Range::Full ? "full" : "narrow"},
+            {"clip", grid.clip == WeightGrid::Clip::Mse ? "mse" : "none"}};
 }
 
 Json toJson(const ActivationGrid& grid)
@@ -37,7 +38,8 @@ Json toJson(const ActivationGrid& grid)
 
 Json toJson(const LinearResult& result)
 {
-    return {{"linear", result.linear}, {"method", result.method}, {"weights", toJson(result.weights)}, {"activations", toJson(result.activations)},
+    return {{"linear", result.linear}, {"method", result.method}, {"weights", toJson(result.weights)},
+        {"activations", toJson(result.activations)},
         {"weight_sqnr_db", number(result.weightSqnrDb)}, {"output_mse", number(result.outputMse)}, {"damping", number(result.damping)},
         {"seconds", number(result.seconds)}, {"notes", result.notes}};
 }
@@ -53,8 +55,10 @@ Json toJson(const RunRecord& run)
             {"peak_bytes", block.result.peakBytes}, {"linears", std::move(linears)}});
     }
     const RunInfo& info = run.info;
-    return {{"id", info.id}, {"state", info.state}, {"recipe", info.recipeJson}, {"fingerprint", info.fingerprint}, {"created", info.created},
-        {"block_count", info.blocks}, {"bits_per_weight", number(info.bitsPerWeight)}, {"bytes", info.bytes}, {"seconds", number(info.seconds)},
+    return {{"id", info.id}, {"state", info.state}, {"recipe", info.recipeJson}, {"fingerprint", info.fingerprint},
+        {"created", info.created},
+        {"block_count", info.blocks}, {"bits_per_weight", number(info.bitsPerWeight)}, {"bytes", info.bytes},
+            {"seconds", number(info.seconds)},
         {"peak_bytes", info.peakBytes}, {"blocks", std::move(blocks)}};
 }
 
@@ -67,7 +71,8 @@ public:
 
     [[noreturn]] void fail(const std::string& sentence) const
     {
-        throw Error(ErrorKind::BadFile, std::string(m_file) + ": " + (m_pointer.empty() ? "the manifest" : m_pointer) + ": " + sentence, std::string(m_file));
+        throw Error(ErrorKind::BadFile, std::string(m_file) + ": " + (m_pointer.empty() ? "the manifest" : m_pointer) + ": " + sentence,
+            std::string(m_file));
     }
     bool has(const char* key) const { return m_value.contains(key); }
     Node operator[](const char* key) const
@@ -138,7 +143,8 @@ FileEntry parseFile(const Node& node)
         node["sha256"].fail("must be 64 hexadecimal digits.");
     // Plain names only, below the project: "stats/x" or "runs/y/x".
     const bool plain = entry.file.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") == std::string::npos;
-    const bool tricks = entry.file.find("..") != std::string::npos || entry.file.find("/.") != std::string::npos || entry.file.find("//") != std::string::npos;
+    const bool tricks = entry.file.find("..") != std::string::npos || entry.file.find("/.") != std::string::npos
+        || entry.file.find("//") != std::string::npos;
     const bool below = entry.file.rfind("stats/", 0) == 0 || entry.file.rfind("runs/", 0) == 0;
     if (!plain || tricks || !below || entry.file.back() == '/')
         node["file"].fail("must be the plain name of a file in stats/ or runs/.");
@@ -215,7 +221,8 @@ RunRecord parseRun(const Node& node)
             item["block"].fail("is out of order or beyond the run's " + std::to_string(info.blocks) + " blocks.");
         run.blocks.push_back(std::move(block));
     }
-    while (info.blocksDone < static_cast<int>(run.blocks.size()) && run.blocks[static_cast<std::size_t>(info.blocksDone)].result.block == info.blocksDone)
+    while (info.blocksDone < static_cast<int>(run.blocks.size())
+        && run.blocks[static_cast<std::size_t>(info.blocksDone)].result.block == info.blocksDone)
         ++info.blocksDone;
     return run;
 }
@@ -283,8 +290,10 @@ Manifest Manifest::parse(std::string_view text, std::string_view subject)
             manifest.runs.push_back(parseRun(run));
     } catch (const Error& e) {
         if (manifest.major > kMajor)
-            throw Error(ErrorKind::BadFile, std::string(subject) + ": was written by a newer Halftone (format " + std::to_string(manifest.major) + "."
-                    + std::to_string(manifest.minor) + ", this one reads " + std::to_string(kMajor) + ") and cannot be read: " + e.what(), std::string(subject));
+            throw Error(ErrorKind::BadFile, std::string(subject) + ": was written by a newer Halftone (format "
+                + std::to_string(manifest.major) + "."
+                    + std::to_string(manifest.minor) + ", this one reads " + std::to_string(kMajor) + ") and cannot be read: " + e.what(),
+                        std::string(subject));
         throw;
     }
     return manifest;

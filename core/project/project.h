@@ -49,8 +49,8 @@ struct RunInfo {
 /// Thread-safe: one internal mutex (HDF5 calls are serialised).
 class Project {
 public:
-    /// Opens or creates. @throws Error{BadFile} for a broken manifest, another model's project or a folder with other things in it, Error{Io} for a
-    /// folder that cannot be written (openExisting works then). Read-only when another program has it open.
+    /// Opens or creates. @throws Error{BadFile} for a broken manifest, another model's project or a folder with other things in it,
+    /// Error{Io} for a folder that cannot be written (openExisting works then). Read-only when another program has it open.
     static std::shared_ptr<Project> open(const std::filesystem::path& folder, const std::filesystem::path& model);
     /// @throws Error{BadFile}. With `readOnly` nothing is touched; without, it may still come out read-only.
     static std::shared_ptr<Project> openExisting(const std::filesystem::path& folder, bool readOnly);

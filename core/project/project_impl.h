@@ -18,8 +18,8 @@
 
 namespace halftone {
 
-/// The open project. Locks, outermost first: `writing` (one writer of files at a time, may be held for long), `state` (plain values, never held
-/// while the disk works, so that a window can always read), `journalLock`.
+/// The open project. Locks, outermost first: `writing` (one writer of files at a time, may be held for long), `state` (plain values, never
+/// held while the disk works, so that a window can always read), `journalLock`.
 struct Project::Impl {
     std::filesystem::path folder;
     std::unique_ptr<FolderLock> lock;     ///< null: read-only
@@ -60,6 +60,12 @@ struct Project::Impl {
     void compact();
     void flushInBackground(const std::stop_token& stop);
 };
+
+inline constexpr const char* kManifestFile = "manifest.json";
+inline constexpr const char* kJournalFile = "journal.log";
+
+/// One folder, durable; one that exists is fine. @throws Error{Io}.
+void makeFolder(const std::filesystem::path& folder);
 
 /// "2025-01-31T12:00:00Z"
 std::string utcNow();

@@ -15,7 +15,8 @@ struct Shared {
 
 bool sameRanges(const ActivationRanges& a, const ActivationRanges& b)
 {
-    return a.minimum == b.minimum && a.maximum == b.maximum && a.channelAbsmax == b.channelAbsmax && a.channelMin == b.channelMin && a.channelMax == b.channelMax;
+    return a.minimum == b.minimum && a.maximum == b.maximum && a.channelAbsmax == b.channelAbsmax && a.channelMin == b.channelMin
+        && a.channelMax == b.channelMax;
 }
 
 /// One object for linears of a site that share grid and ranges, so that the block rounds their input once.
@@ -62,7 +63,8 @@ void restoreBlock(DecoderBlock& block, const StoredBlock& stored)
         throw Error(ErrorKind::BadFile, "block " + std::to_string(block.index()) + " of the run " + what);
     };
     if (stored.linears.size() != block.linears().size())
-        bad("has " + std::to_string(stored.linears.size()) + " linears; the model's block has " + std::to_string(block.linears().size()) + ".");
+        bad("has " + std::to_string(stored.linears.size()) + " linears; the model's block has " + std::to_string(block.linears().size())
+            + ".");
     std::vector<Shared> shared;
     for (std::size_t i = 0; i < stored.linears.size(); ++i) {
         const StoredLinear& from = stored.linears[i];
@@ -83,10 +85,12 @@ std::shared_ptr<const BlockSource> openRun(std::shared_ptr<const Model> model, s
 {
     const RunInfo info = project->run(run);
     if (info.blocksDone != info.blocks)
-        throw Error(ErrorKind::BadFile, project->folder().string() + ": " + info.id + " is not finished (" + std::to_string(info.blocksDone) + " of "
+        throw Error(ErrorKind::BadFile, project->folder().string() + ": " + info.id + " is not finished ("
+            + std::to_string(info.blocksDone) + " of "
                 + std::to_string(info.blocks) + " blocks); resume it first.", project->folder().string());
     if (info.blocks != model->config().blocks)
-        throw Error(ErrorKind::BadFile, project->folder().string() + ": " + info.id + " has " + std::to_string(info.blocks) + " blocks; the model has "
+        throw Error(ErrorKind::BadFile, project->folder().string() + ": " + info.id + " has " + std::to_string(info.blocks)
+            + " blocks; the model has "
                 + std::to_string(model->config().blocks) + ".", project->folder().string());
     return std::make_shared<QuantizedModel>(std::move(model), std::move(project), info.id);
 }

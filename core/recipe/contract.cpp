@@ -29,11 +29,13 @@ void checkFormat(const Plan& plan, const Report& report)
     const ActivationGrid& activations = plan.activations;
     if (!activations.quantized())
         return;
-    if (activations.scheme == ActivationScheme::PerChannel || activations.scheme == ActivationScheme::Cross || activations.scheme == ActivationScheme::CrossStatic)
+    if (activations.scheme == ActivationScheme::PerChannel || activations.scheme == ActivationScheme::Cross
+        || activations.scheme == ActivationScheme::CrossStatic)
         report(true, "activation scheme \"" + std::string(name(activations.scheme))
                 + "\" is not a strategy of compressed-tensors, so it cannot ship; per_tensor and per_token can.");
     if (!plan.weights.quantized())
-        report(true, "activations are quantized but the weights are left float; compressed-tensors runtimes quantize activations only where weights are.");
+        report(true,
+            "activations are quantized but the weights are left float; compressed-tensors runtimes quantize activations only where weights are.");
 }
 
 bool oddWidth(int bits) { return bits == 3 || bits == 5 || bits == 6 || bits == 7; }
@@ -43,7 +45,8 @@ void checkTransformers(const Plan& plan, const Report& report)
 {
     checkFormat(plan, report);
     if (plan.weights.quantized() && !plan.weights.symmetric)
-        report(true, "asymmetric weights stop transformers 5.23 with a size mismatch of weight_zero_point (5.17 loaded them); use symmetric weights.");
+        report(true,
+            "asymmetric weights stop transformers 5.23 with a size mismatch of weight_zero_point (5.17 loaded them); use symmetric weights.");
     if (plan.weights.quantized() && oddWidth(plan.weights.bits))
         report(false, std::to_string(plan.weights.bits)
                 + "-bit packing differs between compressed-tensors versions: 0.19 and 0.20 read it, 0.17 may load it without an error and compute garbage.");
@@ -67,7 +70,8 @@ void checkVllm(const Plan& plan, const Report& report)
         if (weights.perTensor)
             report(true, "vLLM takes weight-only grids per channel or in groups, not per tensor.");
         if (weights.group != 0 && weights.group != 32 && weights.group != 64 && weights.group != 128)
-            report(false, "groups of " + std::to_string(weights.group) + " are outside 32, 64 and 128, for which vLLM has its fast kernels; it may refuse them.");
+            report(false, "groups of " + std::to_string(weights.group)
+                + " are outside 32, 64 and 128, for which vLLM has its fast kernels; it may refuse them.");
         return;
     }
     if (weights.bits == 4) {
@@ -79,7 +83,8 @@ void checkVllm(const Plan& plan, const Report& report)
     if (!weights.symmetric)
         report(true, "vLLM needs symmetric weights where activations are quantized.");
     if (weights.group != 0)
-        report(true, "vLLM needs 8-bit weights per channel or per tensor where activations are quantized, not in groups of " + std::to_string(weights.group) + ".");
+        report(true, "vLLM needs 8-bit weights per channel or per tensor where activations are quantized, not in groups of "
+            + std::to_string(weights.group) + ".");
     if (!activations.symmetric)
         report(false, "asymmetric activations have not been tried in vLLM; symmetric ones have.");
 }
@@ -88,7 +93,8 @@ void checkVllmCpu(const Plan& plan, const Report& report)
 {
     checkVllm(plan, report);
     if (plan.weights.quantized() && plan.weights.bits == 8 && !plan.activations.quantized())
-        report(true, "vLLM has no CPU kernel for 8-bit weights with float activations; add 8-bit per_token activations, or leave the weights float.");
+        report(true,
+            "vLLM has no CPU kernel for 8-bit weights with float activations; add 8-bit per_token activations, or leave the weights float.");
 }
 
 /// vLLM runs q, k and v (gate and up) as one matrix.
@@ -106,11 +112,14 @@ void checkFused(const std::vector<ResolvedPlan>& plans, const ModelDescription& 
                     && a.weights.perTensor == b.weights.perTensor));
         const bool sameActivations = a.activations.quantized() == b.activations.quantized()
             && (!a.activations.quantized()
-                || (a.activations.scheme == b.activations.scheme && a.activations.bits == b.activations.bits && a.activations.symmetric == b.activations.symmetric));
+                || (a.activations.scheme == b.activations.scheme && a.activations.bits == b.activations.bits
+                    && a.activations.symmetric == b.activations.symmetric));
         if (sameWeights && sameActivations)
             continue;
-        issues.push_back({linear.name, "vLLM runs it fused with \"" + plans[other].linear + "\", so both need one scheme; here they have " + weightWords(a.weights)
-                    + " with " + activationWords(a.activations) + ", and " + weightWords(b.weights) + " with " + activationWords(b.activations) + "."});
+        issues.push_back({linear.name, "vLLM runs it fused with \"" + plans[other].linear + "\", so both need one scheme; here they have "
+            + weightWords(a.weights)
+                    + " with " + activationWords(a.activations) + ", and " + weightWords(b.weights) + " with "
+                        + activationWords(b.activations) + "."});
     }
 }
 
@@ -137,7 +146,8 @@ std::vector<ContractIssue> checkContract(std::string_view contract, const std::v
     if (contract.empty())
         return issues;
     if (plans.size() != model.linears.size())
-        throw Error(ErrorKind::InvalidArgument, "There are " + std::to_string(plans.size()) + " plans for " + std::to_string(model.linears.size()) + " linears.");
+        throw Error(ErrorKind::InvalidArgument, "There are " + std::to_string(plans.size()) + " plans for "
+            + std::to_string(model.linears.size()) + " linears.");
     for (const Contract& known : kContracts) {
         if (contract != known.id)
             continue;
@@ -147,7 +157,8 @@ std::vector<ContractIssue> checkContract(std::string_view contract, const std::v
             checkFused(plans, model, issues);
         return issues;
     }
-    throw Error(ErrorKind::InvalidArgument, "There is no contract \"" + std::string(contract) + "\"; known are transformers, vllm and vllm-cpu.", std::string(contract));
+    throw Error(ErrorKind::InvalidArgument, "There is no contract \"" + std::string(contract)
+        + "\"; known are transformers, vllm and vllm-cpu.", std::string(contract));
 }
 
 } // namespace halftone

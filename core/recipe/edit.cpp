@@ -6,8 +6,8 @@
 namespace halftone {
 namespace {
 
-/// What of `wanted` must be written so that, on top of `base`, it counts. Compared as whole plans: a value that equals what is inherited, or
-/// the method's own default, is left out.
+/// What of `wanted` must be written so that, on top of `base`, it counts. Compared as whole plans: a value that equals what is inherited,
+/// or the method's own default, is left out.
 template <typename Value>
 void keepDifference(std::optional<Value>& written, const Value& wanted, const Value& base)
 {

@@ -81,20 +81,25 @@ std::vector<Preset> presets()
 {
     using enum ActivationScheme;
     return {
-        {"w4a16-gptq-g64", "4-bit weights, GPTQ", "Weights in 4 bits, groups of 64, errors compensated with calibration text. Served by transformers and vLLM.",
+        {"w4a16-gptq-g64", "4-bit weights, GPTQ",
+            "Weights in 4 bits, groups of 64, errors compensated with calibration text. Served by transformers and vLLM.",
             recipeOf(rounding(weights(4, kGroup), "gptq"))},
-        {"w4a16-rtn-g64", "4-bit weights, nearest", "Weights in 4 bits, groups of 64, rounded to nearest: done in seconds, no text needed. Served by transformers and vLLM.",
+        {"w4a16-rtn-g64", "4-bit weights, nearest",
+            "Weights in 4 bits, groups of 64, rounded to nearest: done in seconds, no text needed. Served by transformers and vLLM.",
             recipeOf(rounding(weights(4, kGroup), "rtn"))},
         {"w4-down8-gptq-g64", "4-bit weights, 8 bits where outliers live",
             "As 4-bit GPTQ, but the MLP's last matrix, which reads the strongest outliers, keeps 8 bits.", mixed()},
-        {"w8a16-rtn", "8-bit weights", "Weights in 8 bits per channel: nearly lossless at half the size. Served by transformers and vLLM on a GPU.",
+        {"w8a16-rtn", "8-bit weights",
+            "Weights in 8 bits per channel: nearly lossless at half the size. Served by transformers and vLLM on a GPU.",
             recipeOf(rounding(weights(8, 0), "rtn"))},
         {"w8a8-token", "8-bit weights and activations, per token",
             "Weights per channel and activations per token in 8 bits, ranges found while serving. Served by transformers and vLLM.",
             recipeOf(activations(rounding(weights(8, 0), "rtn"), PerToken, 8))},
-        {"w8a8-static", "8-bit weights and activations, static", "As above with one activation range a site from calibration text: fastest to serve, hurt most by outliers.",
+        {"w8a8-static", "8-bit weights and activations, static",
+            "As above with one activation range a site from calibration text: fastest to serve, hurt most by outliers.",
             recipeOf(activations(rounding(weights(8, 0), "rtn"), PerTensor, 8))},
-        {"w4a8-token-gptq-g64", "4-bit weights, 8-bit activations", "4-bit GPTQ with activations per token in 8 bits. transformers does both; vLLM leaves the activations float.",
+        {"w4a8-token-gptq-g64", "4-bit weights, 8-bit activations",
+            "4-bit GPTQ with activations per token in 8 bits. transformers does both; vLLM leaves the activations float.",
             recipeOf(activations(rounding(weights(4, kGroup), "gptq"), PerToken, 8))},
         {"w8a8-cross", "8-bit weights and activations, CrossQuant",
             "Activation scales from token and channel maxima keep the small values that outliers would erase. For study: no runtime serves it.",
@@ -114,7 +119,8 @@ Recipe presetForModel(std::string_view id, const ModelDescription& model)
         std::string known;
         for (const Preset& preset : all)
             known += (known.empty() ? "" : ", ") + preset.id;
-        throw Error(ErrorKind::InvalidArgument, "There is no preset \"" + std::string(id) + "\"; there are " + known + ".", std::string(id));
+        throw Error(ErrorKind::InvalidArgument, "There is no preset \"" + std::string(id) + "\"; there are " + known + ".",
+            std::string(id));
     }
     Recipe recipe = at->recipe;
 

@@ -27,7 +27,8 @@ void takeChoice(std::optional<MethodChoice>& into, const std::optional<MethodCho
     }
     for (const auto& [key, value] : from->parameters) {
         auto& parameters = into->parameters;
-        const auto at = std::lower_bound(parameters.begin(), parameters.end(), key, [](const auto& have, const std::string& k) { return have.first < k; });
+        const auto at = std::lower_bound(parameters.begin(), parameters.end(), key,
+            [](const auto& have, const std::string& k) { return have.first < k; });
         if (at != parameters.end() && at->first == key)
             at->second = value;
         else
@@ -42,7 +43,8 @@ MethodChoice filled(MethodKind kind, const MethodChoice& written)
         return {"none", {}};
     MethodChoice choice = defaultChoice(kind, written.method);
     for (const auto& [key, value] : written.parameters) {
-        const auto at = std::find_if(choice.parameters.begin(), choice.parameters.end(), [&k = key](const auto& have) { return have.first == k; });
+        const auto at = std::find_if(choice.parameters.begin(), choice.parameters.end(),
+            [&k = key](const auto& have) { return have.first == k; });
         if (at == choice.parameters.end())
             throw Error(ErrorKind::InvalidArgument, "Method \"" + written.method + "\" has no parameter \"" + key + "\".", key);
         at->second = value;

@@ -106,8 +106,9 @@ struct ContractIssue {
 std::vector<std::string> contracts();
 std::vector<ContractIssue> checkContract(std::string_view contract, const std::vector<ResolvedPlan>& plans, const ModelDescription& model);
 
-/// Sets what `patch` names in the plan of one linear, by editing the recipe: a rule for exactly that name, kept minimal (only what differs from
-/// the rest; dropped when nothing does). Other linears keep their plans, save that a transform belongs to a site and goes to all its linears.
+/// Sets what `patch` names in the plan of one linear, by editing the recipe: a rule for exactly that name, kept minimal (only what differs
+/// from the rest; dropped when nothing does). Other linears keep their plans, save that a transform belongs to a site and goes to all its
+/// linears.
 /// @throws Error{InvalidArgument} when the model has no such linear.
 void setPlan(Recipe& recipe, const ModelDescription& model, std::string_view linear, const PlanPatch& patch);
 

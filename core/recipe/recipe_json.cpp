@@ -57,7 +57,8 @@ public:
 
     [[noreturn]] void fail(const std::string& sentence) const
     {
-        throw Error(ErrorKind::BadFile, std::string(m_file) + ": " + (m_pointer.empty() ? "the recipe" : m_pointer) + ": " + sentence, m_pointer);
+        throw Error(ErrorKind::BadFile, std::string(m_file) + ": " + (m_pointer.empty() ? "the recipe" : m_pointer) + ": " + sentence,
+            m_pointer);
     }
 
     const Json& value() const { return m_value; }
@@ -83,7 +84,8 @@ public:
         const std::string allowed = "a whole number from " + std::to_string(minimum) + " to " + std::to_string(maximum);
         if (!m_value.is_number_integer())
             fail("must be " + allowed + ", not " + shown(m_value) + ".");
-        const bool tooLarge = m_value.is_number_unsigned() && m_value.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+        const bool tooLarge = m_value.is_number_unsigned()
+            && m_value.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
         if (tooLarge || m_value.get<std::int64_t>() < minimum || m_value.get<std::int64_t>() > maximum)
             fail("is " + shown(m_value) + "; allowed is " + allowed + ".");
         return m_value.get<std::int64_t>();
@@ -332,7 +334,8 @@ Recipe Recipe::parse(std::string_view text, std::string_view subject)
     if (root.has("kv_cache")) {
         const Node cache = root["kv_cache"].object({"scheme"});
         if (cache.has("scheme") && cache["scheme"].text() != "none")
-            cache["scheme"].fail(inQuotes(cache["scheme"].text()) + " is not supported; supported is only \"none\" (the KV cache stays float).");
+            cache["scheme"].fail(inQuotes(cache["scheme"].text())
+                + " is not supported; supported is only \"none\" (the KV cache stays float).");
     }
     if (root.has("contract")) {
         std::vector<std::string> known = contracts();

@@ -70,7 +70,8 @@ void checkWeights(const Recipe& recipe, const LinearInfo& linear, const Plan& pl
     const WeightGrid& grid = plan.weights;
     if (grid.perTensor && grid.group != 0)
         fail(origin(recipe, linear.name, [](const PlanPatch& p) { return p.perTensor.has_value(); }) + "/weights/per_tensor",
-            "\"" + linear.name + "\" has one scale for the tensor and groups of " + std::to_string(grid.group) + "; per_tensor needs group 0.");
+            "\"" + linear.name + "\" has one scale for the tensor and groups of " + std::to_string(grid.group)
+                + "; per_tensor needs group 0.");
     if (grid.group != 0 && linear.in % grid.group != 0)
         fail(origin(recipe, linear.name, [](const PlanPatch& p) { return p.group.has_value(); }) + "/weights/group",
             "groups of " + std::to_string(grid.group) + " do not divide the " + std::to_string(linear.in) + " columns of \"" + linear.name
@@ -82,7 +83,8 @@ void checkWeights(const Recipe& recipe, const LinearInfo& linear, const Plan& pl
     }
     const std::string rounding = origin(recipe, linear.name, [](const PlanPatch& p) { return p.rounding.has_value(); }) + "/rounding";
     if (plan.rounding.method == "none")
-        fail(rounding + "/method", "\"" + linear.name + "\" has " + std::to_string(grid.bits) + "-bit weights and no rounding method; use \"rtn\", or bits 16.");
+        fail(rounding + "/method", "\"" + linear.name + "\" has " + std::to_string(grid.bits)
+            + "-bit weights and no rounding method; use \"rtn\", or bits 16.");
 }
 
 void checkCalibration(const Recipe& recipe, const LinearInfo& linear, const Plan& plan)
@@ -92,7 +94,8 @@ void checkCalibration(const Recipe& recipe, const LinearInfo& linear, const Plan
     const auto check = [&](MethodKind kind, const MethodChoice& choice) {
         const MethodInfo* info = findMethod(kind, choice.method);
         if (info && (info->needs.calibration || info->needs.hessian || info->needs.gradients))
-            fail("/calibration/samples", "is 0, but \"" + linear.name + "\" uses " + choice.method + ", which learns from calibration text.");
+            fail("/calibration/samples", "is 0, but \"" + linear.name + "\" uses " + choice.method
+                + ", which learns from calibration text.");
     };
     check(MethodKind::Transform, plan.transform);
     if (plan.weights.quantized()) {
@@ -100,7 +103,8 @@ void checkCalibration(const Recipe& recipe, const LinearInfo& linear, const Plan
         check(MethodKind::Compensation, plan.compensation);
     }
     if (plan.activations.isStatic())
-        fail("/calibration/samples", "is 0, but the activation grid \"" + std::string(name(plan.activations.scheme)) + "\" of \"" + linear.name
+        fail("/calibration/samples", "is 0, but the activation grid \"" + std::string(name(plan.activations.scheme)) + "\" of \""
+            + linear.name
                 + "\" takes its range from calibration text.");
 }
 
@@ -125,8 +129,10 @@ void checkSites(const Recipe& recipe, const ModelDescription& model, const std::
         if (plans[i].plan.transform == plans[other].plan.transform)
             continue;
         fail(origin(recipe, linear.name, [](const PlanPatch& p) { return p.transform.has_value(); }) + "/transform",
-            "\"" + linear.name + "\" has the transform \"" + plans[i].plan.transform.method + "\" and \"" + plans[other].linear + "\" has \""
-                + plans[other].plan.transform.method + "\", perhaps with other parameters; linears that read one activation must share its transform.");
+            "\"" + linear.name + "\" has the transform \"" + plans[i].plan.transform.method + "\" and \"" + plans[other].linear
+                + "\" has \""
+                + plans[other].plan.transform.method
+                    + "\", perhaps with other parameters; linears that read one activation must share its transform.");
     }
 }
 
@@ -139,7 +145,8 @@ std::vector<ResolvedPlan> resolve(const Recipe& recipe, const ModelDescription& 
         for (const LinearInfo& linear : model.linears)
             any = any || globMatches(recipe.rules[i].match, linear.name);
         if (!any)
-            fail("/rules/" + std::to_string(i) + "/match", "\"" + recipe.rules[i].match + "\" matches none of the model's " + std::to_string(model.linears.size())
+            fail("/rules/" + std::to_string(i) + "/match", "\"" + recipe.rules[i].match + "\" matches none of the model's "
+                + std::to_string(model.linears.size())
                     + " linears" + (model.linears.empty() ? "." : "; they are named like \"" + model.linears.front().name + "\"."));
     }
     std::vector<ResolvedPlan> plans;

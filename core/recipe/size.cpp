@@ -8,7 +8,8 @@ namespace halftone {
 SizeEstimate estimateSize(const std::vector<ResolvedPlan>& plans, const ModelDescription& model)
 {
     if (plans.size() != model.linears.size())
-        throw Error(ErrorKind::InvalidArgument, "There are " + std::to_string(plans.size()) + " plans for " + std::to_string(model.linears.size()) + " linears.");
+        throw Error(ErrorKind::InvalidArgument, "There are " + std::to_string(plans.size()) + " plans for "
+            + std::to_string(model.linears.size()) + " linears.");
     constexpr double kFloatBits = 16;
     SizeEstimate size;
     double bits = 0;

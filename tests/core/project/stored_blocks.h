@@ -16,8 +16,10 @@ inline halftone::StoredBlock storedBlock(int number, std::int64_t rows = 12, std
     StoredBlock block;
     block.block = number;
     struct Kind { int bits, group; bool symmetric, perTensor; ActivationScheme scheme; };
-    const Kind kinds[] = {{4, 16, true, false, ActivationScheme::None}, {4, 16, false, false, ActivationScheme::PerToken}, {8, 0, true, false, ActivationScheme::PerTensor},
-        {8, 8, false, false, ActivationScheme::CrossStatic}, {2, 0, true, false, ActivationScheme::Cross}, {3, 24, false, false, ActivationScheme::PerChannel},
+    const Kind kinds[] = {{4, 16, true, false, ActivationScheme::None}, {4, 16, false, false, ActivationScheme::PerToken},
+        {8, 0, true, false, ActivationScheme::PerTensor},
+        {8, 8, false, false, ActivationScheme::CrossStatic}, {2, 0, true, false, ActivationScheme::Cross},
+            {3, 24, false, false, ActivationScheme::PerChannel},
         {5, 0, true, true, ActivationScheme::None}, {16, 0, true, false, ActivationScheme::PerToken}};
     int index = 0;
     for (const Kind& kind : kinds) {
@@ -45,10 +47,12 @@ inline halftone::StoredBlock storedBlock(int number, std::int64_t rows = 12, std
             const std::int64_t low = grid.symmetric ? -(1 << (grid.bits - 1)) : 0;
             QuantizedWeight weight;
             weight.grid = grid;
-            weight.codes = at::randint(low, low + (1 << grid.bits), {rows, columns}, generator, at::TensorOptions(at::kInt)).to(grid.symmetric ? at::kChar : at::kByte);
+            weight.codes = at::randint(low, low + (1 << grid.bits), {rows, columns}, generator,
+                at::TensorOptions(at::kInt)).to(grid.symmetric ? at::kChar : at::kByte);
             const std::vector<std::int64_t> scaleShape{grid.perTensor ? 1 : rows, grid.group > 0 ? columns / grid.group : 1};
             weight.scales.scale = at::rand(scaleShape, generator) + 0.01;
-            weight.scales.zero = grid.symmetric ? at::zeros(scaleShape, at::kInt) : at::randint(0, 1 << grid.bits, scaleShape, generator, at::TensorOptions(at::kInt));
+            weight.scales.zero = grid.symmetric ? at::zeros(scaleShape, at::kInt)
+                : at::randint(0, 1 << grid.bits, scaleShape, generator, at::TensorOptions(at::kInt));
             linear.weight = weight;
         }
         linear.result.linear = linear.name;
@@ -73,7 +77,8 @@ inline bool sameNumber(double a, double b) { return a == b || (std::isnan(a) && 
 
 inline bool sameResult(const halftone::LinearResult& a, const halftone::LinearResult& b)
 {
-    return a.linear == b.linear && a.method == b.method && a.weights == b.weights && a.activations == b.activations && sameNumber(a.weightSqnrDb, b.weightSqnrDb)
+    return a.linear == b.linear && a.method == b.method && a.weights == b.weights && a.activations == b.activations
+        && sameNumber(a.weightSqnrDb, b.weightSqnrDb)
         && sameNumber(a.outputMse, b.outputMse) && a.damping == b.damping && a.seconds == b.seconds && a.notes == b.notes;
 }
 
@@ -81,18 +86,21 @@ inline bool sameResult(const halftone::LinearResult& a, const halftone::LinearRe
 inline bool sameBlock(const halftone::StoredBlock& a, const halftone::StoredBlock& b)
 {
     const auto same = [](const at::Tensor& x, const at::Tensor& y) { return x.scalar_type() == y.scalar_type() && at::equal(x, y); };
-    if (a.block != b.block || a.linears.size() != b.linears.size() || a.result.seconds != b.result.seconds || a.result.peakBytes != b.result.peakBytes)
+    if (a.block != b.block || a.linears.size() != b.linears.size() || a.result.seconds != b.result.seconds
+        || a.result.peakBytes != b.result.peakBytes)
         return false;
     for (std::size_t i = 0; i < a.linears.size(); ++i) {
         const halftone::StoredLinear& x = a.linears[i];
         const halftone::StoredLinear& y = b.linears[i];
-        if (x.name != y.name || !(x.activations == y.activations) || x.weight.has_value() != y.weight.has_value() || !sameResult(x.result, y.result))
+        if (x.name != y.name || !(x.activations == y.activations) || x.weight.has_value() != y.weight.has_value()
+            || !sameResult(x.result, y.result))
             return false;
         if (x.ranges.minimum != y.ranges.minimum || x.ranges.maximum != y.ranges.maximum || x.ranges.channelAbsmax != y.ranges.channelAbsmax
             || x.ranges.channelMin != y.ranges.channelMin || x.ranges.channelMax != y.ranges.channelMax)
             return false;
         if (x.weight
-            && !(x.weight->grid == y.weight->grid && same(x.weight->codes, y.weight->codes) && same(x.weight->scales.scale, y.weight->scales.scale)
+            && !(x.weight->grid == y.weight->grid && same(x.weight->codes, y.weight->codes)
+                && same(x.weight->scales.scale, y.weight->scales.scale)
                 && same(x.weight->scales.zero, y.weight->scales.zero)))
             return false;
     }

@@ -75,10 +75,13 @@ bool same(const SiteStatistics& a, const SiteStatistics& b)
 {
     bool kernels = true;
     for (std::size_t i = 0; i < a.kernel.size(); ++i)
-        kernels = kernels && a.kernel[i].elements == b.kernel[i].elements && a.kernel[i].zero == b.kernel[i].zero && a.kernel[i].lost == b.kernel[i].lost
+        kernels = kernels && a.kernel[i].elements == b.kernel[i].elements && a.kernel[i].zero == b.kernel[i].zero
+            && a.kernel[i].lost == b.kernel[i].lost
             && a.kernel[i].clipped == b.kernel[i].clipped;
-    return kernels && a.site.name == b.site.name && a.site.block == b.site.block && a.site.kind == b.site.kind && a.site.channels == b.site.channels
-        && a.site.linears == b.site.linears && a.tokens == b.tokens && same(a.channelAbsmax, b.channelAbsmax) && same(a.channelMin, b.channelMin)
+    return kernels && a.site.name == b.site.name && a.site.block == b.site.block && a.site.kind == b.site.kind
+        && a.site.channels == b.site.channels
+        && a.site.linears == b.site.linears && a.tokens == b.tokens && same(a.channelAbsmax, b.channelAbsmax)
+            && same(a.channelMin, b.channelMin)
         && same(a.channelMax, b.channelMax) && same(a.channelMean, b.channelMean) && same(a.channelVariance, b.channelVariance)
         && same(a.channelKurtosis, b.channelKurtosis) && same(a.tokenAbsmax, b.tokenAbsmax) && same(a.absQuantiles, b.absQuantiles)
         && a.tokenMap.rows == b.tokenMap.rows && a.tokenMap.columns == b.tokenMap.columns && a.tokenMap.sourceRows == b.tokenMap.sourceRows
@@ -87,7 +90,8 @@ bool same(const SiteStatistics& a, const SiteStatistics& b)
 
 bool same(const WeightStatistics& a, const WeightStatistics& b)
 {
-    return a.linear == b.linear && a.absmax == b.absmax && a.mean == b.mean && a.deviation == b.deviation && a.kurtosis == b.kurtosis && a.zeros == b.zeros
+    return a.linear == b.linear && a.absmax == b.absmax && a.mean == b.mean && a.deviation == b.deviation && a.kurtosis == b.kurtosis
+        && a.zeros == b.zeros
         && a.notFinite == b.notFinite;
 }
 

@@ -189,7 +189,8 @@ private Q_SLOTS:
         QVERIFY(QString::fromStdString(second->readOnlyReason()).contains(QString::number(::getpid())));
         const auto alsoSecond = fixture.open();
         QVERIFY(alsoSecond->readOnly());
-        for (const auto& deed : std::vector<std::function<void()>>{[&] { second->setRecipe(recipeOfBits(4)); }, [&] { second->beginAnalysis({}, 1, 2, "t"); }})
+        for (const auto& deed : std::vector<std::function<void()>>{[&] { second->setRecipe(recipeOfBits(4)); },
+            [&] { second->beginAnalysis({}, 1, 2, "t"); }})
             QVERIFY(errorOf(ErrorKind::Io, deed).contains("read-only"));
         first->setRecipe(recipeOfBits(4));
         first.reset();
@@ -259,7 +260,8 @@ private Q_SLOTS:
         const char* file = R"({"bytes": 1, "sha256": "0000000000000000000000000000000000000000000000000000000000000000", "file": "%1"})";
         const auto withFile = [&](const char* name) { return QByteArray(QString(R"({"analysis": {"bits": 8, "alpha": 0.1, "windows": 1, "length": 2, "text_hash": "", "blocks": [{"block": 0, "file": %1}]}})")
                                                                              .arg(QString(file).arg(name)).toUtf8()); };
-        for (const char* name : {"../secret", "/etc/passwd", "stats/../../x", "stats//x", "stats/.x", "manifest.json", "stats/", "runs/a b", "stats/x\\u0000"})
+        for (const char* name : {"../secret", "/etc/passwd", "stats/../../x", "stats//x", "stats/.x", "manifest.json", "stats/",
+            "runs/a b", "stats/x\\u0000"})
             QTest::newRow(name) << withFile(name);
         QTest::newRow("format missing") << QByteArray(R"({"format": null})");
         QTest::newRow("format of one") << QByteArray(R"({"format": [1]})");

@@ -68,7 +68,8 @@ private Q_SLOTS:
             const ActivationQuantizer* shared = nullptr;
             for (std::size_t k = 0; k < block.linears().size(); ++k) {
                 const Linear& linear = block.linears()[k];
-                QVERIFY(at::equal(linear.weight, stored.linears[k].weight ? stored.linears[k].weight->dequantize() : original.linears()[k].weight));
+                QVERIFY(at::equal(linear.weight, stored.linears[k].weight ? stored.linears[k].weight->dequantize()
+                    : original.linears()[k].weight));
                 QCOMPARE(linear.input != nullptr, stored.linears[k].activations.quantized());
                 if (linear.info.site == SiteKind::AttentionInput) {
                     QVERIFY(!shared || shared == linear.input.get());   // q, k and v round their input once

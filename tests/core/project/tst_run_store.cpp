@@ -246,7 +246,8 @@ private Q_SLOTS:
         ProjectFixture::write(runs / "notes.txt", "a person's");
         ProjectFixture::write(runs / ".block-001-0123456789ab.h5.2147480000-0.part", "left by a dead process");
         ProjectFixture::write(runs / ".block-001-0123456789ab.h5.2147480000-1.part", "young");
-        std::filesystem::last_write_time(runs / ".block-001-0123456789ab.h5.2147480000-0.part", std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+        std::filesystem::last_write_time(runs / ".block-001-0123456789ab.h5.2147480000-0.part",
+            std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
         fixture.reopen(true);
         QCOMPARE(fixture.files().size(), std::size_t(7));
         fixture.reopen(false);

@@ -85,7 +85,8 @@ private Q_SLOTS:
         QTest::addColumn<QString>("pattern");
         QTest::addColumn<QString>("name");
         QTest::addColumn<bool>("matches");
-        const auto row = [](const char* pattern, const char* name, bool matches) { QTest::addRow("%s | %s", pattern, name) << pattern << name << matches; };
+        const auto row = [](const char* pattern, const char* name, bool matches) { QTest::addRow("%s | %s", pattern, name) << pattern
+            << name << matches; };
         row("model.layers.3.mlp.down_proj", "model.layers.3.mlp.down_proj", true);
         row("model.layers.3.mlp.down_proj", "model.layers.31mlp.down_proj", false);
         row("*.mlp.down_proj", "model.layers.3.mlp.down_proj", true);

@@ -90,22 +90,28 @@ private Q_SLOTS:
         row("unknown compensation", defaultsWith(R"("compensation": {"method": "prayer"})"), "/defaults/compensation/method", "none");
         row("rounding as text", defaultsWith(R"("rounding": "gptq")"), "/defaults/rounding", "\"method\"");
         row("rounding without method", defaultsWith(R"("rounding": {"damping": 0.1})"), "/defaults/rounding/method", "missing");
-        row("unknown parameter", defaultsWith(R"("rounding": {"method": "gptq", "dampening": 0.1})"), "/defaults/rounding/dampening", "damping");
-        row("parameter of another method", defaultsWith(R"("rounding": {"method": "rtn", "damping": 0.1})"), "/defaults/rounding/damping", "unknown key");
-        row("parameter out of range", defaultsWith(R"("rounding": {"method": "gptq", "damping": -1})"), "/defaults/rounding/damping", "from");
-        row("parameter of wrong type", defaultsWith(R"("rounding": {"method": "gptq", "activation_order": "yes"})"), "/defaults/rounding/activation_order", "true or false");
+        row("unknown parameter", defaultsWith(R"("rounding": {"method": "gptq", "dampening": 0.1})"), "/defaults/rounding/dampening",
+            "damping");
+        row("parameter of another method", defaultsWith(R"("rounding": {"method": "rtn", "damping": 0.1})"), "/defaults/rounding/damping",
+            "unknown key");
+        row("parameter out of range", defaultsWith(R"("rounding": {"method": "gptq", "damping": -1})"), "/defaults/rounding/damping",
+            "from");
+        row("parameter of wrong type", defaultsWith(R"("rounding": {"method": "gptq", "activation_order": "yes"})"),
+            "/defaults/rounding/activation_order", "true or false");
         row("unknown scheme", defaultsWith(R"("activations": {"scheme": "token"})"), "/defaults/activations/scheme", "per_token");
         row("activations of 16 bits", defaultsWith(R"("activations": {"bits": 16})"), "/defaults/activations/bits", "2 to 8");
         row("alpha above one", defaultsWith(R"("activations": {"alpha": 1.5})"), "/defaults/activations/alpha", "from 0 to 1");
         row("alpha as text", defaultsWith(R"("activations": {"alpha": "0.15"})"), "/defaults/activations/alpha", "number");
-        row("unknown activations key", defaultsWith(R"("activations": {"granularity": "token"})"), "/defaults/activations/granularity", "scheme");
+        row("unknown activations key", defaultsWith(R"("activations": {"granularity": "token"})"), "/defaults/activations/granularity",
+            "scheme");
         row("rules is an object", recipeWith(R"("rules": {})"), "/rules", "list");
         row("rule is text", recipeWith(R"("rules": ["*"])"), "/rules/0", "object");
         row("rule without match", recipeWith(R"("rules": [{"match": "*"}, {"weights": {"bits": 4}}])"), "/rules/1/match", "missing");
         row("empty match", recipeWith(R"("rules": [{"match": ""}])"), "/rules/0/match", "empty");
         row("match is a number", recipeWith(R"("rules": [{"match": 3}])"), "/rules/0/match", "string");
         row("broken glob", recipeWith("\"rules\": [{\"match\": \"a.{b\"}]"), "/rules/0/match", "never closed");
-        row("bits in the third rule", recipeWith(R"("rules": [{"match": "a"}, {"match": "b"}, {"match": "c", "weights": {"bits": 12}}])"), "/rules/2/weights/bits", "2 to 8");
+        row("bits in the third rule", recipeWith(R"("rules": [{"match": "a"}, {"match": "b"}, {"match": "c", "weights": {"bits": 12}}])"),
+            "/rules/2/weights/bits", "2 to 8");
         row("KV cache scheme", recipeWith(R"("kv_cache": {"scheme": "int8"})"), "/kv_cache/scheme", "supported is only \"none\"");
         row("KV cache key", recipeWith(R"("kv_cache": {"bits": 8})"), "/kv_cache/bits", "scheme");
         row("unknown contract", recipeWith(R"("contract": "ollama")"), "/contract", "vllm-cpu");

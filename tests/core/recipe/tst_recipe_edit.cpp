@@ -128,7 +128,8 @@ private Q_SLOTS:
                 const Recipe old = recipe;
                 setPlan(recipe, model, model.linears[chosen].name, change);
                 for (std::size_t i = 0; i < model.linears.size(); ++i)
-                    QVERIFY2(planOf(recipe, model.linears[i].name) == (i == chosen ? planOf(wanted) : before[i]), (old.toJson() + recipe.toJson()).c_str());
+                    QVERIFY2(planOf(recipe, model.linears[i].name) == (i == chosen ? planOf(wanted) : before[i]),
+                        (old.toJson() + recipe.toJson()).c_str());
                 // Minimal: without its own rule, or without any one key of it, the linear would have another plan.
                 const auto own = [&](const Rule& rule) { return rule.match == model.linears[chosen].name; };
                 QVERIFY(std::count_if(recipe.rules.begin(), recipe.rules.end(), own) <= 1);

@@ -27,7 +27,8 @@ private Q_SLOTS:
     {
         const ModelDescription model = llamaDescription();
         const auto plans = resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 64}, "rounding": {"method": "gptq", "damping": 0.05}},
-            "rules": [{"match": "*.mlp.*", "weights": {"bits": 8}}, {"match": "model.layers.1.*", "rounding": {"method": "gptq", "activation_order": false}},
+            "rules": [{"match": "*.mlp.*", "weights": {"bits": 8}}, {"match": "model.layers.1.*",
+                "rounding": {"method": "gptq", "activation_order": false}},
                       {"match": "*.down_proj", "weights": {"bits": 3, "group": 0}, "activations": {"scheme": "per_token"}}])"), model);
         QCOMPARE(plans.size(), model.linears.size());
         const ResolvedPlan& q = planNamed(plans, "model.layers.0.self_attn.q_proj");
@@ -63,22 +64,35 @@ private Q_SLOTS:
         QTest::addColumn<QString>("recipe");
         QTest::addColumn<QString>("pointer");
         QTest::addColumn<QString>("says");
-        const auto row = [](const char* fault, const char* recipe, const char* pointer, const char* says) { QTest::newRow(fault) << recipe << pointer << says; };
-        row("a rule that matches nothing", R"("rules": [{"match": "*"}, {"match": "*.fc1"}])", "/rules/1/match", "model.layers.0.self_attn.q_proj");
-        row("a group that does not divide", R"("defaults": {"weights": {"bits": 4, "group": 128}})", "/defaults/weights/group", "8, 16, 24, 32, 48, 64, 72, 96, 144, 192, 288, 576");
-        row("a group in a rule", R"("defaults": {"weights": {"bits": 4, "group": 64}}, "rules": [{"match": "*.v_proj", "weights": {"group": 128}}])",
+        const auto row = [](const char* fault, const char* recipe, const char* pointer, const char* says) { QTest::newRow(fault) << recipe
+            << pointer << says; };
+        row("a rule that matches nothing", R"("rules": [{"match": "*"}, {"match": "*.fc1"}])", "/rules/1/match",
+            "model.layers.0.self_attn.q_proj");
+        row("a group that does not divide", R"("defaults": {"weights": {"bits": 4, "group": 128}})", "/defaults/weights/group",
+            "8, 16, 24, 32, 48, 64, 72, 96, 144, 192, 288, 576");
+        row("a group in a rule",
+            R"("defaults": {"weights": {"bits": 4, "group": 64}}, "rules": [{"match": "*.v_proj", "weights": {"group": 128}}])",
             "/rules/0/weights/group", "model.layers.0.self_attn.v_proj");
-        row("a group inherited by a rule's bits", R"("defaults": {"weights": {"group": 128}}, "rules": [{"match": "*.q_proj", "weights": {"bits": 4}}])",
+        row("a group inherited by a rule's bits",
+            R"("defaults": {"weights": {"group": 128}}, "rules": [{"match": "*.q_proj", "weights": {"bits": 4}}])",
             "/defaults/weights/group", "576 columns");
-        row("per tensor with groups", R"("defaults": {"weights": {"bits": 8, "group": 64}}, "rules": [{"match": "*.o_proj", "weights": {"per_tensor": true}}])",
+        row("per tensor with groups",
+            R"("defaults": {"weights": {"bits": 8, "group": 64}}, "rules": [{"match": "*.o_proj", "weights": {"per_tensor": true}}])",
             "/rules/0/weights/per_tensor", "group 0");
-        row("full range of an asymmetric grid", R"("defaults": {"weights": {"bits": 4, "range": "full"}}, "rules": [{"match": "*.o_proj", "weights": {"symmetric": false}}])",
+        row("full range of an asymmetric grid",
+            R"("defaults": {"weights": {"bits": 4, "range": "full"}}, "rules": [{"match": "*.o_proj", "weights": {"symmetric": false}}])",
             "/defaults/weights/range", "o_proj");
-        row("an asymmetric cross grid", R"("defaults": {"activations": {"scheme": "cross", "symmetric": false}})", "/defaults/activations/symmetric", "cross");
-        row("weights without rounding", R"("defaults": {"weights": {"bits": 4}, "rounding": {"method": "none"}})", "/defaults/rounding/method", "rtn");
-        row("GPTQ without calibration", R"("calibration": {"samples": 0}, "defaults": {"weights": {"bits": 4}, "rounding": {"method": "gptq"}})", "/calibration/samples", "gptq");
-        row("a static grid without calibration", R"("calibration": {"samples": 0}, "defaults": {"activations": {"scheme": "per_tensor"}})", "/calibration/samples", "per_tensor");
-        row("a breach of the contract", R"("contract": "transformers", "defaults": {"weights": {"bits": 4, "symmetric": false}})", "/contract", "zero_point");
+        row("an asymmetric cross grid", R"("defaults": {"activations": {"scheme": "cross", "symmetric": false}})",
+            "/defaults/activations/symmetric", "cross");
+        row("weights without rounding", R"("defaults": {"weights": {"bits": 4}, "rounding": {"method": "none"}})",
+            "/defaults/rounding/method", "rtn");
+        row("GPTQ without calibration",
+            R"("calibration": {"samples": 0}, "defaults": {"weights": {"bits": 4}, "rounding": {"method": "gptq"}})",
+            "/calibration/samples", "gptq");
+        row("a static grid without calibration", R"("calibration": {"samples": 0}, "defaults": {"activations": {"scheme": "per_tensor"}})",
+            "/calibration/samples", "per_tensor");
+        row("a breach of the contract", R"("contract": "transformers", "defaults": {"weights": {"bits": 4, "symmetric": false}})",
+            "/contract", "zero_point");
     }
     void impossiblePlansNameTheirKey()
     {
@@ -118,7 +132,8 @@ private Q_SLOTS:
         QCOMPARE(groups.bitsPerWeight, 4.25);   // 16 bits of scale for 64 weights
         QCOMPARE(groups.linearBytes, std::uint64_t(weights) * 17 / 32);
         QCOMPARE(groups.bytes - groups.linearBytes, std::uint64_t(2 * (model.parameters - weights)));
-        const auto asymmetric = estimateSize(resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 64, "symmetric": false}})"), model), model);
+        const auto asymmetric = estimateSize(resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 64, "symmetric": false}})"),
+            model), model);
         QCOMPARE(asymmetric.bitsPerWeight, 4 + 20.0 / 64);
     }
 
@@ -128,7 +143,8 @@ private Q_SLOTS:
         QTest::addColumn<QString>("recipe");
         QTest::addColumn<int>("fatal");
         QTest::addColumn<int>("said");
-        const auto row = [](const char* contract, const char* recipe, int fatal, int said) { QTest::addRow("%s %s", contract, recipe) << contract << recipe << fatal << said; };
+        const auto row = [](const char* contract, const char* recipe, int fatal, int said) { QTest::addRow("%s %s", contract, recipe)
+            << contract << recipe << fatal << said; };
         const char* w4 = R"("weights": {"bits": 4, "group": 64})";
         const char* w4asym = R"("weights": {"bits": 4, "group": 64, "symmetric": false})";
         const char* w8 = R"("weights": {"bits": 8})";
@@ -207,7 +223,8 @@ private Q_SLOTS:
     void presetsFitEveryModel()
     {
         QFETCH(QString, id);
-        for (const ModelDescription& model : {llamaDescription(), llamaDescription(2, 24, 40), llamaDescription(1, 4096, 11008), llamaDescription(1, 33, 77),
+        for (const ModelDescription& model : {llamaDescription(), llamaDescription(2, 24, 40), llamaDescription(1, 4096, 11008),
+            llamaDescription(1, 33, 77),
                  optDescription(), optDescription(1, 80)}) {
             const Recipe recipe = presetForModel(id.toStdString(), model);
             const auto plans = resolve(recipe, model);
