@@ -112,7 +112,7 @@ void ChannelsPlot::setChannels(std::vector<float> absmax, double median, bool so
     graph(1)->setVisible(median > 0);
     xAxis->setRange(0, count);
     xAxis->setLabel(sorted ? tr("channels, sorted by absmax") : tr("channel"));
-    yAxis->setRange(scale.low / 1.5, scale.high * 2);
+    yAxis->setRange(scale.low / 1.5, scale.high * std::max(2.0, std::pow(scale.high / scale.low, 0.12)));   // room for the name of the largest
     label();
 }
 
@@ -137,13 +137,19 @@ void ChannelsPlot::label()
     m_medianLabel->setVisible(m_median > 0);
     m_medianLabel->setText(tr("median %1").arg(formatValue(m_median)));
     m_medianLabel->position->setCoords(std::max<double>(1, static_cast<double>(m_absmax.size())), std::max(1e-30, m_median));
-    m_medianLabel->setPositionAlignment(Qt::AlignRight | Qt::AlignTop);
+    m_medianLabel->setPositionAlignment(Qt::AlignRight | Qt::AlignBottom);
     const int place = placeOf(m_marked);
     m_tracer->setVisible(place >= 0);
     if (place >= 0) {
         m_tracer->position->setCoords(place + 0.5, std::max(yAxis->range().lower, static_cast<double>(m_absmax[static_cast<std::size_t>(m_marked)])));
     }
     replot(rpQueuedReplot);
+}
+
+void ChannelsPlot::resizeEvent(QResizeEvent* event)
+{
+    QCustomPlot::resizeEvent(event);
+    xAxis->ticker()->setTickCount(std::clamp(width() / 80, 2, 6));   // tick texts must not touch
 }
 
 void ChannelsPlot::restyle()

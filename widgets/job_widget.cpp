@@ -14,6 +14,12 @@ namespace halftone {
 
 using namespace Qt::Literals::StringLiterals;
 
+namespace {
+
+constexpr int kButtonsWidth = 96;
+
+} // namespace
+
 JobWidget::JobWidget(QWidget* parent) : QWidget(parent)
 {
     auto* row = new QHBoxLayout(this);
@@ -34,6 +40,13 @@ JobWidget::JobWidget(QWidget* parent) : QWidget(parent)
     row->addWidget(m_title, 3);
     row->addWidget(m_bar, 6);
     row->addWidget(m_line, 7);
+    m_buttons = new QWidget(this);                          // of one width in every row, so that bars stand below each other
+    m_buttons->setFixedWidth(kButtonsWidth);
+    auto* buttons = new QHBoxLayout(m_buttons);
+    buttons->setContentsMargins(0, 0, 0, 0);
+    buttons->setSpacing(4);
+    buttons->addStretch();
+    row->addWidget(m_buttons);
     m_log = addButton(u"jobLogButton"_s, u"info"_s, tr("Show the log of this job"));
     m_pause = addButton(u"jobPause"_s, u"pause"_s, tr("Pause after the block at work"));
     m_resume = addButton(u"jobResume"_s, u"resume"_s, tr("Go on from the last finished block"));
@@ -49,12 +62,12 @@ JobWidget::JobWidget(QWidget* parent) : QWidget(parent)
 
 QToolButton* JobWidget::addButton(const QString& name, const QString& picture, const QString& tip)
 {
-    auto* button = new QToolButton(this);
+    auto* button = new QToolButton(m_buttons);
     button->setObjectName(name);
     button->setAccessibleName(tip);
     button->setToolTip(tip);
     button->setIcon(icon(picture));
-    layout()->addWidget(button);
+    m_buttons->layout()->addWidget(button);
     return button;
 }
 

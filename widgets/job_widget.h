@@ -38,6 +38,7 @@ private:
     ElidedLabel* m_title = nullptr;
     QProgressBar* m_bar = nullptr;
     ElidedLabel* m_line = nullptr;
+    QWidget* m_buttons = nullptr;
     QToolButton* m_log = nullptr;
     QToolButton* m_pause = nullptr;
     QToolButton* m_resume = nullptr;

@@ -78,7 +78,7 @@ KernelStrips::Layout KernelStrips::layoutFor(const QRect& area) const
     const double right = area.right() - 12 - metrics.horizontalAdvance(u"00.0 %"_s) - 4 * kGap;
     const double foot = 5 * layout.line + 24 + 3 * kGap;     // block numbers, summary, bar, its numbers and names
     const double height = std::clamp(area.height() - foot, 48.0, 280.0);
-    layout.strips = QRectF(left, area.top() + 2, std::max(40.0, right - left), height);
+    layout.strips = QRectF(left, area.top() + layout.line / 2, std::max(40.0, right - left), height);
     layout.bar = QRectF(layout.strips.right() + 2 * kGap, layout.strips.top(), 12, height);
     layout.summaryTop = layout.strips.bottom() + kGap + layout.line + kGap;
     layout.marks = QRectF(left, layout.summaryTop + layout.line + 12, layout.strips.width(), 8);

@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kRowHeight = 20;
 constexpr int kBarHeight = 8;
+constexpr int kBarAndText = 72;   ///< a cell of this width holds a bar and its figure
 
 } // namespace
 
@@ -61,14 +62,26 @@ void LayersDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option
         return;
     }
     const double share = bar.toDouble();
+    const bool narrow = cell.width() < kBarAndText;         // then the kernel keeps its bar, the error its figure
+    if (narrow && !text.isEmpty() && index.column() == LayersModel::Error) {
+        painter->setFont(tabularFont(option.font, false, 1));
+        painter->setPen(option.state.testFlag(QStyle::State_Selected) ? colours().text : colours().faint);
+        painter->drawText(cell.adjusted(0, 0, -4, 0), Qt::AlignRight | Qt::AlignVCenter, text);
+        painter->restore();
+        return;
+    }
     const QFont small = tabularFont(option.font, false, 1);
-    const int room = text.isEmpty() ? 4 : QFontMetrics(small).horizontalAdvance(u"00.0 %"_s) + 6;
+    const int room = text.isEmpty() || narrow ? 4 : QFontMetrics(small).horizontalAdvance(u"00.0 %"_s) + 6;
     const QRectF well(cell.left() + 4, cell.center().y() - kBarHeight / 2.0 + 0.5, std::max(12, cell.width() - room - 8), kBarHeight);
     painter->setPen(Qt::NoPen);
     painter->setBrush(colours().line);
     painter->drawRect(well);
     painter->setBrush(index.column() == LayersModel::Kernel ? QColor(ColourMap::cividis().at(0.25 + 0.75 * share)) : colours().faint);
     painter->drawRect(QRectF(well.left(), well.top(), well.width() * share, well.height()));
+    if (narrow) {
+        painter->restore();
+        return;
+    }
     painter->setFont(small);
     painter->setPen(option.state.testFlag(QStyle::State_Selected) ? colours().text : colours().faint);
     painter->drawText(QRect(cell.right() - room, cell.top(), room - 2, cell.height()), Qt::AlignRight | Qt::AlignVCenter, text);

@@ -498,8 +498,17 @@ QVariant LayersModel::blockData(const Block& block, Column column, int role) con
         switch (column) {
         case Name:
             return tr("Block %1").arg(block.number);
+        case Bits: {
+            int least = kFloatBits, most = 0;
+            for (const int row : block.rows) {
+                if (!m_plans[static_cast<std::size_t>(row)])
+                    return u"–"_s;
+                least = std::min(least, m_plans[static_cast<std::size_t>(row)]->weights.bits);
+                most = std::max(most, m_plans[static_cast<std::size_t>(row)]->weights.bits);
+            }
+            return least == most ? layer_texts::bits(least) : u"%1–%2"_s.arg(least).arg(most);
+        }
         case Method:
-        case Bits:
         case Group:
         case Activations:
             return shared([&](int row) { return text(row, column); }).value_or(mixed());

@@ -77,18 +77,18 @@ LayersView::LayersView(LayersModel* model, QWidget* parent) : QWidget(parent), m
     QHeaderView* header = m_tree->header();
     header->setStretchLastSection(false);
     header->setSectionResizeMode(QHeaderView::Interactive);
-    header->setSectionResizeMode(LayersModel::Name, QHeaderView::Stretch);
     header->setMinimumSectionSize(24);
     const QFontMetrics metrics(font());
     const auto width = [&](int column, const QString& widest, int extra) { m_tree->setColumnWidth(column, metrics.horizontalAdvance(widest) + extra); };
     width(LayersModel::Method, u"Method"_s, 16);
-    width(LayersModel::Bits, u"W"_s, 18);
+    width(LayersModel::Bits, u"4–16"_s, 10);
     width(LayersModel::Group, u"Group"_s, 12);
     width(LayersModel::Activations, u"token 8"_s, 12);
-    width(LayersModel::Kernel, u"00.0 %"_s, 44);
-    width(LayersModel::Error, u"00.0 %"_s, 36);
-    width(LayersModel::Size, u"000 kB"_s, 12);
+    width(LayersModel::Kernel, u"Kernel"_s, 12);
+    width(LayersModel::Error, u"00.0 %"_s, 8);
+    width(LayersModel::Size, u"00.0 MB"_s, 12);
     m_tree->setColumnWidth(LayersModel::State, 36);
+    header->moveSection(header->visualIndex(LayersModel::State), 1);   // the signs stand beside the name
 
     const auto act = [this](const QString& key, const QString& picture, const QString& text, const QString& tip, const QKeySequence& shortcut, auto slot) {
         auto* action = new QAction(icon(picture), text, this);
@@ -150,6 +150,15 @@ void LayersView::applyFilter()
     }
     if (!filter.isEmpty())
         m_tree->expandAll();
+}
+
+void LayersView::fitNameColumn()
+{
+    int others = 0;
+    for (int column = 0; column < LayersModel::Columns; ++column)
+        others += column == LayersModel::Name ? 0 : m_tree->columnWidth(column);
+    const int least = fontMetrics().horizontalAdvance(u"down_proj"_s) + 2 * m_tree->indentation() + 16;
+    m_tree->setColumnWidth(LayersModel::Name, std::max(least, m_tree->viewport()->width() - others));
 }
 
 void LayersView::setFilter(const QString& text)
@@ -334,6 +343,8 @@ QMenu* LayersView::buildMenu(QWidget* parent)
 
 bool LayersView::eventFilter(QObject* watched, QEvent* event)
 {
+    if (watched == m_tree && event->type() == QEvent::Resize)
+        fitNameColumn();
     if (watched == m_tree && event->type() == QEvent::ContextMenu) {
         QMenu* menu = buildMenu(this);
         menu->setAttribute(Qt::WA_DeleteOnClose);

@@ -62,6 +62,7 @@ protected:
 
 private:
     void applyFilter();
+    void fitNameColumn();
     void currentChanged();
     QMenu* buildMenu(QWidget* parent);
 

@@ -152,7 +152,7 @@ private Q_SLOTS:
         banner->showMessage({Message::Kind::Warning, u"w"_s, u"These weights already sit on a 4-bit grid (blocks of 32)."_s,
             u"4-bit results here look better than on a float model."_s, {}, {}});
         banner->showMessage({Message::Kind::Notice, u"n"_s, u"The project is open elsewhere; this window only reads it."_s, {}, {}, {}});
-        add(u"messages"_s, std::move(banner), {760, 150});
+        add(u"messages"_s, std::move(banner), {760, 190});
     }
     void cleanupTestCase() { m_widgets.clear(); }
 

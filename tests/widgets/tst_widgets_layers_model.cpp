@@ -64,7 +64,8 @@ private Q_SLOTS:
         model.setPlans(plans);
         const QModelIndex block = model.indexOfBlock(1);
         QCOMPARE(block.data().toString(), u"Block 1"_s);
-        QCOMPARE(block.siblingAtColumn(LayersModel::Bits).data().toString(), u"mixed"_s);
+        QCOMPARE(block.siblingAtColumn(LayersModel::Method).data().toString(), u"mixed"_s);
+        QCOMPARE(block.siblingAtColumn(LayersModel::Bits).data().toString(), u"4–8"_s);
         QCOMPARE(block.siblingAtColumn(LayersModel::Group).data().toString(), u"64"_s);
         for (ResolvedPlan& plan : plans)
             plan.plan.weights.bits = 3;
