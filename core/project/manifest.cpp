@@ -142,7 +142,8 @@ FileEntry parseFile(const Node& node)
     if (entry.sha256.size() != 64 || entry.sha256.find_first_not_of("0123456789abcdef") != std::string::npos)
         node["sha256"].fail("must be 64 hexadecimal digits.");
     // Plain names only, below the project: "stats/x" or "runs/y/x".
-    const bool plain = entry.file.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") == std::string::npos;
+    constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
+    const bool plain = entry.file.find_first_not_of(kPlain) == std::string::npos;
     const bool tricks = entry.file.find("..") != std::string::npos || entry.file.find("/.") != std::string::npos
         || entry.file.find("//") != std::string::npos;
     const bool below = entry.file.rfind("stats/", 0) == 0 || entry.file.rfind("runs/", 0) == 0;

@@ -35,7 +35,8 @@ void checkFormat(const Plan& plan, const Report& report)
                 + "\" is not a strategy of compressed-tensors, so it cannot ship; per_tensor and per_token can.");
     if (!plan.weights.quantized())
         report(true,
-            "activations are quantized but the weights are left float; compressed-tensors runtimes quantize activations only where weights are.");
+            "activations are quantized but the weights are left float; "
+            "compressed-tensors runtimes quantize activations only where weights are.");
 }
 
 bool oddWidth(int bits) { return bits == 3 || bits == 5 || bits == 6 || bits == 7; }
@@ -46,10 +47,12 @@ void checkTransformers(const Plan& plan, const Report& report)
     checkFormat(plan, report);
     if (plan.weights.quantized() && !plan.weights.symmetric)
         report(true,
-            "asymmetric weights stop transformers 5.23 with a size mismatch of weight_zero_point (5.17 loaded them); use symmetric weights.");
+            "asymmetric weights stop transformers 5.23 with a size mismatch of weight_zero_point "
+            "(5.17 loaded them); use symmetric weights.");
     if (plan.weights.quantized() && oddWidth(plan.weights.bits))
         report(false, std::to_string(plan.weights.bits)
-                + "-bit packing differs between compressed-tensors versions: 0.19 and 0.20 read it, 0.17 may load it without an error and compute garbage.");
+                + "-bit packing differs between compressed-tensors versions: 0.19 and 0.20 read it, "
+                  "0.17 may load it without an error and compute garbage.");
     if (plan.activations.quantized() && plan.activations.bits != 8)
         report(false, std::to_string(plan.activations.bits) + "-bit activations have not been tried in transformers; 8 bits have.");
 }
@@ -94,7 +97,8 @@ void checkVllmCpu(const Plan& plan, const Report& report)
     checkVllm(plan, report);
     if (plan.weights.quantized() && plan.weights.bits == 8 && !plan.activations.quantized())
         report(true,
-            "vLLM has no CPU kernel for 8-bit weights with float activations; add 8-bit per_token activations, or leave the weights float.");
+            "vLLM has no CPU kernel for 8-bit weights with float activations; "
+            "add 8-bit per_token activations, or leave the weights float.");
 }
 
 /// vLLM runs q, k and v (gate and up) as one matrix.

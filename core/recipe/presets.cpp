@@ -102,7 +102,8 @@ std::vector<Preset> presets()
             "4-bit GPTQ with activations per token in 8 bits. transformers does both; vLLM leaves the activations float.",
             recipeOf(activations(rounding(weights(4, kGroup), "gptq"), PerToken, 8))},
         {"w8a8-cross", "8-bit weights and activations, CrossQuant",
-            "Activation scales from token and channel maxima keep the small values that outliers would erase. For study: no runtime serves it.",
+            "Activation scales from token and channel maxima keep the small values that outliers would erase. "
+            "For study: no runtime serves it.",
             recipeOf(activations(rounding(weights(8, 0), "rtn"), Cross, 8))},
         {"a8-token", "8-bit activations only, per token", "Weights stay float, to see what the activation grid alone costs. For study.",
             recipeOf(activations(weights(16, 0), PerToken, 8))},
