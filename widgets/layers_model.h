@@ -2,7 +2,7 @@
 
 #include "core/analysis/site_statistics.h"
 #include "core/model/describe.h"
-#include "core/project/project.h"
+#include "core/methods/linear_result.h"
 #include "core/recipe/recipe.h"
 
 #include <QAbstractItemModel>

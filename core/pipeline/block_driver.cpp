@@ -110,6 +110,7 @@ void BlockDriver::roundLinear(std::size_t index, SiteHessian& hessian)
 void BlockDriver::finishSite(SiteKind kind)
 {
     SiteHessian hessian;
+    hessian.site = "model block " + std::to_string(m_block.index()) + ", " + std::string(label(kind));
     hessian.h = m_hessians[static_cast<std::size_t>(kind)]->finish();
     m_hessians[static_cast<std::size_t>(kind)].reset();
     for (std::size_t i = 0; i < m_plans.size(); ++i)
