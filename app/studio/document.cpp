@@ -79,7 +79,7 @@ void Document::adopt(OpenedProject&& opened, const QString& path)
         resolveNow();
     } catch (const Error& e) {
         // A recipe that no longer fits this model (edited by hand): said, and left behind; the file keeps it until the next edit.
-        Q_EMIT notice(u"recipe"_s, tr("The project's recipe cannot be used: %1. An empty one is shown instead.").arg(toQString(e.what())));
+        Q_EMIT notice(u"recipe"_s, tr("The project's recipe cannot be used: %1. An empty one is shown instead.").arg(withoutStop(toQString(e.what()))));
         m_recipe = {};
         resolveNow();
     }
@@ -184,6 +184,12 @@ void Document::select(const Selection& selection)
         complete.site = info->site;
     } else {
         complete.linear.clear();
+        const SiteInfo* fed = complete.block >= 0 && complete.site ? site(complete.block, *complete.site) : nullptr;
+        if (fed && !fed->linears.empty()) {
+            // A site stands for the linears it feeds: stay with the one selected if it is among them.
+            const bool stays = std::find(fed->linears.begin(), fed->linears.end(), m_selection.linear) != fed->linears.end();
+            complete.linear = stays ? m_selection.linear : fed->linears.front();
+        }
     }
     if (complete == m_selection)
         return;
@@ -200,7 +206,7 @@ void Document::loadAnalysis()
     const int generation = m_generation;
     JobSpec spec{u"load-analysis"_s, tr("Read the statistics"), JobSpec::Lane::Files, false, {}, {}};
     spec.failed = [this](const JobError& error) {
-        Q_EMIT notice(u"statistics"_s, tr("The project's statistics cannot be read: %1. Analyze again to replace them.").arg(error.sentence));
+        Q_EMIT notice(u"statistics"_s, tr("The project's statistics cannot be read: %1. Analyze again to replace them.").arg(withoutStop(error.sentence)));
     };
     m_jobs.submit(
         spec,
@@ -314,7 +320,7 @@ void Document::reloadRuns()
     const int generation = m_generation;
     JobSpec spec{u"load-runs"_s, tr("Read the runs"), JobSpec::Lane::Files, false, {}, {}};
     spec.failed = [this](const JobError& error) {
-        Q_EMIT notice(u"runs"_s, tr("The project's runs cannot be read: %1.").arg(error.sentence));
+        Q_EMIT notice(u"runs"_s, tr("The project's runs cannot be read: %1.").arg(withoutStop(error.sentence)));
     };
     m_jobs.submit(
         spec,

@@ -13,6 +13,9 @@ JobRow toJobRow(const JobStatus& status)
     row.done = status.done;
     row.total = status.total;
     row.unit = status.unit;
+    if (row.unit.startsWith(QStringLiteral("‰"))) {   // parts of a step make a smooth bar, but no words for a person
+        row.unit.clear();
+    }
     row.detail = status.detail;
     row.elapsed = status.seconds;
     if (status.etaHigh >= 0)

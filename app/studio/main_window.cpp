@@ -2,6 +2,7 @@
 
 #include "app/studio/error_text.h"
 #include "app/studio/evaluation_table.h"
+#include "app/studio/export_dialog.h"
 #include "app/studio/help_window.h"
 #include "app/studio/inspector.h"
 #include "app/studio/runs_table.h"
@@ -76,6 +77,8 @@ MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget
     m_compute->setObjectName(u"compute"_s);
     statusBar()->addWidget(m_compute);
     auto* hints = new QLabel(tr("Ctrl+Z undo   2–8 set bits   Ctrl+D like the row above   F1 guide"), this);
+    m_compute->setContentsMargins(10, 0, 0, 0);
+    hints->setContentsMargins(0, 0, 10, 0);
     statusBar()->addPermanentWidget(hints);
     statusBar()->setSizeGripEnabled(false);
     connectDocument();
@@ -95,9 +98,7 @@ MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget
 
 MainWindow::~MainWindow()
 {
-    // Views and undo history must not hear from a document that goes while they do.
-    m_document->disconnect(this);
-    m_document->undoStack().disconnect();
+    m_document->disconnect(this);   // nothing is shown any more
     m_jobs->disconnect();
     m_document->save();
     m_jobs.reset();
@@ -129,6 +130,7 @@ void MainWindow::buildDocks()
     m_layersModel = new LayersModel(this);
     m_layers = new LayersView(m_layersModel, this);
     m_layers->setObjectName(u"layers"_s);
+    m_layers->setMinimumWidth(300);
     m_layers->setPresets(presets());
     m_inspector = new Inspector(*m_document, this);
     m_history = new QUndoView(&m_document->undoStack(), this);
@@ -273,6 +275,10 @@ void MainWindow::connectJobs()
     });
     connect(m_tasks, &Tasks::evaluated, this, [this](const EvaluationRecord& record) {
         statusBar()->showMessage(tr("%1: perplexity %2").arg(record.label, formatValue(record.result.perplexity.perplexity)), 10000);
+    });
+    connect(m_tasks, &Tasks::exported, this, [this](const QString& folder, const ExportResult& result) {
+        m_messages->dismiss(u"export"_s);
+        (new ExportReport(folder, result, this))->open();
     });
     connect(m_messages, &MessageBanner::actionRequested, this, [this](const QString& id) {
         if (id == u"quantized"_s) {

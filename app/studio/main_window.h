@@ -131,6 +131,7 @@ private:
     RunsTable* m_runs = nullptr;
     EvaluationTable* m_compare = nullptr;
     SummaryBar* m_summary = nullptr;
+    QAction* m_summaryAction = nullptr;
     SegmentedControl* m_workspaceButtons = nullptr;
     QUndoView* m_history = nullptr;
     QLabel* m_compute = nullptr;

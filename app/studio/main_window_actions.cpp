@@ -24,9 +24,9 @@
 #include <QMenu>
 #include <QMenuBar>
 #include <QMessageBox>
+#include <QPushButton>
 #include <QStatusBar>
 #include <QToolBar>
-#include <QToolButton>
 
 #include <algorithm>
 
@@ -216,6 +216,14 @@ void MainWindow::buildToolBar()
     bar->setFloatable(false);
     bar->toggleViewAction()->setVisible(false);
     bar->setContextMenuPolicy(Qt::PreventContextMenu);
+    bar->setMinimumHeight(44);   // the same before and after a model opens
+    const auto addSpace = [bar](QSizePolicy::Policy policy, int width) {
+        auto* space = new QWidget(bar);
+        space->setSizePolicy(policy, QSizePolicy::Preferred);
+        space->setMinimumWidth(width);
+        bar->addWidget(space);
+    };
+    addSpace(QSizePolicy::Fixed, 10);
     m_workspaceButtons = new SegmentedControl(bar);
     m_workspaceButtons->setObjectName(u"workspaces"_s);
     m_workspaceButtons->setAccessibleName(tr("Workspace"));
@@ -228,20 +236,24 @@ void MainWindow::buildToolBar()
     connect(m_workspaceButtons, &SegmentedControl::chosen, this, [this](int kind) { setWorkspace(static_cast<Workspaces::Kind>(kind)); });
     bar->addWidget(m_workspaceButtons);
     bar->addSeparator();
+    addSpace(QSizePolicy::Fixed, 4);
     for (const QString& name : {u"analyze"_s, u"quantize"_s, u"evaluate"_s, u"export"_s}) {
-        bar->addAction(m_actions[name]);
-        if (auto* button = qobject_cast<QToolButton*>(bar->widgetForAction(m_actions[name]))) {
-            button->setObjectName(name + u"Button"_s);
-            button->setToolButtonStyle(Qt::ToolButtonTextOnly);
-            button->setFocusPolicy(Qt::TabFocus);
-        }
+        QAction* action = m_actions[name];
+        auto* button = new QPushButton(QString(action->text()).remove(u'&'), bar);
+        button->setObjectName(name + u"Button"_s);
+        button->setToolTip(action->toolTip());
+        button->setAutoDefault(false);
+        button->setFocusPolicy(Qt::TabFocus);
+        connect(button, &QPushButton::clicked, action, &QAction::trigger);
+        connect(action, &QAction::changed, button, [button, action] { button->setEnabled(action->isEnabled()); });
+        bar->addWidget(button);
+        addSpace(QSizePolicy::Fixed, 4);
     }
-    auto* space = new QWidget(bar);
-    space->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
-    bar->addWidget(space);
+    addSpace(QSizePolicy::Expanding, 8);
     m_summary = new SummaryBar(bar);
     m_summary->setObjectName(u"summary"_s);
-    bar->addWidget(m_summary);
+    m_summaryAction = bar->addWidget(m_summary);
+    addSpace(QSizePolicy::Fixed, 8);
     addToolBar(Qt::TopToolBarArea, bar);
 }
 
@@ -260,7 +272,7 @@ void MainWindow::updateActions()
     m_workspaceButtons->setEnabled(open);
     m_contractMenu->setEnabled(open);
     findChild<QMenu*>(u"presetMenu"_s)->setEnabled(open);
-    m_summary->setVisible(open);
+    m_summaryAction->setVisible(open);
 }
 
 void MainWindow::updateRecentMenu()

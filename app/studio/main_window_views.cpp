@@ -78,8 +78,6 @@ void MainWindow::showDocument()
     showEmptyStates();
     showEvaluations();
     m_inspector->setTargets({});
-    if (const QString warning = coarseGridWarning(model); !warning.isEmpty())
-        m_messages->showMessage({Message::Kind::Notice, u"coarse-grid"_s, warning, {}, {}, {}});
     m_layers->tree()->setFocus();
 }
 
@@ -97,7 +95,6 @@ void MainWindow::showNoDocument()
     m_runs->setRuns({}, false);
     m_runs->setStrip(0, {});
     m_compare->setRecords({}, false);
-    m_messages->dismiss(u"coarse-grid"_s);
     updateTitle();
     updateActions();
     updateRecentMenu();

@@ -33,6 +33,7 @@ OpenedProject openModelOrProject(const fs::path& path, const fs::path& projectsR
     const fs::path model = fs::absolute(path).lexically_normal();
     if (!isProject)
         opened.model = describeModel(model);   // first: what is no model leaves no project behind
+    std::string reason;
     try {
         if (isProject) {
             opened.project = Project::openExisting(folder, false);
@@ -44,10 +45,12 @@ OpenedProject openModelOrProject(const fs::path& path, const fs::path& projectsR
         if (e.kind() != ErrorKind::Io || !Project::isProject(folder))
             throw;
         opened.project = Project::openExisting(folder, true);
+        reason = e.what();
+    }
+    if (opened.project->readOnly())
         opened.note = QCoreApplication::translate("OpenProject", "The project is open read-only: %1. Edits of the recipe are not kept, "
                                                                  "and nothing can be quantized into it.")
-                          .arg(toQString(e.what()));
-    }
+                          .arg(reason.empty() ? QCoreApplication::translate("OpenProject", "it is open elsewhere, or may not be written") : withoutStop(toQString(reason)));
     if (isProject)
         opened.model = describeModel(opened.project->modelPath());
     opened.recipe = opened.project->recipe();

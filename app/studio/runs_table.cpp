@@ -65,7 +65,10 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const
     case Size: return done ? formatBytes(run.bytes) : none;
     case Time: return done ? formatDuration(run.seconds) : none;
     case Memory: return run.peakBytes > 0 ? formatBytes(run.peakBytes) : none;
-    case Created: return QString(toQString(run.created)).replace(u'T', u' ');
+    case Created: {
+        const QDateTime when = QDateTime::fromString(toQString(run.created), Qt::ISODate);
+        return when.isValid() ? when.toLocalTime().toString(u"yyyy-MM-dd HH:mm"_s) : toQString(run.created);
+    }
     case Columns: break;
     }
     return {};

@@ -6,6 +6,7 @@
 #include <QCoreApplication>
 #include <QElapsedTimer>
 #include <QPixmap>
+#include <QStatusBar>
 #include <QTextStream>
 #include <QTimer>
 
@@ -39,13 +40,16 @@ private:
         }
         if (!m_placed) {
             m_placed = true;
-            m_window.setWorkspace(m_request.workspace);
-            m_window.workspaces().reset();
+            if (document.isOpen()) {
+                m_window.setWorkspace(m_request.workspace);
+                m_window.workspaces().reset();
+            }
             if (!m_request.linear.isEmpty())
                 document.select({-1, std::nullopt, m_request.linear.toStdString(), -1, -1});
             return;
         }
         m_timer.stop();
+        m_window.statusBar()->clearMessage();
         const bool saved = m_window.grab().save(m_request.file);
         if (!saved)
             QTextStream(stderr) << "halftone: " << m_request.file << " could not be written\n";

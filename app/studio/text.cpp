@@ -33,6 +33,13 @@ QString schemeText(const ActivationGrid& grid)
 
 } // namespace
 
+QString withoutStop(QString sentence)
+{
+    while (sentence.endsWith(u'.') || sentence.endsWith(u' '))
+        sentence.chop(1);
+    return sentence;
+}
+
 QString countText(std::int64_t count)
 {
     static constexpr std::array<const char*, 5> kUnits{"", "k", "M", "G", "T"};

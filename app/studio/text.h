@@ -17,6 +17,8 @@ inline QString toQString(std::string_view text) { return QString::fromUtf8(text.
 inline QString pathText(const std::filesystem::path& path) { return QString::fromStdString(path.string()); }
 inline std::filesystem::path toPath(const QString& path) { return std::filesystem::path(path.toStdString()); }
 
+/// A sentence without its full stop, to go on with.
+QString withoutStop(QString sentence);
 /// "134.5 M" (decimal units, three or four significant digits).
 QString countText(std::int64_t count);
 /// "4 bits, groups of 64, symmetric"; "left float".

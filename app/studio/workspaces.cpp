@@ -3,6 +3,9 @@
 #include "app/studio/settings.h"
 
 #include <QDockWidget>
+#include <QTimer>
+
+#include <algorithm>
 
 namespace halftone {
 
@@ -102,13 +105,17 @@ void Workspaces::arrange(Kind kind)
     w->addDockWidget(Qt::BottomDockWidgetArea, m_docks.jobs);
     v->addDockWidget(Qt::LeftDockWidgetArea, m_docks.outliers);
     v->splitDockWidget(m_docks.outliers, m_docks.kernel, Qt::Vertical);
-    v->splitDockWidget(m_docks.kernel, m_docks.channels, Qt::Horizontal);
+    // Side by side where there is room; in a narrow window two tabs rather than two slivers.
+    if (w->width() >= 1360)
+        v->splitDockWidget(m_docks.kernel, m_docks.channels, Qt::Horizontal);
+    else
+        v->tabifyDockWidget(m_docks.kernel, m_docks.channels);
     v->splitDockWidget(m_docks.outliers, m_docks.runs, Qt::Vertical);
     v->splitDockWidget(m_docks.outliers, m_docks.compare, Qt::Vertical);
 
     const bool maps = kind == Inspect, tune = kind == Tune, run = kind == Run, compare = kind == Compare;
     m_docks.layers->setVisible(true);
-    m_docks.inspector->setVisible(maps || tune);
+    m_docks.inspector->setVisible(maps || tune || run);
     m_docks.history->setVisible(false);
     m_docks.jobs->setVisible(true);
     m_docks.outliers->setVisible(maps);
@@ -122,17 +129,25 @@ void Workspaces::arrange(Kind kind)
     }
 
     const int width = w->width(), height = w->height();
-    const int layers = maps ? qBound(320, width * 27 / 100, 420) : tune ? qBound(440, width * 42 / 100, 760) : qBound(380, width * 38 / 100, 620);
+    const int layers = maps ? qBound(320, width * 28 / 100, 460) : tune ? qBound(440, width * 42 / 100, 760) : qBound(380, width * (run ? 34 : 38) / 100, 620);
     w->resizeDocks({m_docks.layers}, {layers}, Qt::Horizontal);
     w->resizeDocks({m_docks.inspector}, {qBound(264, width * 19 / 100, 320)}, Qt::Horizontal);
-    w->resizeDocks({m_docks.jobs}, {run ? qBound(200, height * 40 / 100, 420) : qBound(92, height * 12 / 100, 140)}, Qt::Vertical);
+    w->resizeDocks({m_docks.jobs}, {run ? qBound(140, height * 25 / 100, 300) : qBound(64, height * 10 / 100, 120)}, Qt::Vertical);
     if (maps) {
-        v->resizeDocks({m_docks.outliers, m_docks.kernel}, {56, 44}, Qt::Vertical);
-        v->resizeDocks({m_docks.kernel, m_docks.channels}, {54, 46}, Qt::Horizontal);
+        v->resizeDocks({m_docks.outliers, m_docks.kernel}, {height * 40 / 100, height * 32 / 100}, Qt::Vertical);
+        m_docks.kernel->raise();
+        // Once the window has given the views their width: asking for more than there is would push them out of it.
+        QTimer::singleShot(0, this, [this] {
+            if (m_current != Inspect || m_alone || m_views->tabifiedDockWidgets(m_docks.kernel).contains(m_docks.channels))
+                return;
+            const int room = m_views->width(), kernel = std::max(m_docks.kernel->minimumSizeHint().width(), room * 54 / 100);
+            if (room - kernel > m_docks.channels->minimumSizeHint().width())
+                m_views->resizeDocks({m_docks.kernel, m_docks.channels}, {kernel, room - kernel - 2}, Qt::Horizontal);
+        });
     } else if (compare) {
-        v->resizeDocks({m_docks.compare, m_docks.runs}, {62, 38}, Qt::Vertical);
+        v->resizeDocks({m_docks.compare, m_docks.runs}, {height * 45 / 100, height * 28 / 100}, Qt::Vertical);
     } else if (tune) {
-        v->resizeDocks({m_docks.kernel, m_docks.channels}, {50, 50}, Qt::Vertical);
+        v->resizeDocks({m_docks.kernel, m_docks.channels}, {height * 40 / 100, height * 40 / 100}, Qt::Vertical);
     }
 }
 
