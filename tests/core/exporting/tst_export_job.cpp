@@ -9,6 +9,7 @@
 #include "core/project/quantized_model.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <QtTest>
 
 #include <fstream>

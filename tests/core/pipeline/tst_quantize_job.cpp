@@ -10,6 +10,7 @@
 #include "core/text/corpus.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <QtTest>
 
 #include <algorithm>
