@@ -33,9 +33,12 @@
 #include <QStackedWidget>
 #include <QStandardPaths>
 #include <QStatusBar>
+#include <QTimer>
 #include <QTreeView>
 #include <QUndoView>
 #include <QVBoxLayout>
+
+#include <utility>
 
 namespace halftone {
 
@@ -205,7 +208,13 @@ void MainWindow::connectDocument()
 void MainWindow::connectViews()
 {
     const auto select = [this](const Selection& selection) { m_document->select(selection); };
-    connect(m_layers, &LayersView::selectionRequested, this, select);
+    // The table says it before its own selection has followed the click: answered later, and only the last wish.
+    connect(m_layers, &LayersView::selectionRequested, this, [this](const Selection& wish) {
+        const bool waiting = m_wish.has_value();
+        m_wish = wish;
+        if (!waiting)
+            QTimer::singleShot(0, this, [this] { m_document->select(*std::exchange(m_wish, std::nullopt)); });
+    });
     connect(m_outliers, &OutliersView::selectionRequested, this, select);
     connect(m_kernel, &KernelView::selectionRequested, this, select);
     connect(m_channels, &ChannelsView::selectionRequested, this, select);

@@ -145,6 +145,7 @@ private:
     AnalyzeRequest m_lastAnalyze;
     EvaluateRequest m_lastEvaluate;
     QString m_lastCalibration;
+    std::optional<Selection> m_wish;     ///< what the Layers table asked for last, not answered yet
     bool m_quitting = false;
 };
 
