@@ -67,8 +67,9 @@ int main(int argc, char** argv)
     const QCommandLineOption screenshot(u"screenshot"_s, u"Save a picture of the window when it stands still, and quit."_s, u"png"_s);
     const QCommandLineOption size(u"size"_s, u"Size of the picture, 1440x900 unless said."_s, u"WxH"_s);
     const QCommandLineOption select(u"select"_s, u"Linear to select before the picture."_s, u"linear"_s);
-    const QCommandLineOption analyze(u"analyze"_s, u"Analyze the sample text before the picture if the project has no statistics."_s);
-    parser.addOptions({sample, theme, threads, workspace, screenshot, size, select, analyze});
+    const QCommandLineOption recipe(u"recipe"_s, u"Recipe to import before the picture."_s, u"json"_s);
+    const QCommandLineOption mainJob(u"main-job"_s, u"Before the picture, analyze, quantize and evaluate what the project lacks, on the texts that come along."_s);
+    parser.addOptions({sample, theme, threads, workspace, screenshot, size, select, recipe, mainJob});
     parser.process(application);
     const auto usage = [](const QString& sentence) {
         QTextStream(stderr) << "halftone: " << sentence << '\n';
@@ -114,7 +115,8 @@ int main(int argc, char** argv)
         halftone::ScreenshotRequest request;
         request.file = parser.value(screenshot);
         request.linear = parser.value(select);
-        request.analyze = parser.isSet(analyze);
+        request.recipe = parser.value(recipe);
+        request.mainJob = parser.isSet(mainJob);
         if (kind >= 0)
             request.workspace = static_cast<halftone::Workspaces::Kind>(kind);
         if (parser.isSet(size)) {

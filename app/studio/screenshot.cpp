@@ -2,6 +2,7 @@
 
 #include "app/studio/main_window.h"
 #include "app/studio/resources.h"
+#include "widgets/message_banner.h"
 
 #include <QCoreApplication>
 #include <QElapsedTimer>
@@ -13,6 +14,8 @@
 namespace halftone {
 
 namespace {
+
+constexpr int kWindows = 4, kLength = 512;   // of the texts that come along
 
 /// Follows the window until it stands still, then takes the picture.
 class Photographer : public QObject {
@@ -32,14 +35,13 @@ private:
         if (m_window.jobs().busy() || m_window.document().isOpening())
             return;
         Document& document = m_window.document();
-        if (document.isOpen() && !document.hasAnalysis() && m_request.analyze && !m_asked) {
-            m_asked = true;
-            AnalyzeRequest request{resourceFile(QStringLiteral("text/sample.txt")), m_request.windows, m_request.length, {}};
-            m_window.tasks().analyze(request);
+        if (document.isOpen() && m_step < 4) {
+            next();
             return;
         }
         if (!m_placed) {
             m_placed = true;
+            m_window.messages().clear();
             if (document.isOpen()) {
                 m_window.setWorkspace(m_request.workspace);
                 m_window.workspaces().reset();
@@ -49,6 +51,8 @@ private:
             return;
         }
         m_timer.stop();
+        if (QWidget* focus = m_window.focusWidget())
+            focus->clearFocus();
         m_window.statusBar()->clearMessage();
         const bool saved = m_window.grab().save(m_request.file);
         if (!saved)
@@ -57,10 +61,42 @@ private:
         QCoreApplication::exit(saved ? 0 : 4);
     }
 
+    /// One step a look: the window is idle when it is called.
+    void next()
+    {
+        Document& document = m_window.document();
+        Tasks& tasks = m_window.tasks();
+        const QString calibration = resourceFile(QStringLiteral("text/sample.txt")), heldOut = resourceFile(QStringLiteral("text/held-out.txt"));
+        switch (m_step++) {
+        case 0:
+            if (!m_request.recipe.isEmpty())
+                m_window.openPath(m_request.recipe);
+            break;
+        case 1:
+            if (m_request.mainJob && !document.hasAnalysis())
+                tasks.analyze({calibration, kWindows, kLength, {}});
+            break;
+        case 2:
+            if (m_request.mainJob && !document.latestRun())
+                tasks.quantize({calibration, true});
+            break;
+        case 3:
+            if (m_request.mainJob && document.evaluations().empty() && document.latestRun()) {
+                tasks.evaluate({heldOut, kWindows, kLength, EvaluationRecord::Target::Float, {}, false});
+                const QString run = QString::fromStdString(document.latestRun()->id);
+                tasks.evaluate({heldOut, kWindows, kLength, EvaluationRecord::Target::Run, run, true});
+                tasks.evaluate({heldOut, kWindows, kLength, EvaluationRecord::Target::Recipe, {}, true});
+            }
+            break;
+        default: break;
+        }
+    }
+
     MainWindow& m_window;
     ScreenshotRequest m_request;
     QTimer m_timer;
-    bool m_asked = false, m_placed = false;
+    int m_step = 0;
+    bool m_placed = false;
 };
 
 } // namespace

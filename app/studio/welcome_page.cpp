@@ -36,9 +36,9 @@ WelcomePage::WelcomePage(QWidget* parent)
     setObjectName(u"welcome"_s);
     auto* outer = new QHBoxLayout(this);
     auto* column = new QWidget(this);
-    column->setFixedWidth(720);
+    column->setMaximumWidth(720);   // no fixed width: this page shares a stack with the views, and would hold them apart
     outer->addStretch(1);
-    outer->addWidget(column);
+    outer->addWidget(column, 1000);
     outer->addStretch(1);
     auto* layout = new QVBoxLayout(column);
     layout->setContentsMargins(24, 24, 24, 24);
@@ -54,6 +54,7 @@ WelcomePage::WelcomePage(QWidget* parent)
     names->setSpacing(2);
     names->addWidget(heading(tr("Halftone"), 10, column));
     auto* motto = new QLabel(tr("See what quantization throws away, decide layer by layer, take home a checkpoint that loads."), column);
+    motto->setWordWrap(true);
     names->addWidget(motto);
     head->addLayout(names, 1);
     layout->addLayout(head);
@@ -82,7 +83,7 @@ WelcomePage::WelcomePage(QWidget* parent)
     m_opening->hide();
     layout->addWidget(m_opening);
     auto* drop = new QLabel(tr("or drop a model folder, a GGUF file, a project or a recipe anywhere on this window"), column);
-    drop->setEnabled(true);
+    drop->setWordWrap(true);
     layout->addWidget(drop);
     layout->addSpacing(24);
 

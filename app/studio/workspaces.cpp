@@ -114,7 +114,7 @@ void Workspaces::arrange(Kind kind)
     v->splitDockWidget(m_docks.outliers, m_docks.compare, Qt::Vertical);
 
     const bool maps = kind == Inspect, tune = kind == Tune, run = kind == Run, compare = kind == Compare;
-    m_docks.layers->setVisible(true);
+    m_docks.layers->setVisible(!compare);   // the table of measurements wants the width
     m_docks.inspector->setVisible(maps || tune || run);
     m_docks.history->setVisible(false);
     m_docks.jobs->setVisible(true);
@@ -129,9 +129,9 @@ void Workspaces::arrange(Kind kind)
     }
 
     const int width = w->width(), height = w->height();
-    const int layers = maps ? qBound(320, width * 28 / 100, 460) : tune ? qBound(440, width * 42 / 100, 760) : qBound(380, width * (run ? 34 : 38) / 100, 620);
-    w->resizeDocks({m_docks.layers}, {layers}, Qt::Horizontal);
-    w->resizeDocks({m_docks.inspector}, {qBound(264, width * 19 / 100, 320)}, Qt::Horizontal);
+    const int layers = maps ? qBound(320, width * 28 / 100, 460) : qBound(360, width * 40 / 100, 640);
+    const QList<int> sides{layers, qBound(264, width * 19 / 100, 320)};
+    w->resizeDocks({m_docks.layers, m_docks.inspector}, sides, Qt::Horizontal);
     w->resizeDocks({m_docks.jobs}, {run ? qBound(140, height * 25 / 100, 300) : qBound(64, height * 10 / 100, 120)}, Qt::Vertical);
     if (maps) {
         v->resizeDocks({m_docks.outliers, m_docks.kernel}, {height * 40 / 100, height * 32 / 100}, Qt::Vertical);

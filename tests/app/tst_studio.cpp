@@ -143,10 +143,18 @@ private:
         QCOMPARE(spin->value(), value);
     }
 
+    /// Kept to be looked at, where HALFTONE_PICTURES names a folder.
+    void keepPicture(QWidget* widget, const QString& name)
+    {
+        if (const QString folder = qEnvironmentVariable("HALFTONE_PICTURES"); !folder.isEmpty())
+            QVERIFY(widget->grab().save(u"%1/%2.png"_s.arg(folder, name)));
+    }
+
     void pressStart(QDialog* box)
     {
         auto* button = box->findChild<QPushButton*>(u"start"_s);
         QTRY_VERIFY2(button->isEnabled(), qPrintable(box->findChild<QLabel*>(u"note"_s)->text()));
+        keepPicture(box, box->objectName());
         QTest::mouseClick(button, Qt::LeftButton);
     }
 
@@ -214,8 +222,10 @@ private:
         QTest::keyClicks(line, out);
         pressStart(box);
         [this] { QTRY_VERIFY_WITH_TIMEOUT(m_window->findChild<QDialog*>(u"exportReport"_s), 60000); }();
-        if (auto* report = m_window->findChild<QDialog*>(u"exportReport"_s))
+        if (auto* report = m_window->findChild<QDialog*>(u"exportReport"_s)) {
+            keepPicture(report, u"exportReport"_s);
             report->close();
+        }
         return out;
     }
 
@@ -419,6 +429,7 @@ private Q_SLOTS:
         QVERIFY(m_window->messages().contains(u"open"_s));
         const auto* message = m_window->messages().findChild<QWidget*>(u"message-open"_s);
         QVERIFY(message && message->isVisible());
+        keepPicture(m_window.get(), u"error-"_s + fault);
         const JobError error = failed.front()[1].value<JobError>();
         QVERIFY2(error.sentence.size() > 20, qPrintable(error.sentence));
         QVERIFY2(error.sentence.contains(u"bad"_s) || error.sentence.contains(u"nowhere"_s) || error.sentence.contains(u"model"_s), qPrintable(error.sentence));
@@ -533,7 +544,7 @@ private Q_SLOTS:
         for (int kind = 0; kind < Workspaces::kCount; ++kind) {
             QTest::keyClick(m_window.get(), static_cast<Qt::Key>(Qt::Key_1 + kind), Qt::ControlModifier);
             QTRY_COMPARE(int(m_window->workspaces().current()), kind);
-            QVERIFY(m_window->findChild<QWidget*>(u"layersDock"_s)->isVisible());
+            QCOMPARE(m_window->findChild<QWidget*>(u"layersDock"_s)->isVisible(), kind != Workspaces::Compare);
             QCOMPARE(m_window->findChild<QWidget*>(u"outliersDock"_s)->isVisible(), kind == Workspaces::Inspect);
             QCOMPARE(m_window->findChild<QWidget*>(u"compareDock"_s)->isVisible(), kind == Workspaces::Compare);
         }
@@ -566,6 +577,7 @@ private Q_SLOTS:
         auto* help = m_window->findChild<QWidget*>(u"help"_s);
         QTRY_VERIFY(help && help->isVisible());
         QVERIFY(help->findChild<QTextBrowser*>()->toPlainText().size() > 200);
+        keepPicture(help, u"help"_s);
     }
 
     void whatCannotStartSaysWhy()
