@@ -26,7 +26,9 @@ QString nextStep(const QString& tag, const JobError& error)
             return tr("Choose another text, or fewer or shorter windows, and start again.");
         return tr("The file is missing, incomplete or of another kind; choose another one.");
     case ErrorKind::Unsupported:
-        return tr("This build cannot do that with this model. Help › Formats and architectures lists what is known.");
+        if (tag == u"open"_s)
+            return tr("Open a Hugging Face folder with safetensors, or a GGUF file, of an architecture that is known.");
+        return tr("Choose another model, method or format; the guide (F1) says what goes together.");
     case ErrorKind::OutOfMemory:
         return tr("Use fewer or shorter windows or samples, or close other programs. What is finished is kept: resume goes on from there.");
     case ErrorKind::Io:

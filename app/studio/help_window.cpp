@@ -53,6 +53,7 @@ HelpWindow::HelpWindow(QWidget* parent)
     m_list->setObjectName(u"helpPages"_s);
     m_list->setAccessibleName(tr("Pages"));
     m_list->setFrameShape(QFrame::NoFrame);
+    m_list->setSpacing(3);
     m_text = new QTextBrowser(splitter);
     m_text->setObjectName(u"helpText"_s);
     m_text->setAccessibleName(tr("Page"));

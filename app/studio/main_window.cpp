@@ -91,6 +91,7 @@ MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget
     m_workspaces->load();
     restoreGeometry(m_settings.value(u"window/geometry"_s).toByteArray());
     showNoDocument();
+    m_welcome->setFocus();
 
     // What the numerics run on is asked off the GUI thread: the first call starts LibTorch.
     JobSpec spec{u"compute-description"_s, tr("Look at the machine"), JobSpec::Lane::Compute, false, {}, {}};
