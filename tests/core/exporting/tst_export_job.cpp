@@ -17,10 +17,6 @@
 using namespace halftone;
 using namespace halftone::testing;
 
-namespace halftone::testing {
-std::vector<std::string> blockHashes(const Project&, const std::string&) { return {}; }
-}
-
 class TestExportJob : public QObject {
     Q_OBJECT
 

@@ -39,7 +39,4 @@ inline QuantizeResult quantizeTiny(const std::shared_ptr<Project>& project, cons
     return quantize(job, progress ? *progress : silent, stop);
 }
 
-/// Hash of each block file's bytes of the only run of a project, in block order.
-std::vector<std::string> blockHashes(const Project& project, const std::string& run);
-
 } // namespace halftone::testing

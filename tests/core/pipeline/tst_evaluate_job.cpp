@@ -9,10 +9,6 @@
 using namespace halftone;
 using namespace halftone::testing;
 
-namespace halftone::testing {
-std::vector<std::string> blockHashes(const Project&, const std::string&) { return {}; }
-}
-
 class TestEvaluateJob : public QObject {
     Q_OBJECT
 

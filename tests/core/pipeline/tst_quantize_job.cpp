@@ -19,8 +19,9 @@
 using namespace halftone;
 using namespace halftone::testing;
 
-namespace halftone::testing {
+namespace {
 
+/// Hash of each block file of a run, in block order.
 std::vector<std::string> blockHashes(const Project& project, const std::string& run)
 {
     std::vector<std::filesystem::path> files;
@@ -33,10 +34,6 @@ std::vector<std::string> blockHashes(const Project& project, const std::string& 
         hashes.push_back(sha256File(file));
     return hashes;
 }
-
-} // namespace halftone::testing
-
-namespace {
 
 const std::string kRtn = R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}})";
 const std::string kGptq = R"({"rounding": {"method": "gptq"}, "weights": {"bits": 3, "group": 32}})";
