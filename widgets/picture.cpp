@@ -48,10 +48,12 @@ void drawSheet(Picture& picture, const QString& title, const QString& subtitle, 
     picture.drawPicture(painter, QRect(kMargin, kMargin + kHead, size.width() - 2 * kMargin, size.height() - 2 * kMargin - kHead));
 }
 
-QImage image(Picture& picture, const QString& title, const QString& subtitle, const QSize& size)
+QImage image(Picture& picture, const QString& title, const QString& subtitle, const QSize& size, int scale)
 {
-    QImage result(size * 2, QImage::Format_RGB32);
-    result.setDevicePixelRatio(2);
+    QImage result(size * scale, QImage::Format_RGB32);
+    if (result.isNull())
+        throw Error(ErrorKind::OutOfMemory, QStringLiteral("a picture of %1 × %2 pixels does not fit in memory").arg(size.width() * scale).arg(size.height() * scale).toStdString());
+    result.setDevicePixelRatio(scale);
     QPainter painter(&result);
     drawSheet(picture, title, subtitle, painter, size);
     return result;
@@ -64,17 +66,20 @@ QImage image(Picture& picture, const QString& title, const QString& subtitle, co
 
 } // namespace
 
-void savePicture(Picture& picture, const QString& title, const QString& subtitle, const QString& file, const QSize& wanted)
+PictureFile drawPicture(Picture& picture, const QString& title, const QString& subtitle, const QString& file, const QSize& wanted, int scale)
 {
+    if (scale < 1 || scale > 8)
+        throw Error(ErrorKind::InvalidArgument, (file + u": a picture is saved at 1 to 8 times its size, not "_s + QString::number(scale)).toStdString(), file.toStdString());
     const QString ending = QFileInfo(file).suffix().toLower();
-    QByteArray bytes;
-    QBuffer buffer(&bytes);
-    buffer.open(QIODevice::WriteOnly);
+    PictureFile drawn{file, {}, {}};
     const QSize size = sheetSize(picture, wanted);
     if (ending == u"png"_s) {
-        if (!image(picture, title, subtitle, size).save(&buffer, "PNG"))
-            cannotWrite(file, u"the picture is too large for PNG"_s);
-    } else if (ending == u"svg"_s) {
+        drawn.image = image(picture, title, subtitle, size, scale);
+        return drawn;
+    }
+    QBuffer buffer(&drawn.bytes);
+    buffer.open(QIODevice::WriteOnly);
+    if (ending == u"svg"_s) {
         QSvgGenerator generator;
         generator.setOutputDevice(&buffer);
         generator.setSize(size);
@@ -93,19 +98,42 @@ void savePicture(Picture& picture, const QString& title, const QString& subtitle
         QPainter painter(&writer);
         drawSheet(picture, title, subtitle, painter, size);
     } else if (ending == u"csv"_s) {
-        bytes = picture.csv().toUtf8();
+        buffer.close();
+        drawn.bytes = picture.csv().toUtf8();
     } else {
         throw Error(ErrorKind::InvalidArgument, (file + u": pictures are saved as .png, .svg, .pdf, numbers as .csv; not as \"."_s + ending + u'"').toStdString(),
             file.toStdString());
     }
-    QSaveFile out(file);
+    return drawn;
+}
+
+void writePicture(const PictureFile& drawn)
+{
+    QByteArray bytes = drawn.bytes;
+    if (!drawn.image.isNull()) {
+        QBuffer buffer(&bytes);
+        buffer.open(QIODevice::WriteOnly);
+        if (!drawn.image.save(&buffer, "PNG"))
+            cannotWrite(drawn.file, u"the picture is too large for PNG"_s);
+    }
+    QSaveFile out(drawn.file);
     if (!out.open(QIODevice::WriteOnly) || out.write(bytes) != bytes.size() || !out.commit())
-        cannotWrite(file, out.errorString());
+        cannotWrite(drawn.file, out.errorString());
+}
+
+void savePicture(Picture& picture, const QString& title, const QString& subtitle, const QString& file, const QSize& size, int scale)
+{
+    writePicture(drawPicture(picture, title, subtitle, file, size, scale));
 }
 
 void copyPicture(Picture& picture, const QString& title, const QString& subtitle)
 {
-    QApplication::clipboard()->setImage(image(picture, title, subtitle, sheetSize(picture, {})));
+    QApplication::clipboard()->setImage(image(picture, title, subtitle, sheetSize(picture, {}), 2));
+}
+
+void copyNumbers(const Picture& picture)
+{
+    QApplication::clipboard()->setText(picture.csv());
 }
 
 } // namespace halftone

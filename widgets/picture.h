@@ -1,5 +1,7 @@
 #pragma once
 
+#include <QByteArray>
+#include <QImage>
 #include <QSize>
 #include <QString>
 
@@ -18,10 +20,25 @@ public:
     virtual QString csv() const = 0;
 };
 
-/// Writes `picture` under its title, in the format of the file's ending: png (2×), svg, pdf, csv. Atomic.
-/// @throws Error{InvalidArgument} for another ending, Error{Io} when the file cannot be written.
+/// A picture under its title, drawn and ready to be written.
+struct PictureFile {
+    QString file;
+    QImage image;       ///< of a .png: encoding it takes long enough to be another thread's work
+    QByteArray bytes;   ///< of every other format
+};
+
+/// Draws `picture` under its title, in the format of the file's ending: png, svg, pdf, csv. On the GUI thread.
 /// @param size of the picture without its title; an empty size takes the picture's own.
-void savePicture(Picture& picture, const QString& title, const QString& subtitle, const QString& file, const QSize& size = {});
+/// @param scale pixels of a .png for one of the screen, 1…8
+/// @throws Error{InvalidArgument} for another ending or scale.
+PictureFile drawPicture(Picture& picture, const QString& title, const QString& subtitle, const QString& file, const QSize& size = {}, int scale = 2);
+/// Encodes and writes it, atomically; on any thread. @throws Error{Io} when the file cannot be written.
+void writePicture(const PictureFile& drawn);
+
+/// Both at once.
+void savePicture(Picture& picture, const QString& title, const QString& subtitle, const QString& file, const QSize& size = {}, int scale = 2);
 void copyPicture(Picture& picture, const QString& title, const QString& subtitle);
+/// The numbers behind it, as CSV text.
+void copyNumbers(const Picture& picture);
 
 } // namespace halftone

@@ -1,6 +1,7 @@
 #include "widgets/view_frame.h"
 
 #include "core/base/error.h"
+#include "widgets/action_reason.h"
 #include "widgets/colour_map.h"
 #include "widgets/elided_label.h"
 #include "widgets/empty_state.h"
@@ -8,14 +9,19 @@
 #include "widgets/picture.h"
 
 #include <QAction>
+#include <QApplication>
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QMenu>
 #include <QPainter>
+#include <QPointer>
 #include <QStackedLayout>
+#include <QThreadPool>
 #include <QToolButton>
 #include <QVBoxLayout>
+
+#include <tuple>
 
 namespace halftone {
 
@@ -49,26 +55,11 @@ ViewFrame::ViewFrame(QString id, QString title, QWidget* parent) : QWidget(paren
     m_update->hide();
     connect(m_update, &QToolButton::clicked, this, &ViewFrame::measureRequested);
 
-    m_menu = new QMenu(this);
-    m_menu->setObjectName(m_id + u"Menu"_s);
-    const auto act = [this](const QString& key, const QString& picture, const QString& text, const QString& tip, auto slot) {
-        QAction* action = m_menu->addAction(icon(picture), text);
-        action->setObjectName(m_id + key);
-        action->setToolTip(tip);
-        action->setStatusTip(tip);
-        connect(action, &QAction::triggered, this, slot);
-        return action;
-    };
-    act(u"Copy"_s, u"copy"_s, tr("&Copy picture"), tr("Put this picture on the clipboard"), [this] { copyToClipboard(); });
-    act(u"Save"_s, u"save"_s, tr("&Save picture or numbers…"), tr("As PNG, SVG, PDF, or the numbers behind it as CSV"), [this] { saveAs(); });
-    m_menu->addSeparator();
-    act(u"FullScreen"_s, u"fullscreen"_s, tr("&Full screen"), tr("Show this view alone"), [this] { Q_EMIT fullScreenRequested(m_id); });
-    act(u"Explain"_s, u"explain"_s, tr("&Explain this view"), tr("What is shown, how it was measured, what to look for"),
-        [this] { Q_EMIT explainRequested(m_id); });
+    buildMenu();
     m_corner = new QToolButton(this);
     m_corner->setObjectName(m_id + u"Corner"_s);
     m_corner->setAccessibleName(tr("Menu of %1").arg(m_title));
-    m_corner->setToolTip(tr("Copy, save, full screen, explain"));
+    m_corner->setToolTip(tr("Menu of %1: copy, save, full screen, explain").arg(m_title));
     m_corner->setIcon(icon(u"menu"_s));
     m_corner->setMenu(m_menu);
     m_corner->setPopupMode(QToolButton::InstantPopup);
@@ -88,6 +79,44 @@ ViewFrame::ViewFrame(QString id, QString title, QWidget* parent) : QWidget(paren
     m_stack->addWidget(m_empty);
     column->addWidget(body, 1);
     connect(m_empty, &EmptyState::clicked, this, &ViewFrame::measureRequested);
+}
+
+void ViewFrame::buildMenu()
+{
+    m_menu = new QMenu(m_title, this);
+    m_menu->setObjectName(m_id + u"Menu"_s);
+    m_menu->setToolTipsVisible(true);
+    const auto act = [this](QMenu* menu, const QString& key, const QString& picture, const QString& text, const QString& tip, auto slot) {
+        QAction* action = picture.isEmpty() ? menu->addAction(text) : menu->addAction(icon(picture), text);
+        action->setObjectName(m_id + key);
+        describeAction(*action, tip);
+        connect(action, &QAction::triggered, this, slot);
+        return action;
+    };
+    m_giveAway.append(act(m_menu, u"Copy"_s, u"copy"_s, tr("&Copy picture"), tr("Put this picture on the clipboard"), [this] { copyToClipboard(); }));
+    m_giveAway.append(act(m_menu, u"CopyNumbers"_s, {}, tr("Copy &numbers"), tr("Put the numbers behind this picture on the clipboard, as CSV"), [this] { copyNumbersToClipboard(); }));
+    QMenu* save = m_menu->addMenu(icon(u"save"_s), tr("&Save as"));
+    save->setObjectName(m_id + u"SaveMenu"_s);
+    save->setToolTipsVisible(true);
+    for (const auto& [key, text, tip, ending, scale] : {
+             std::tuple{u"SavePng2"_s, tr("PNG, &2×…"), tr("A picture of twice the pixels on screen"), u"png"_s, 2},
+             std::tuple{u"SavePng4"_s, tr("PNG, &4×…"), tr("A picture of four times the pixels on screen, for print"), u"png"_s, 4},
+             std::tuple{u"SaveSvg"_s, tr("&SVG…"), tr("A drawing whose lines and words can be edited"), u"svg"_s, 2},
+             std::tuple{u"SavePdf"_s, tr("&PDF…"), tr("A page of exactly this picture"), u"pdf"_s, 2},
+             std::tuple{u"SaveCsv"_s, tr("&Numbers (CSV)…"), tr("The numbers behind this picture"), u"csv"_s, 2},
+         })
+        m_giveAway.append(act(save, key, {}, text, tip, [this, ending, scale] { saveAs(ending, scale); }));
+    m_menu->addSeparator();
+    act(m_menu, u"FullScreen"_s, u"fullscreen"_s, tr("&Full screen"), tr("Show %1 alone, or go back").arg(m_title), [this] { Q_EMIT fullScreenRequested(m_id); });
+    act(m_menu, u"Explain"_s, u"explain"_s, tr("&Explain this view"), tr("What %1 shows, how it was measured, what to look for (F1)").arg(m_title),
+        [this] { Q_EMIT explainRequested(m_id); });
+    setHasDataActions(false);
+}
+
+void ViewFrame::setHasDataActions(bool hasData)
+{
+    for (QAction* action : m_giveAway)
+        setActionEnabled(*action, hasData, tr("%1 shows nothing yet.").arg(m_title));
 }
 
 void ViewFrame::setSubtitle(const QString& text)
@@ -123,9 +152,7 @@ void ViewFrame::setContent(QWidget* content, Picture* picture)
 void ViewFrame::setHasData(bool hasData)
 {
     m_stack->setCurrentIndex(hasData && m_stack->count() > 1 ? 1 : 0);
-    for (QAction* action : m_menu->actions())
-        if (action->objectName() == m_id + u"Copy"_s || action->objectName() == m_id + u"Save"_s)
-            action->setEnabled(hasData);
+    setHasDataActions(hasData);
 }
 
 void ViewFrame::paintEvent(QPaintEvent*)
@@ -139,13 +166,18 @@ void ViewFrame::paintEvent(QPaintEvent*)
     painter.fillRect(edge, QBrush(stripe, Qt::BDiagPattern));
 }
 
-void ViewFrame::saveTo(const QString& file, const QSize& size)
+PictureFile ViewFrame::drawn(const QString& file, const QSize& size, int scale)
 {
     if (!m_picture || isEmptyStateShown())
         throw Error(ErrorKind::InvalidArgument, (m_title + u": nothing is measured yet, so there is nothing to save"_s).toStdString(), m_id.toStdString());
     // A view that was never shown has no layout yet; then its own size stands for the picture's.
     const QSize own = isVisible() ? QSize() : this->size();
-    savePicture(*m_picture, m_title, m_subtitle, file, size.isEmpty() ? own : size);
+    return drawPicture(*m_picture, m_title, m_subtitle, file, size.isEmpty() ? own : size, scale);
+}
+
+void ViewFrame::saveTo(const QString& file, const QSize& size, int scale)
+{
+    writePicture(drawn(file, size, scale));
 }
 
 void ViewFrame::copyToClipboard()
@@ -154,21 +186,49 @@ void ViewFrame::copyToClipboard()
         copyPicture(*m_picture, m_title, m_subtitle);
 }
 
-void ViewFrame::saveAs()
+void ViewFrame::copyNumbersToClipboard()
 {
-    const QString filters = tr("PNG picture (*.png);;SVG drawing (*.svg);;PDF page (*.pdf);;Numbers (*.csv)");
-    QString chosen;
-    QString file = QFileDialog::getSaveFileName(this, tr("Save %1").arg(m_title), m_id + u".png"_s, filters, &chosen);
-    if (file.isEmpty())
-        return;
-    if (QFileInfo(file).suffix().isEmpty())
-        file += chosen.contains(u"*.svg"_s) ? u".svg"_s : chosen.contains(u"*.pdf"_s) ? u".pdf"_s : chosen.contains(u"*.csv"_s) ? u".csv"_s : u".png"_s;
+    if (m_picture && !isEmptyStateShown())
+        copyNumbers(*m_picture);
+}
+
+void ViewFrame::saveAs(const QString& ending, int scale)
+{
+    auto* dialog = new QFileDialog(this, tr("Save %1").arg(m_title), QString(), u"%1 (*.%2)"_s.arg(ending.toUpper(), ending));
+    dialog->setObjectName(u"savePictureDialog"_s);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setAcceptMode(QFileDialog::AcceptSave);
+    dialog->setDefaultSuffix(ending);
+    dialog->selectFile(scale == 4 ? u"%1@4x.%2"_s.arg(m_id, ending) : u"%1.%2"_s.arg(m_id, ending));
+    connect(dialog, &QFileDialog::fileSelected, this, [this, scale](const QString& file) { saveInBackground(file, scale); });
+    dialog->open();
+}
+
+void ViewFrame::saveInBackground(const QString& file, int scale)
+{
+    PictureFile ready;
     try {
-        saveTo(file);
-        Q_EMIT saved(file);
+        ready = drawn(file, {}, scale);
     } catch (const Error& error) {
         Q_EMIT saveFailed(QString::fromUtf8(error.what()));
+        return;
     }
+    // Encoding and writing take their time; the answer comes back to this thread, if the view is still there.
+    QPointer<ViewFrame> self(this);
+    QThreadPool::globalInstance()->start([self, ready = std::move(ready)] {
+        QString fault;
+        try {
+            writePicture(ready);
+        } catch (const Error& error) {
+            fault = QString::fromUtf8(error.what());
+        }
+        QMetaObject::invokeMethod(qApp, [self, file = ready.file, fault] {
+            if (self && fault.isEmpty())
+                Q_EMIT self->saved(file);
+            else if (self)
+                Q_EMIT self->saveFailed(fault);
+        }, Qt::QueuedConnection);
+    });
 }
 
 } // namespace halftone

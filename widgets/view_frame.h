@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QList>
 #include <QString>
 #include <QWidget>
 
@@ -15,9 +16,10 @@ namespace halftone {
 class ElidedLabel;
 class EmptyState;
 class Picture;
+struct PictureFile;
 
-/// What every view wears: title and subtitle line, a row for its controls, the corner menu (copy picture, save picture or numbers,
-/// full screen, explain), the empty state, and the hatched edge of a stale result.
+/// What every view wears: title and subtitle line, a row for its controls, the corner menu (copy picture or numbers, save as PNG 2× or 4×,
+/// SVG, PDF or CSV, full screen, explain), the empty state, and the hatched edge of a stale result.
 class ViewFrame : public QWidget {
     Q_OBJECT
 
@@ -38,8 +40,9 @@ public:
     bool isStale() const { return m_stale; }
 
     /// By the file's ending: png, svg, pdf, csv. An empty size takes that on screen; the view need not be shown. @throws Error as savePicture.
-    void saveTo(const QString& file, const QSize& size = {});
+    void saveTo(const QString& file, const QSize& size = {}, int scale = 2);
     void copyToClipboard();
+    void copyNumbersToClipboard();
     QMenu* cornerMenu() const { return m_menu; }
 
 Q_SIGNALS:
@@ -57,13 +60,18 @@ protected:
     void paintEvent(QPaintEvent* event) override;
 
 private:
-    void saveAs();
+    void buildMenu();
+    void setHasDataActions(bool hasData);
+    void saveAs(const QString& ending, int scale);
+    void saveInBackground(const QString& file, int scale);
+    PictureFile drawn(const QString& file, const QSize& size, int scale);
 
     QString m_id, m_title, m_subtitle;
     ElidedLabel* m_subtitleLabel = nullptr;
     QToolButton* m_update = nullptr;
     QToolButton* m_corner = nullptr;
     QMenu* m_menu = nullptr;
+    QList<QAction*> m_giveAway;          ///< copy and save: off while there is nothing to give away
     QHBoxLayout* m_controls = nullptr;
     QStackedLayout* m_stack = nullptr;
     EmptyState* m_empty = nullptr;
