@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/error.h"
+#include "core/base/pause.h"
 
 #include <cstdint>
 #include <stop_token>
@@ -29,9 +30,10 @@ public:
     void note(std::string_view) override {}
 };
 
-/// @throws Cancelled when a stop was requested. Jobs call it at least every ~100 ms.
+/// A stop point. Jobs call it at least every ~100 ms: a paused job waits here until it goes on. @throws Cancelled when a stop was requested.
 inline void throwIfStopped(const std::stop_token& stop)
 {
+    waitWhilePaused(stop);
     if (stop.stop_requested())
         throw Cancelled{};
 }
