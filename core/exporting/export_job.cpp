@@ -43,6 +43,8 @@ struct Opened {
 std::vector<ContractIssue> issuesOf(const ExportJob& job, const Opened& opened)
 {
     std::vector<ContractIssue> issues = exporter(job.format).check(opened.source);
+    if (std::none_of(opened.source.plans.begin(), opened.source.plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized(); }))
+        issues.push_back({{}, opened.run.id + " leaves every weight as it is, so an export would only copy the model; quantize weights first", true});
     if (!opened.recipe.contract.empty()) {
         std::vector<ContractIssue> contract = checkContract(opened.recipe.contract, opened.source.plans, opened.description);
         std::move(contract.begin(), contract.end(), std::back_inserter(issues));

@@ -19,6 +19,16 @@ struct LinearResult {
     double damping = 0;
     double seconds = 0;
     std::vector<std::string> notes;
+    double saturated = 0;         ///< share of the codes that lie at an end of the grid
+    std::uint64_t peakBytes = 0;  ///< most that the process held while it was rounded; 0: not known
+};
+
+/// What a sentinel saw at a block of a run.
+struct BlockFlag {
+    std::string sentinel;         ///< "dead_scale", "saturation", "kernel_jump", "canary"
+    int block = 0;
+    std::string subject;          ///< linear or site; empty: the block
+    std::string sentence;         ///< what, the likely cause, and what to do
 };
 
 struct BlockResult {
@@ -26,6 +36,8 @@ struct BlockResult {
     std::vector<LinearResult> linears;
     double seconds = 0;
     std::uint64_t peakBytes = 0;
+    double canaryError = -1;      ///< drift of a held-out text's hidden states from the float model's after this block; −1: not measured
+    std::vector<BlockFlag> flags;
 };
 
 } // namespace halftone

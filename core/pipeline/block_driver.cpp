@@ -2,21 +2,18 @@
 
 #include "core/base/error.h"
 #include "core/methods/rounding.h"
+#include "core/pipeline/compute_scope.h"
+#include "core/pipeline/sentinels.h"
 #include "core/quant/weight_quantizer.h"
 
 #include <ATen/ATen.h>
 
-#include <chrono>
+#include <algorithm>
 #include <cmath>
 
 namespace halftone {
 
 namespace {
-
-double secondsSince(std::chrono::steady_clock::time_point start)
-{
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// 10·log10(Σw² / Σ(w−ŵ)²) in dB; 999 when nothing was lost.
 double sqnrDb(const at::Tensor& weight, const at::Tensor& error)
@@ -72,9 +69,21 @@ void BlockDriver::observe(SiteKind kind, const at::Tensor& x)
 
 void BlockDriver::requireFinite(const at::Tensor& x, const char* where) const
 {
-    if (!std::isfinite(x.sum().item<float>()) && !at::isfinite(x).all().item<bool>())
-        throw Error(ErrorKind::Internal, "block " + std::to_string(m_block.index()) + ": the " + where +
-                    " is no longer finite; the weights or an earlier block's quantization produce NaN or infinity", "block " + std::to_string(m_block.index()));
+    if (std::isfinite(x.sum().item<float>()) || at::isfinite(x).all().item<bool>())
+        return;
+    const std::string here = "block " + std::to_string(m_block.index());
+    for (const Linear& linear : m_block.linears())
+        if (!at::isfinite(linear.weight).all().item<bool>())
+            throw Error(ErrorKind::BadFile, here + ", " + linear.info.name + ": the weights hold NaN or infinity, so that the block's " + where +
+                        " is no longer finite. Check the checkpoint: it may be damaged, or overflow in the type it is stored in", linear.info.name);
+    throw Error(ErrorKind::Internal, here + ": the " + where + " is no longer finite, though its weights are: the activations overflow, by a norm of the checkpoint or by an "
+                "earlier block's quantization. Evaluate the float model on this text, then give the blocks before this one more bits", here);
+}
+
+void BlockDriver::stepBatch(const char* what, std::size_t batch) const
+{
+    const std::size_t done = std::min(m_streams.samples, (batch + 1) * ((m_streams.samples + m_streams.batches - 1) / std::max<std::size_t>(1, m_streams.batches)));
+    m_step("block " + std::to_string(m_block.index()) + " · " + what + " · sample " + std::to_string(done) + " of " + std::to_string(m_streams.samples));
 }
 
 void BlockDriver::roundLinear(std::size_t index, SiteHessian& hessian)
@@ -82,7 +91,7 @@ void BlockDriver::roundLinear(std::size_t index, SiteHessian& hessian)
     throwIfStopped(m_stop);
     Linear& linear = m_block.linears()[index];
     const Plan& plan = m_plans[index];
-    const auto start = std::chrono::steady_clock::now();
+    const WorkClock clock;
     StoredLinear& stored = m_stored.linears[index];
     LinearResult& result = stored.result;
     result.linear = stored.name = linear.info.name;
@@ -92,6 +101,7 @@ void BlockDriver::roundLinear(std::size_t index, SiteHessian& hessian)
     result.weightSqnrDb = 999;
     if (plan.weights.quantized()) {
         m_step("block " + std::to_string(m_block.index()) + " · " + linear.info.name + " · " + plan.rounding.method);
+        m_peak = std::max(m_peak, takePeakResidentBytes());
         RoundingInputs in{linear.info.name, linear.weight, plan.weights, &hessian};
         RoundingResult rounded = makeRounding(plan.rounding.method)->round(in, plan.rounding, m_stop);
         const at::Tensor quantized = rounded.weight.dequantize();
@@ -101,10 +111,14 @@ void BlockDriver::roundLinear(std::size_t index, SiteHessian& hessian)
         result.outputMse = outputMse(error, hessian.h);
         result.damping = rounded.damping;
         result.notes = std::move(rounded.notes);
+        for (BlockFlag& flag : inspectRounded(m_block.index(), linear.weight, rounded.weight, result))
+            m_stored.result.flags.push_back(std::move(flag));
+        result.peakBytes = takePeakResidentBytes();
+        m_peak = std::max(m_peak, result.peakBytes);
         linear.weight = quantized;
         stored.weight = std::move(rounded.weight);
     }
-    result.seconds = secondsSince(start);
+    result.seconds = clock.seconds();
 }
 
 void BlockDriver::finishSite(SiteKind kind)
@@ -124,12 +138,11 @@ void BlockDriver::finishSite(SiteKind kind)
 
 void BlockDriver::walkStages(bool collect)
 {
-    const std::string here = "block " + std::to_string(m_block.index());
-    auto eachBatch = [&](const std::string& what, auto&& work) {
+    auto eachBatch = [&](const char* what, auto&& work) {
         for (std::size_t i = 0; i < m_streams.batches; ++i) {
             throwIfStopped(m_stop);
             work(i);
-            m_step(here + " · " + what);
+            stepBatch(what, i);
         }
     };
     if (collect) {
@@ -177,7 +190,7 @@ void BlockDriver::collectWholeBlock()
     for (std::size_t i = 0; i < m_streams.batches; ++i) {
         throwIfStopped(m_stop);
         m_block.forward(m_streams.hidden.get(i), &observer);
-        m_step("block " + std::to_string(m_block.index()) + " · site statistics");
+        stepBatch("site statistics", i);
     }
     for (int kind = 0; kind < kSiteKinds; ++kind)
         if (m_hessians[static_cast<std::size_t>(kind)])
@@ -186,8 +199,9 @@ void BlockDriver::collectWholeBlock()
 
 StoredBlock BlockDriver::quantize()
 {
-    const auto start = std::chrono::steady_clock::now();
+    const WorkClock clock;
     m_stored = {};
+    m_peak = 0;
     m_stored.block = m_block.index();
     m_stored.linears.resize(m_plans.size());
     if (trueSequential()) {
@@ -197,7 +211,8 @@ StoredBlock BlockDriver::quantize()
         walkStages(false);
     }
     m_stored.result.block = m_block.index();
-    m_stored.result.seconds = secondsSince(start);
+    m_stored.result.seconds = clock.seconds();
+    m_stored.result.peakBytes = std::max(m_peak, takePeakResidentBytes());
     for (const StoredLinear& linear : m_stored.linears)
         m_stored.result.linears.push_back(linear.result);
     return std::move(m_stored);

@@ -17,7 +17,7 @@ namespace halftone {
 /// The streams of one calibration: hidden states between blocks, and the two site activations that a stage hands to the next.
 struct CalibrationStreams {
     ActivationStream hidden, attentionOut, mlpMid;
-    std::size_t batches = 0;
+    std::size_t batches = 0, samples = 0;
 };
 
 /// Takes one block through: site statistics → round → measure, stage by stage over the quantized stream. Each linear is rounded on the
@@ -43,6 +43,8 @@ private:
     void roundLinear(std::size_t index, SiteHessian& hessian);
     void requireFinite(const at::Tensor& x, const char* where) const;
     bool trueSequential() const;
+    /// "block 3 · attention · sample 16 of 128"
+    void stepBatch(const char* what, std::size_t batch) const;
 
     DecoderBlock& m_block;
     const std::vector<Plan>& m_plans;
@@ -52,6 +54,7 @@ private:
     std::array<std::optional<HessianAccumulator>, kSiteKinds> m_hessians;
     SiteRanges m_ranges;
     StoredBlock m_stored;
+    std::uint64_t m_peak = 0;
 };
 
 } // namespace halftone

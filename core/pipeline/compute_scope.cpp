@@ -38,6 +38,20 @@ bool probeMediumPrecision()
     return accepted;
 }
 
+/// A line of /proc/self/status, in bytes; 0 where there is none.
+std::uint64_t statusBytes(const std::string& key)
+{
+    std::ifstream status("/proc/self/status");
+    std::string word;
+    while (status >> word)
+        if (word == key) {
+            std::uint64_t kib = 0;
+            status >> kib;
+            return kib * 1024;
+        }
+    return 0;
+}
+
 bool mediumPrecision()
 {
     static const bool accepted = probeMediumPrecision();
@@ -96,15 +110,19 @@ void translateErrors(const std::string& subject, const std::function<void()>& wo
 
 std::uint64_t peakResidentBytes()
 {
-    std::ifstream status("/proc/self/status");
-    std::string word;
-    while (status >> word)
-        if (word == "VmHWM:") {
-            std::uint64_t kib = 0;
-            status >> kib;
-            return kib * 1024;
-        }
-    return 0;
+    return statusBytes("VmHWM:");
+}
+
+std::uint64_t takePeakResidentBytes()
+{
+    const std::uint64_t peak = peakResidentBytes();
+    std::ofstream("/proc/self/clear_refs") << "5";   // proc(5): resets the high water mark; nothing happens where it may not be written
+    return peak;
+}
+
+std::uint64_t residentBytes()
+{
+    return statusBytes("VmRSS:");
 }
 
 } // namespace halftone

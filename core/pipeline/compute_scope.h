@@ -33,7 +33,11 @@ std::string matrixProductName();
 /// Runs `work` and turns what LibTorch and the standard library throw into Error (OutOfMemory, Internal) about `subject`.
 void translateErrors(const std::string& subject, const std::function<void()>& work);
 
-/// Most bytes this process ever held resident (VmHWM).
+/// Most bytes this process held resident since the last takePeakResidentBytes(), or ever (VmHWM).
 std::uint64_t peakResidentBytes();
+/// The same, and the count starts anew where the system lets it.
+std::uint64_t takePeakResidentBytes();
+/// Bytes this process holds resident now.
+std::uint64_t residentBytes();
 
 } // namespace halftone

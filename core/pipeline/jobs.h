@@ -50,10 +50,12 @@ struct QuantizeJob {
     bool resume = true;                  ///< go on with a run of the same fingerprint; else start anew
     ComputeOptions options;
     std::function<void(const BlockResult&)> blockDone;
+    bool stopAtFlags = false;            ///< a sentinel's flag ends the job after its block, as an Error{BadFile}; the run can be resumed
 };
 struct QuantizeResult {
     RunInfo run;
     std::vector<LinearResult> linears;
+    std::vector<BlockFlag> flags;        ///< of all blocks, those done before a resume included
 };
 QuantizeResult quantize(const QuantizeJob& job, Progress& progress, const std::stop_token& stop);
 

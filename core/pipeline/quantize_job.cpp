@@ -5,6 +5,7 @@
 #include "core/model/model.h"
 #include "core/pipeline/block_driver.h"
 #include "core/pipeline/compute_scope.h"
+#include "core/pipeline/sentinels.h"
 #include "core/project/quantized_model.h"
 #include "core/project/run_store.h"
 #include "core/text/corpus.h"
@@ -12,7 +13,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 namespace halftone {
@@ -48,13 +48,20 @@ std::vector<std::span<const std::vector<std::int32_t>>> batchesOf(const TokenWin
 QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_token& stop)
 {
     const ComputeScope scope(job.options);
-    const auto start = std::chrono::steady_clock::now();
+    const WorkClock clock;
+    takePeakResidentBytes();
     const std::shared_ptr<const Model> model = Model::open(job.model);
     const ModelDescription description = describeModel(job.model, false);
     const std::vector<ResolvedPlan> plans = resolve(job.recipe, description);
     if (std::none_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized() || p.plan.activations.quantized(); }))
         throw Error(ErrorKind::BadFile, "the recipe quantizes nothing: every linear keeps 16-bit weights and float activations; set weights.bits or activations.scheme",
                     "/defaults");
+    if (std::none_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized(); })) {
+        const auto idle = std::find_if(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.rounding.method != "rtn"; });
+        if (idle != plans.end())
+            throw Error(ErrorKind::BadFile, "the rounding \"" + idle->plan.rounding.method + "\" has nothing to do: every linear keeps 16-bit weights; set weights.bits, or leave "
+                        "rounding out to quantize activations alone", "/defaults/rounding");
+    }
     const ModelConfig& config = model->config();
     const std::unique_ptr<Tokenizer> tokenizer = model->tokenizer();
     const CalibrationSettings& calibration = job.recipe.calibration;
@@ -75,7 +82,8 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     const std::uint64_t midBytes = tokens * static_cast<std::uint64_t>(std::max(config.intermediate, config.hidden)) * 4;
     const std::uint64_t share = budget == 0 ? 0 : std::max<std::uint64_t>(1, budget / 2);
     CalibrationStreams streams{ActivationStream(batches.size(), hiddenBytes, share, spill), ActivationStream(batches.size(), hiddenBytes, share, spill),
-                               ActivationStream(batches.size(), midBytes, share, spill), batches.size()};
+                               ActivationStream(batches.size(), midBytes, share, spill), batches.size(), windows.ids.size()};
+    Sentinels sentinels(*model, windows.heldOut);
     for (std::size_t i = 0; i < batches.size(); ++i) {
         throwIfStopped(stop);
         streams.hidden.put(i, model->embed(batches[i]));
@@ -98,20 +106,28 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
             ++steps;
             progress.update(b * kParts + std::min(kParts - 1, steps * kParts / std::max<std::int64_t>(1, expected)), detail);
         };
+        info.peakBytes = std::max(info.peakBytes, takePeakResidentBytes());
         BlockDriver driver(block, blockPlans[static_cast<std::size_t>(b)], streams, stop, step);
+        sentinels.before(block);
         if (b < info.blocksDone) {
             restoreBlock(block, loadBlock(*job.project, info.id, b));
             driver.advance();
+            BlockResult known;
+            sentinels.after(block, known);
         } else {
             StoredBlock stored = driver.quantize();
-            stored.result.peakBytes = peakResidentBytes();
+            sentinels.after(block, stored.result);
             for (const LinearResult& linear : stored.result.linears)
                 for (const std::string& note : linear.notes)
                     progress.note(linear.linear + ": " + note);
+            for (const BlockFlag& flag : stored.result.flags)
+                progress.note("flag: " + flag.sentence);
             storeBlock(*job.project, info.id, stored);
             info.peakBytes = std::max(info.peakBytes, stored.result.peakBytes);
             if (job.blockDone)
                 job.blockDone(stored.result);
+            if (job.stopAtFlags && !stored.result.flags.empty())
+                throw Error(ErrorKind::BadFile, "stopped at a flag: " + stored.result.flags.front().sentence, stored.result.flags.front().subject);
         }
         progress.update((b + 1) * kParts, "block " + std::to_string(b) + " done");
     }
@@ -121,11 +137,15 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     info.blocksDone = info.blocks = config.blocks;
     info.bitsPerWeight = size.bitsPerWeight;
     info.bytes = size.bytes;
-    info.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    info.seconds += clock.seconds();
+    info.canaryPerplexity = sentinels.perplexity();
+    info.canaryReference = sentinels.reference();
     finishRun(*job.project, info);
-    QuantizeResult result{info, {}};
-    for (BlockResult& block : job.project->results(info.id))
+    QuantizeResult result{job.project->run(info.id), {}, {}};
+    for (BlockResult& block : job.project->results(info.id)) {
         std::move(block.linears.begin(), block.linears.end(), std::back_inserter(result.linears));
+        std::move(block.flags.begin(), block.flags.end(), std::back_inserter(result.flags));
+    }
     return result;
 }
 

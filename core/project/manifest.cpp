@@ -41,7 +41,13 @@ Json toJson(const LinearResult& result)
     return {{"linear", result.linear}, {"method", result.method}, {"weights", toJson(result.weights)},
         {"activations", toJson(result.activations)},
         {"weight_sqnr_db", number(result.weightSqnrDb)}, {"output_mse", number(result.outputMse)}, {"damping", number(result.damping)},
-        {"seconds", number(result.seconds)}, {"notes", result.notes}};
+        {"seconds", number(result.seconds)}, {"notes", result.notes}, {"saturated", number(result.saturated)},
+        {"peak_bytes", result.peakBytes}};
+}
+
+Json toJson(const BlockFlag& flag)
+{
+    return {{"sentinel", flag.sentinel}, {"subject", flag.subject}, {"sentence", flag.sentence}};
 }
 
 Json toJson(const RunRecord& run)
@@ -51,15 +57,20 @@ Json toJson(const RunRecord& run)
         Json linears = Json::array();
         for (const LinearResult& linear : block.result.linears)
             linears.push_back(toJson(linear));
+        Json flags = Json::array();
+        for (const BlockFlag& flag : block.result.flags)
+            flags.push_back(toJson(flag));
         blocks.push_back({{"block", block.result.block}, {"file", toJson(block.file)}, {"seconds", number(block.result.seconds)},
-            {"peak_bytes", block.result.peakBytes}, {"linears", std::move(linears)}});
+            {"peak_bytes", block.result.peakBytes}, {"canary_error", number(block.result.canaryError)}, {"flags", std::move(flags)},
+            {"linears", std::move(linears)}});
     }
     const RunInfo& info = run.info;
     return {{"id", info.id}, {"state", info.state}, {"recipe", info.recipeJson}, {"fingerprint", info.fingerprint},
         {"created", info.created},
         {"block_count", info.blocks}, {"bits_per_weight", number(info.bitsPerWeight)}, {"bytes", info.bytes},
             {"seconds", number(info.seconds)},
-        {"peak_bytes", info.peakBytes}, {"blocks", std::move(blocks)}};
+        {"peak_bytes", info.peakBytes}, {"canary_perplexity", number(info.canaryPerplexity)},
+        {"canary_reference", number(info.canaryReference)}, {"blocks", std::move(blocks)}};
 }
 
 // ---- reading
@@ -191,7 +202,16 @@ LinearResult parseLinear(const Node& node)
     result.seconds = node["seconds"].real();
     for (const Node& note : node["notes"].items())
         result.notes.push_back(note.text());
+    if (node.has("saturated")) {   // since the sentinels
+        result.saturated = node["saturated"].real();
+        result.peakBytes = node["peak_bytes"].count();
+    }
     return result;
+}
+
+BlockFlag parseFlag(const Node& node, int block)
+{
+    return {node["sentinel"].text(), block, node["subject"].text(), node["sentence"].text()};
 }
 
 RunRecord parseRun(const Node& node)
@@ -210,12 +230,22 @@ RunRecord parseRun(const Node& node)
     info.bytes = node["bytes"].count();
     info.seconds = node["seconds"].real();
     info.peakBytes = node["peak_bytes"].count();
+    if (node.has("canary_perplexity")) {
+        info.canaryPerplexity = node["canary_perplexity"].real();
+        info.canaryReference = node["canary_reference"].real();
+    }
     for (const Node& item : node["blocks"].items()) {
         RunBlock block;
         block.result.block = item["block"].smallCount();
         block.file = parseFile(item["file"]);
         block.result.seconds = item["seconds"].real();
         block.result.peakBytes = item["peak_bytes"].count();
+        if (item.has("flags")) {
+            block.result.canaryError = item["canary_error"].real();
+            for (const Node& flag : item["flags"].items())
+                block.result.flags.push_back(parseFlag(flag, block.result.block));
+            info.flags += static_cast<int>(block.result.flags.size());
+        }
         for (const Node& linear : item["linears"].items())
             block.result.linears.push_back(parseLinear(linear));
         if (block.result.block >= info.blocks || (!run.blocks.empty() && block.result.block <= run.blocks.back().result.block))

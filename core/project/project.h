@@ -24,6 +24,9 @@ struct RunInfo {
     std::uint64_t bytes = 0;
     double seconds = 0;
     std::uint64_t peakBytes = 0;
+    int flags = 0;                ///< raised by the sentinels so far
+    /// Perplexity of a short held-out stretch of the calibration text, quantized and float; 0: not measured.
+    double canaryPerplexity = 0, canaryReference = 0;
 };
 
 /// The project folder NAME.halftone/ (file-safety C): manifest = root of truth, immutable HDF5 files named by hash, journal of edits, lock.

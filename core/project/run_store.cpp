@@ -28,10 +28,12 @@ RunRecord& recordOf(Manifest& manifest, std::string_view run)
 
 void countDone(RunRecord& record)
 {
-    record.info.blocksDone = 0;
-    for (const RunBlock& block : record.blocks)
+    record.info.blocksDone = record.info.flags = 0;
+    for (const RunBlock& block : record.blocks) {
         if (block.result.block == record.info.blocksDone)
             ++record.info.blocksDone;
+        record.info.flags += static_cast<int>(block.result.flags.size());
+    }
 }
 
 } // namespace
@@ -154,6 +156,8 @@ void finishRun(Project& project, const RunInfo& finished)
         record.info.bytes = finished.bytes;
         record.info.seconds = finished.seconds;
         record.info.peakBytes = finished.peakBytes;
+        record.info.canaryPerplexity = finished.canaryPerplexity;
+        record.info.canaryReference = finished.canaryReference;
     });
 }
 

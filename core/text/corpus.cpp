@@ -104,6 +104,8 @@ TokenWindows sampleWindows(const Tokenizer& tokenizer, std::string_view text, st
                         + std::to_string(static_cast<std::int64_t>(count) * length) + ".",
                     std::string(subject));
     if (seed == 0) {
+        if (wanted < out.ids.size())
+            out.heldOut = std::move(out.ids.back());
         out.ids.resize(wanted);
         return out;
     }
@@ -112,6 +114,8 @@ TokenWindows sampleWindows(const Tokenizer& tokenizer, std::string_view text, st
     Random random(seed);
     for (std::size_t i = 0; i < wanted; ++i)
         std::swap(order[i], order[i + static_cast<std::size_t>(random.below(order.size() - i))]);
+    if (wanted < order.size())
+        out.heldOut = out.ids[*std::max_element(order.begin() + static_cast<std::ptrdiff_t>(wanted), order.end())];
     order.resize(wanted);
     std::sort(order.begin(), order.end());
     std::vector<std::vector<std::int32_t>> drawn;

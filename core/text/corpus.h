@@ -15,6 +15,7 @@ struct TokenWindows {
     std::vector<std::vector<std::int32_t>> ids;  ///< [windows][length]
     std::string textHash;                        ///< SHA-256 of the text's bytes
     std::int64_t tokensInText = 0;
+    std::vector<std::int32_t> heldOut;           ///< sampleWindows(): the last window not among `ids`; empty when all are
 };
 
 /// The text of a file. @throws Error{BadFile} when empty, or binary (NUL bytes or mostly no UTF-8).

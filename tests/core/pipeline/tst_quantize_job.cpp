@@ -1,7 +1,6 @@
 #include "tiny_model.h"
 
 #include "core/base/error.h"
-#include "core/base/sha256.h"
 #include "core/methods/hessian.h"
 #include "core/model/model.h"
 #include "core/project/quantized_model.h"
@@ -20,20 +19,6 @@ using namespace halftone;
 using namespace halftone::testing;
 
 namespace {
-
-/// Hash of each block file of a run, in block order.
-std::vector<std::string> blockHashes(const Project& project, const std::string& run)
-{
-    std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(project.folder() / "runs" / run))
-        if (entry.path().extension() == ".h5")
-            files.push_back(entry.path());
-    std::sort(files.begin(), files.end());
-    std::vector<std::string> hashes;
-    for (const auto& file : files)
-        hashes.push_back(sha256File(file));
-    return hashes;
-}
 
 const std::string kRtn = R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}})";
 const std::string kGptq = R"({"rounding": {"method": "gptq"}, "weights": {"bits": 3, "group": 32}})";

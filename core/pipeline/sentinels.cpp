@@ -1,0 +1,196 @@
+#include "core/pipeline/sentinels.h"
+
+#include "core/base/error.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace halftone {
+
+namespace {
+
+/// Smallest number that float16 tells from zero: runtimes compute with scales in float16 or bfloat16.
+constexpr double kSmallestHalf = 5.96e-8;
+
+std::string percent(double share)
+{
+    char text[24];
+    std::snprintf(text, sizeof text, "%.3g %%", 100 * share);
+    return text;
+}
+
+std::string figure(double value)
+{
+    char text[24];
+    std::snprintf(text, sizeof text, "%.3g", value);
+    return text;
+}
+
+std::string where(int block)
+{
+    return "block " + std::to_string(block);
+}
+
+/// [out, groups, width] of a matrix [out, in].
+at::Tensor grouped(const at::Tensor& matrix, const WeightGrid& grid)
+{
+    return matrix.reshape({matrix.size(0), -1, grid.perTensor ? matrix.size(1) : groupWidth(grid, matrix.size(1))});
+}
+
+double saturatedShare(const QuantizedWeight& rounded)
+{
+    const at::Tensor& codes = rounded.codes;
+    const int top = rounded.grid.symmetric ? symmetricMax(rounded.grid.bits) : (1 << rounded.grid.bits) - 1;
+    const int bottom = rounded.grid.symmetric ? -top : 0;
+    const auto ends = at::ge(codes, top).logical_or_(at::le(codes, bottom)).sum().item<std::int64_t>();
+    return codes.numel() > 0 ? static_cast<double>(ends) / static_cast<double>(codes.numel()) : 0;
+}
+
+class SiteKeeper final : public SiteObserver {
+public:
+    explicit SiteKeeper(std::array<at::Tensor, kSiteKinds>& sites) : m_sites(sites) {}
+    void site(SiteKind kind, const at::Tensor& x) override { m_sites[static_cast<std::size_t>(kind)] = x; }
+
+private:
+    std::array<at::Tensor, kSiteKinds>& m_sites;
+};
+
+double kernelShare(const ActivationQuantizer& grid, const at::Tensor& x)
+{
+    return static_cast<double>(at::eq(grid.apply(x), 0).sum().item<std::int64_t>()) / static_cast<double>(std::max<std::int64_t>(1, x.numel()));
+}
+
+/// Median over tokens of |quantized − float| / |float|.
+double relativeError(const at::Tensor& quantized, const at::Tensor& reference)
+{
+    const at::Tensor error = (quantized - reference).norm(2, -1), size = reference.norm(2, -1).clamp_min(1e-12);
+    return (error / size).median().item<double>();
+}
+
+} // namespace
+
+double saturationLimit(const WeightGrid& grid, std::int64_t columns)
+{
+    const double levels = std::exp2(grid.bits) - 1;
+    const double spread = 1.5 * 2 / levels, largest = 1.5 * (grid.symmetric ? 1 : 2) / static_cast<double>(groupWidth(grid, std::max<std::int64_t>(1, columns)));
+    return std::min(0.9, std::max(spread, largest) + 0.05);
+}
+
+std::vector<BlockFlag> inspectRounded(int block, const at::Tensor& weight, const QuantizedWeight& rounded, LinearResult& result)
+{
+    std::vector<BlockFlag> flags;
+    const std::string head = where(block) + ", " + result.linear + ": ";
+    const at::Tensor& scale = rounded.scales.scale;
+    if (!at::isfinite(scale).all().item<bool>())
+        throw Error(ErrorKind::Internal, head + "a scale is NaN or infinite after " + result.method +
+                    "; the weights or the calibration activations hold values near the float limit. Look at this linear in Weights, or round it with \"rtn\"",
+                    result.linear);
+
+    const at::Tensor lived = grouped(weight, rounded.grid).ne(0).any(-1);                                   // [out, groups]
+    const at::Tensor zeroed = grouped(rounded.dequantize(), rounded.grid).eq(0).all(-1);
+    const at::Tensor dead = lived.logical_and(zeroed.logical_or_(scale.lt(kSmallestHalf).expand_as(lived)));
+    if (const auto count = dead.sum().item<std::int64_t>(); count > 0) {
+        const auto first = at::nonzero(dead).select(0, 0);
+        flags.push_back({"dead_scale", block, result.linear,
+                         head + std::to_string(count) + " of " + std::to_string(dead.numel()) + " groups are dead: their weights are lost, since the scale is below " +
+                         figure(kSmallestHalf) + " (zero in float16) or every code is zero; the first is output " + std::to_string(first.select(0, 0).item<std::int64_t>()) +
+                         ", group " + std::to_string(first.select(0, 1).item<std::int64_t>()) +
+                         ". Likely the weights there are vanishingly small beside the rest; use smaller groups or leave this linear float"});
+    }
+
+    result.saturated = saturatedShare(rounded);
+    const double limit = saturationLimit(rounded.grid, weight.size(1));
+    if (result.saturated > limit)
+        flags.push_back({"saturation", block, result.linear,
+                         head + percent(result.saturated) + " of the codes lie at an end of the grid, where at most " + percent(limit) +
+                         " is normal. Likely the weights are on a coarse grid already, or the range was clipped too far; compare its error with \"rtn\" without clipping"});
+    return flags;
+}
+
+Sentinels::Sentinels(const Model& model, std::vector<std::int32_t> heldOut, const SentinelLimits& limits)
+    : m_model(model)
+    , m_limits(limits)
+    , m_ids(std::move(heldOut))
+{
+    m_ids.resize(std::min<std::size_t>(m_ids.size(), SentinelLimits::kCanaryTokens));
+    if (m_ids.size() >= 2)
+        m_float = m_quantized = model.embed(std::span(&m_ids, 1));
+}
+
+void Sentinels::before(const DecoderBlock& block)
+{
+    if (!m_float.defined())
+        return;
+    SiteKeeper keeper(m_floatSites);
+    m_float = block.forward(m_float, &keeper);
+}
+
+void Sentinels::after(const DecoderBlock& block, BlockResult& result)
+{
+    if (!m_float.defined())
+        return;
+    const int index = block.index();
+    std::array<at::Tensor, kSiteKinds> sites;
+    SiteKeeper keeper(sites);
+    m_quantized = block.forward(m_quantized, &keeper);
+    if (!at::isfinite(m_quantized).all().item<bool>())
+        throw Error(ErrorKind::BadFile, where(index) + ": the held-out text's activations are no longer finite after this block was quantized" +
+                    (at::isfinite(m_float).all().item<bool>() ? "; its float form is fine, so the quantization overflows. Give this block more bits or another method"
+                                                             : ", and neither are the float model's: the weights hold NaN or infinity. Check the checkpoint"),
+                    where(index));
+    compareKernels(block, sites, result);
+    m_floatSites = {};
+
+    const double error = relativeError(m_quantized, m_float);
+    result.canaryError = error;
+    if (error > m_limits.canaryError && error - m_error > m_limits.canaryStep)
+        result.flags.push_back({"canary", index, {},
+                                where(index) + ": a held-out text drifts: its hidden states are off by " + percent(error) + " after this block, " +
+                                percent(m_error) + " before it. Likely one of its linears has too few bits; give the block more bits, or see which linear has the largest output error"});
+    m_error = error;
+    if (index + 1 < m_model.config().blocks)
+        return;
+    m_reference = perplexityOf(m_float);
+    m_perplexity = perplexityOf(m_quantized);
+    if (!(m_perplexity <= m_limits.canaryPerplexity * m_reference))
+        result.flags.push_back({"canary", index, {},
+                                "the quantized model's perplexity on a held-out text is " + figure(m_perplexity) + ", the float model's " + figure(m_reference) +
+                                ". The run is not likely to be of use; look for the block where the canary's drift grows, and give it more bits"});
+}
+
+void Sentinels::compareKernels(const DecoderBlock& block, const std::array<at::Tensor, kSiteKinds>& quantized, BlockResult& result) const
+{
+    for (int kind = 0; kind < kSiteKinds; ++kind) {
+        const auto slot = static_cast<std::size_t>(kind);
+        const auto linear = std::find_if(block.linears().begin(), block.linears().end(),
+                                         [&](const Linear& l) { return l.info.site == static_cast<SiteKind>(kind); });
+        if (linear == block.linears().end() || !linear->input || !quantized[slot].defined() || !m_floatSites[slot].defined())
+            continue;
+        const double before = kernelShare(*linear->input, m_floatSites[slot]), now = kernelShare(*linear->input, quantized[slot]);
+        if (now - before <= m_limits.kernelJump)
+            continue;
+        const std::string site = m_model.blockName(block.index()) + "." + std::string(name(static_cast<SiteKind>(kind)));
+        result.flags.push_back({"kernel_jump", block.index(), site,
+                                where(block.index()) + ", " + std::string(label(static_cast<SiteKind>(kind))) + ": the " + std::string(name(linear->input->grid().scheme)) +
+                                " grid rounds " + percent(now) + " of this activation to zero in the quantized model, " + percent(before) +
+                                " in the float model. Likely an earlier block made an outlier grow; use a per-token or cross grid here, or more bits before it"});
+    }
+}
+
+double Sentinels::perplexityOf(const at::Tensor& hidden) const
+{
+    const auto tokens = static_cast<std::int64_t>(m_ids.size());
+    const at::Tensor logits = m_model.logits(hidden.reshape({tokens, -1}).slice(0, 0, tokens - 1)).to(at::kFloat);
+    const at::Tensor next = at::tensor(at::ArrayRef<std::int32_t>(m_ids).slice(1), at::kInt).to(at::kLong);
+    const double loss = -at::log_softmax(logits, -1).gather(1, next.unsqueeze(1)).mean().item<double>();
+    return std::isfinite(loss) ? std::exp(loss) : std::numeric_limits<double>::infinity();
+}
+
+} // namespace halftone
