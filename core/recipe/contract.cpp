@@ -1,9 +1,11 @@
+#include "core/recipe/contract_ties.h"
+
 #include "core/base/error.h"
-#include "core/recipe/recipe.h"
 
 #include <functional>
 #include <map>
 #include <utility>
+#include <vector>
 
 namespace halftone {
 namespace {
@@ -134,6 +136,15 @@ struct Contract {
 };
 constexpr Contract kContracts[] = {{"transformers", checkTransformers, false}, {"vllm", checkVllm, true}, {"vllm-cpu", checkVllmCpu, true}};
 
+const Contract& find(std::string_view id)
+{
+    for (const Contract& known : kContracts)
+        if (id == known.id)
+            return known;
+    throw Error(ErrorKind::InvalidArgument, "There is no contract \"" + std::string(id) + "\"; known are transformers, vllm and vllm-cpu.",
+        std::string(id));
+}
+
 } // namespace
 
 std::vector<std::string> contracts()
@@ -152,17 +163,56 @@ std::vector<ContractIssue> checkContract(std::string_view contract, const std::v
     if (plans.size() != model.linears.size())
         throw Error(ErrorKind::InvalidArgument, "There are " + std::to_string(plans.size()) + " plans for "
             + std::to_string(model.linears.size()) + " linears.");
-    for (const Contract& known : kContracts) {
-        if (contract != known.id)
-            continue;
-        for (const ResolvedPlan& plan : plans)
-            known.check(plan.plan, [&](bool fatal, std::string reason) { issues.push_back({plan.linear, std::move(reason), fatal}); });
-        if (known.fused)
-            checkFused(plans, model, issues);
-        return issues;
+    const Contract& known = find(contract);
+    for (const ResolvedPlan& plan : plans)
+        known.check(plan.plan, [&](bool fatal, std::string reason) { issues.push_back({plan.linear, std::move(reason), fatal}); });
+    if (known.fused)
+        checkFused(plans, model, issues);
+    return issues;
+}
+
+std::vector<ContractTie> contractTies(std::string_view contract, const ModelDescription& model)
+{
+    std::vector<ContractTie> ties;
+    if (contract.empty() || !find(contract).fused)
+        return ties;
+    std::map<std::pair<int, SiteKind>, std::size_t> place;
+    for (const LinearInfo& linear : model.linears) {
+        const std::size_t at = place.emplace(std::pair(linear.block, linear.site), ties.size()).first->second;
+        if (at == ties.size())
+            ties.emplace_back();
+        ties[at].linears.push_back(linear.name);
     }
-    throw Error(ErrorKind::InvalidArgument, "There is no contract \"" + std::string(contract)
-        + "\"; known are transformers, vllm and vllm-cpu.", std::string(contract));
+    std::erase_if(ties, [](const ContractTie& tie) { return tie.linears.size() < 2; });
+    for (ContractTie& tie : ties) {
+        std::string names;
+        for (std::size_t i = 0; i < tie.linears.size(); ++i)
+            names += (i == 0 ? "" : i + 1 == tie.linears.size() ? " and " : ", ") + tie.linears[i].substr(tie.linears[i].rfind('.') + 1);
+        tie.reason = "vLLM runs " + names + " as one matrix, so they carry one scheme and change together.";
+    }
+    return ties;
+}
+
+PlanPatch tiedPart(const PlanPatch& patch)
+{
+    PlanPatch tied = patch;
+    tied.transform.reset();
+    tied.rounding.reset();
+    tied.compensation.reset();
+    tied.range.reset();
+    tied.clip.reset();
+    tied.alpha.reset();
+    return tied;
+}
+
+std::string contractRefusal(std::string_view contract, const LinearInfo& linear, const Plan& plan)
+{
+    ModelDescription alone;
+    alone.linears = {linear};
+    for (const ContractIssue& issue : checkContract(contract, {{linear.name, plan}}, alone))
+        if (issue.fatal)
+            return issue.reason;
+    return {};
 }
 
 } // namespace halftone

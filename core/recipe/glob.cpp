@@ -4,6 +4,8 @@
 
 #include <bitset>
 #include <cstdint>
+#include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -188,6 +190,42 @@ private:
     std::vector<std::size_t> m_members, m_stack;
 };
 
+/// `*` only: what stands between two stars is found as early as it can be, so no way back is ever needed.
+bool matchesStars(std::string_view pattern, std::string_view name)
+{
+    const std::size_t first = pattern.find('*');
+    if (name.substr(0, first) != pattern.substr(0, first))
+        return false;
+    name.remove_prefix(first);
+    pattern.remove_prefix(first);
+    while (!pattern.empty()) {
+        pattern.remove_prefix(1);   // the star
+        const std::string_view piece = pattern.substr(0, pattern.find('*'));
+        pattern.remove_prefix(piece.size());
+        if (pattern.empty())
+            return name.size() >= piece.size() && name.substr(name.size() - piece.size()) == piece;
+        const std::size_t at = name.find(piece);
+        if (at == std::string_view::npos)
+            return false;
+        name.remove_prefix(at + piece.size());
+    }
+    return name.empty();
+}
+
+/// States of a pattern, the latest few kept: a recipe asks for the same ones for every linear. Empty when it is ill-formed.
+const std::vector<State>& compiled(std::string_view pattern)
+{
+    constexpr std::size_t kKept = 64;
+    thread_local std::map<std::string, std::vector<State>, std::less<>> kept;
+    if (const auto found = kept.find(pattern); found != kept.end())
+        return found->second;
+    if (kept.size() >= kKept)
+        kept.clear();
+    Compiler compiler(pattern);
+    const bool good = compiler.compile();
+    return kept.emplace(std::string(pattern), good ? compiler.states() : std::vector<State>{}).first->second;
+}
+
 } // namespace
 
 std::string globProblem(std::string_view pattern)
@@ -201,10 +239,11 @@ bool globMatches(std::string_view pattern, std::string_view name)
 {
     if (pattern.find_first_of("*?[{") == std::string_view::npos)
         return pattern == name && pattern.size() <= kMaxGlobLength;   // a plain name, the most frequent rule
-    Compiler compiler(pattern);
-    if (!compiler.compile())
+    if (pattern.find_first_of("?[{") == std::string_view::npos)
+        return pattern.size() <= kMaxGlobLength && matchesStars(pattern, name);
+    const std::vector<State>& states = compiled(pattern);
+    if (states.empty())
         return false;
-    const std::vector<State>& states = compiler.states();
     StateSet now(states), then(states);
     now.clear();
     now.insert(0);
