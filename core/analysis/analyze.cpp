@@ -40,12 +40,13 @@ std::span<const float> values(const at::Tensor& x)
 /// The statistics of one block over all windows; `stream` holds batches of hidden states and is advanced.
 class BlockWalk {
 public:
-    BlockWalk(const Model& model, const DecoderBlock& block, std::int64_t tokens, const AnalysisSettings& settings)
+    BlockWalk(const Model& model, const DecoderBlock& block, std::int64_t tokens, const AnalysisSettings& settings,
+              const std::shared_ptr<const SampledTokens>& sampled)
         : m_block(block)
     {
         for (const SiteInfo& site : model.sites())
             if (site.block == block.index())
-                m_sites.emplace_back(site.kind, SiteAccumulator(site, tokens, settings));
+                m_sites.emplace_back(site.kind, SiteAccumulator(site, tokens, settings, sampled));
     }
 
     void run(std::vector<at::Tensor>& stream, bool keep, const std::stop_token& stop)
@@ -117,10 +118,24 @@ void requireSettings(const AnalysisSettings& settings, const TokenWindows& windo
         throw Error(ErrorKind::InvalidArgument, "there is no window of text to analyze");
 }
 
+std::shared_ptr<const SampledTokens> sampleOf(const Model& model, const TokenWindows& windows, const Tokenizer* tokenizer)
+{
+    std::int64_t channels = 0;
+    for (const SiteInfo& site : model.sites())
+        channels += site.channels;
+    auto sampled = std::make_shared<SampledTokens>(
+        chooseSample(static_cast<std::int64_t>(windows.ids.size()) * windows.length, windows.length, channels));
+    if (tokenizer)
+        for (const std::int64_t position : sampled->positions)
+            sampled->texts.push_back(tokenizer->tokenText(
+                windows.ids[static_cast<std::size_t>(position / windows.length)][static_cast<std::size_t>(position % windows.length)]));
+    return sampled;
+}
+
 } // namespace
 
 Analysis analyzeModel(const Model& model, const TokenWindows& windows, const AnalysisSettings& settings, const ComputeOptions& options,
-                      Progress& progress, const std::stop_token& stop, const BlockAnalyzed& blockDone)
+                      Progress& progress, const std::stop_token& stop, const BlockAnalyzed& blockDone, const Tokenizer* tokenizer)
 {
     requireSettings(settings, windows);
     const at::NoGradGuard noGrad;
@@ -152,11 +167,12 @@ Analysis analyzeModel(const Model& model, const TokenWindows& windows, const Ana
     const std::uint64_t needed = static_cast<std::uint64_t>(tokens) * channels * sizeof(float) + streams;
     const bool keep = needed <= (options.memoryBudget > 0 ? options.memoryBudget / 2 : kDefaultBudget);
 
+    const std::shared_ptr<const SampledTokens> sampled = sampleOf(model, windows, tokenizer);
     progress.begin("Measuring activations", model.config().blocks, "blocks");
     for (int index = 0; index < model.config().blocks; ++index) {
         throwIfStopped(stop);
         const DecoderBlock block = model.block(index);
-        BlockWalk walk(model, block, tokens, settings);
+        BlockWalk walk(model, block, tokens, settings, sampled);
         walk.run(stream, keep, stop);
 
         std::vector<SiteStatistics> sites = walk.take();

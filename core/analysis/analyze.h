@@ -15,9 +15,10 @@ using BlockAnalyzed = std::function<void(int block, const std::vector<SiteStatis
 
 /// One walk over the model, block by block; all windows' hidden states are the stream. Static grids need a site's whole-text range before their
 /// counts: a block's site activations are kept where the memory budget allows it (2 GiB where none is given), else the block, never the model,
-/// is computed a second time.
+/// is computed a second time. Each site keeps a sample of its activations within kSampleBytes for the model; `tokenizer`, where it is given, says
+/// its tokens' texts.
 /// @throws Error{InvalidArgument} for impossible settings or no windows; Cancelled.
 Analysis analyzeModel(const Model& model, const TokenWindows& windows, const AnalysisSettings& settings, const ComputeOptions& options,
-                      Progress& progress, const std::stop_token& stop, const BlockAnalyzed& blockDone = {});
+                      Progress& progress, const std::stop_token& stop, const BlockAnalyzed& blockDone = {}, const Tokenizer* tokenizer = nullptr);
 
 } // namespace halftone

@@ -13,10 +13,16 @@ namespace {
 constexpr std::int64_t kMapSide = 512;
 } // namespace
 
-SiteAccumulator::SiteAccumulator(SiteInfo site, std::int64_t tokens, const AnalysisSettings& settings)
+SiteAccumulator::SiteAccumulator(SiteInfo site, std::int64_t tokens, const AnalysisSettings& settings, std::shared_ptr<const SampledTokens> sampled)
     : m_settings(settings)
     , m_moments(site.channels)
 {
+    if (sampled) {
+        m_sample = std::make_shared<SiteSample>();
+        m_sample->channels = site.channels;
+        m_sample->values.reserve(sampled->positions.size() * static_cast<std::size_t>(site.channels));
+        m_sample->tokens = std::move(sampled);
+    }
     m_statistics.site = std::move(site);
     m_statistics.tokens = tokens;
     m_statistics.tokenAbsmax.resize(static_cast<std::size_t>(tokens));
@@ -114,7 +120,22 @@ void SiteAccumulator::count(std::span<const float> window)
                                                                      {cross, column},
                                                                      {cross, m_staticColumnScale}}};
     kernels::countKernels(window, tokens, channels, schemes, qmax, m_statistics.kernel);
+    if (m_sample)
+        keep(window, tokens, current);
     m_counted += tokens;
+}
+
+/// Copies the sampled tokens of the window that is being counted.
+void SiteAccumulator::keep(std::span<const float> window, std::int64_t tokens, std::span<const float> windowAbsmax)
+{
+    const std::vector<std::int64_t>& positions = m_sample->tokens->positions;
+    const std::size_t before = m_kept, channels = static_cast<std::size_t>(m_sample->channels);
+    for (; m_kept < positions.size() && positions[m_kept] < m_counted + tokens; ++m_kept) {
+        const std::span<const float> row = window.subspan(static_cast<std::size_t>(positions[m_kept] - m_counted) * channels, channels);
+        m_sample->values.insert(m_sample->values.end(), row.begin(), row.end());
+    }
+    if (m_kept > before)
+        m_sample->windowAbsmax.insert(m_sample->windowAbsmax.end(), windowAbsmax.begin(), windowAbsmax.end());
 }
 
 SiteStatistics SiteAccumulator::take()
@@ -122,6 +143,10 @@ SiteStatistics SiteAccumulator::take()
     if (m_counted != m_statistics.tokens)
         throw Error(ErrorKind::Internal, "the kernel of " + m_statistics.site.name + " was counted over " + std::to_string(m_counted) + " of " +
                                              std::to_string(m_statistics.tokens) + " tokens");
+    if (m_sample) {
+        m_sample->channelAbsmax = m_statistics.channelAbsmax;
+        m_statistics.sample = std::move(m_sample);
+    }
     return std::move(m_statistics);
 }
 

@@ -5,6 +5,7 @@
 #include "core/analysis/site_statistics.h"
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 namespace halftone {
@@ -13,7 +14,8 @@ namespace halftone {
 /// ranges, moments, sketch and map first; then, the whole-text ranges being known, the kernel under five grids at once.
 class SiteAccumulator {
 public:
-    SiteAccumulator(SiteInfo site, std::int64_t tokens, const AnalysisSettings& settings);
+    /// `sampled`: the tokens whose activations are kept; null keeps none. Its windows are those that count() is given.
+    SiteAccumulator(SiteInfo site, std::int64_t tokens, const AnalysisSettings& settings, std::shared_ptr<const SampledTokens> sampled = {});
 
     /// First pass. x [tokens, channels], row-major; any number of whole windows.
     void measure(std::span<const float> x);
@@ -25,6 +27,7 @@ public:
 
 private:
     void pool(std::span<const float> x, std::int64_t tokens);
+    void keep(std::span<const float> window, std::int64_t tokens, std::span<const float> windowAbsmax);
 
     AnalysisSettings m_settings;
     SiteStatistics m_statistics;
@@ -32,6 +35,8 @@ private:
     MagnitudeSketch m_sketch;
     std::int64_t m_measured = 0, m_counted = 0;
     std::vector<float> m_channelScale, m_staticColumnScale;
+    std::shared_ptr<SiteSample> m_sample;
+    std::size_t m_kept = 0;   ///< sampled tokens copied so far
 };
 
 } // namespace halftone

@@ -1,11 +1,13 @@
 #pragma once
 
+#include "core/analysis/activation_sample.h"
 #include "core/model/model_info.h"
 #include "core/quant/activation_ranges.h"
 #include "core/quant/grid.h"
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,6 +36,7 @@ struct SiteStatistics {
     std::array<KernelCounts, kKernelSchemes> kernel;
     PooledMap tokenMap;                                         ///< token × channel, at most 512 × 512
     std::int64_t notFinite = 0;
+    std::shared_ptr<const SiteSample> sample;                   ///< null in analyses of old versions
 
     double absmax() const;
     double medianChannelAbsmax() const;      ///< lower median (as torch.median), over channels

@@ -23,7 +23,8 @@ Analysis analyze(const AnalyzeJob& job, Progress& progress, const std::stop_toke
                                       job.project->addAnalysisBlock(block, sites, weights);
                                   if (job.blockDone)
                                       job.blockDone(block, sites, weights);
-                              });
+                              },
+                              tokenizer.get());
     });
     return result;
 }

@@ -4,13 +4,17 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
+#include <utility>
 
 namespace halftone {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;        // 2: samples of activations; files of version 1 have none
 constexpr std::int64_t kMaxParts = 4096;
+constexpr std::int64_t kMaxWindow = 1 << 24;
 const std::string kRoot = "/";
+const std::string kTokens = "/sampled";
 
 std::string numbered(const char* what, std::size_t index)
 {
@@ -55,6 +59,76 @@ void writeSite(Hdf5Writer& file, const std::string& at, const SiteStatistics& s)
     file.attribute(at, "map_source_rows", s.tokenMap.sourceRows);
     file.attribute(at, "map_source_columns", s.tokenMap.sourceColumns);
     writeFloats(file, at + "/token_map", s.tokenMap.cells);
+}
+
+/// The tokens that the block's sites were sampled at: texts are one run of bytes and where each ends.
+void writeTokens(Hdf5Writer& file, const SampledTokens& tokens)
+{
+    file.group(kTokens);
+    file.attribute(kTokens, "total", tokens.total);
+    file.attribute(kTokens, "length", std::int64_t{tokens.length});
+    file.dataset<std::int64_t>(kTokens + "/positions", tokens.positions, {tokens.positions.size()}, Hdf5Packing::Plain);
+    std::vector<std::uint8_t> bytes;
+    std::vector<std::int64_t> ends;
+    for (const std::string& text : tokens.texts) {
+        bytes.insert(bytes.end(), text.begin(), text.end());
+        ends.push_back(counted(bytes.size()));
+    }
+    file.dataset<std::uint8_t>(kTokens + "/texts", bytes, {bytes.size()}, Hdf5Packing::Plain);
+    file.dataset<std::int64_t>(kTokens + "/text_ends", ends, {ends.size()}, Hdf5Packing::Plain);
+}
+
+std::shared_ptr<const SampledTokens> readTokens(const Hdf5Reader& file)
+{
+    if (!file.has(kTokens))
+        return {};
+    const auto require = [&](bool good, const char* what) {
+        if (!good)
+            throw Error(ErrorKind::BadFile, file.subject() + ": " + kTokens + " " + what + ".", file.subject());
+    };
+    auto tokens = std::make_shared<SampledTokens>();
+    tokens->total = file.integer(kTokens, "total");
+    const std::int64_t length = file.integer(kTokens, "length");
+    require(length > 0 && length <= kMaxWindow && tokens->total >= 0, "names no possible text");
+    tokens->length = static_cast<int>(length);
+    tokens->positions = file.dataset<std::int64_t>(kTokens + "/positions");
+    std::int64_t before = -1;
+    for (const std::int64_t position : tokens->positions) {
+        require(position > before && position < tokens->total, "holds tokens out of order");
+        before = position;
+    }
+    const auto bytes = file.dataset<std::uint8_t>(kTokens + "/texts");
+    const auto ends = file.dataset<std::int64_t>(kTokens + "/text_ends");
+    require(ends.empty() || ends.size() == tokens->positions.size(), "holds another number of texts than of tokens");
+    std::int64_t first = 0;
+    for (const std::int64_t end : ends) {
+        require(end >= first && end <= counted(bytes.size()), "holds texts out of order");
+        tokens->texts.emplace_back(bytes.begin() + first, bytes.begin() + end);
+        first = end;
+    }
+    return tokens;
+}
+
+void writeSample(Hdf5Writer& file, const std::string& at, const SiteSample& sample)
+{
+    const auto channels = static_cast<std::uint64_t>(sample.channels), rows = static_cast<std::uint64_t>(sample.rows());
+    file.dataset<float>(at + "/sample", sample.values, {rows, channels}, Hdf5Packing::Plain);
+    file.dataset<float>(at + "/sample_windows", sample.windowAbsmax, {sample.windowAbsmax.size() / channels, channels}, Hdf5Packing::Plain);
+}
+
+std::shared_ptr<const SiteSample> readSample(const Hdf5Reader& file, const std::string& at, const SiteStatistics& site,
+                                             const std::shared_ptr<const SampledTokens>& tokens)
+{
+    auto sample = std::make_shared<SiteSample>();
+    sample->tokens = tokens;
+    sample->channels = site.site.channels;
+    sample->channelAbsmax = site.channelAbsmax;
+    const std::uint64_t channels = site.channelAbsmax.size();
+    if (site.site.channels <= 0 || channels != static_cast<std::uint64_t>(site.site.channels))
+        throw Error(ErrorKind::BadFile, file.subject() + ": " + at + " has a sample of another number of channels than it has.", file.subject());
+    sample->values = file.dataset<float>(at + "/sample", {tokens->positions.size(), channels});
+    sample->windowAbsmax = file.dataset<float>(at + "/sample_windows", {tokens->windows().size(), channels});
+    return sample;
 }
 
 SiteStatistics readSite(const Hdf5Reader& file, const std::string& at)
@@ -132,8 +206,15 @@ std::vector<std::byte> imageOf(int block, const std::vector<SiteStatistics>& sit
     file.attribute(kRoot, "block", std::int64_t{block});
     file.attribute(kRoot, "sites", counted(sites.size()));
     file.attribute(kRoot, "weights", counted(weights.size()));
-    for (std::size_t i = 0; i < sites.size(); ++i)
+    bool tokensWritten = false;
+    for (std::size_t i = 0; i < sites.size(); ++i) {
         writeSite(file, numbered("/site", i), sites[i]);
+        if (!sites[i].sample)
+            continue;
+        if (!std::exchange(tokensWritten, true))
+            writeTokens(file, *sites[i].sample->tokens);
+        writeSample(file, numbered("/site", i), *sites[i].sample);
+    }
     for (std::size_t i = 0; i < weights.size(); ++i)
         writeWeight(file, numbered("/weight", i), weights[i]);
     return file.finish();
@@ -143,10 +224,17 @@ void readBlock(std::vector<std::byte> image, const std::string& subject, Analysi
 {
     const Hdf5Reader file(image, subject);
     const std::int64_t sites = file.integer(kRoot, "sites"), weights = file.integer(kRoot, "weights");
-    if (file.integer(kRoot, "version") != kVersion || sites < 0 || weights < 0 || sites > kMaxParts || weights > kMaxParts)
+    const std::int64_t version = file.integer(kRoot, "version");
+    if (version < 1 || version > kVersion || sites < 0 || weights < 0 || sites > kMaxParts || weights > kMaxParts)
         throw Error(ErrorKind::BadFile, subject + ": is no statistics file of version " + std::to_string(kVersion) + ".", subject);
-    for (std::int64_t i = 0; i < sites; ++i)
-        into.sites.push_back(readSite(file, numbered("/site", static_cast<std::size_t>(i))));
+    const std::shared_ptr<const SampledTokens> tokens = readTokens(file);
+    for (std::int64_t i = 0; i < sites; ++i) {
+        const std::string at = numbered("/site", static_cast<std::size_t>(i));
+        SiteStatistics site = readSite(file, at);
+        if (tokens && file.has(at + "/sample"))
+            site.sample = readSample(file, at, site, tokens);
+        into.sites.push_back(std::move(site));
+    }
     for (std::int64_t i = 0; i < weights; ++i)
         into.weights.push_back(readWeight(file, numbered("/weight", static_cast<std::size_t>(i))));
 }

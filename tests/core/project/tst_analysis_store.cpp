@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <random>
 #include <thread>
 
@@ -71,8 +72,17 @@ bool same(const std::vector<float>& a, const std::vector<float>& b)
     return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
+bool same(const SiteSample& a, const SiteSample& b)
+{
+    return a.tokens->total == b.tokens->total && a.tokens->length == b.tokens->length && a.tokens->positions == b.tokens->positions
+        && a.tokens->texts == b.tokens->texts && a.channels == b.channels && same(a.values, b.values) && same(a.windowAbsmax, b.windowAbsmax)
+        && same(a.channelAbsmax, b.channelAbsmax);
+}
+
 bool same(const SiteStatistics& a, const SiteStatistics& b)
 {
+    if ((a.sample == nullptr) != (b.sample == nullptr) || (a.sample && !same(*a.sample, *b.sample)))
+        return false;
     bool kernels = true;
     for (std::size_t i = 0; i < a.kernel.size(); ++i)
         kernels = kernels && a.kernel[i].elements == b.kernel[i].elements && a.kernel[i].zero == b.kernel[i].zero
@@ -132,6 +142,46 @@ private Q_SLOTS:
             QVERIFY(same(analysis->sites[i], sites[i]));
         for (std::size_t i = 0; i < weights.size(); ++i)
             QVERIFY(same(analysis->weights[i], weights[i]));
+    }
+
+    void samplesComeBackWithTheirTokens()
+    {
+        const ProjectFixture fixture;
+        auto tokens = std::make_shared<SampledTokens>(SampledTokens{700, 100, {0, 1, 99, 100, 640}, {"The", "", " \"é\n", "\xff", " end"}});
+        QCOMPARE(tokens->windows(), (std::vector<std::int64_t>{0, 1, 6}));
+        std::vector<SiteStatistics> sites{randomSite(0, SiteKind::AttentionInput, 64, 700), randomSite(0, SiteKind::MlpMiddle, 7, 700),
+            randomSite(0, SiteKind::MlpInput, 64, 700)};
+        for (std::size_t i = 0; i < 2; ++i) {   // the third has none
+            auto sample = std::make_shared<SiteSample>();
+            sample->tokens = tokens;
+            sample->channels = sites[i].site.channels;
+            const auto channels = static_cast<std::size_t>(sample->channels);
+            sample->values = floats(5 * channels);
+            sample->windowAbsmax = floats(3 * channels);
+            sample->channelAbsmax = sites[i].channelAbsmax;
+            sites[i].sample = std::move(sample);
+        }
+        const auto project = fixture.open();
+        project->beginAnalysis({}, 7, 100, "t");
+        project->addAnalysisBlock(0, sites, {});
+        const auto analysis = project->analysis();
+        QCOMPARE(analysis->sites.size(), sites.size());
+        for (std::size_t i = 0; i < sites.size(); ++i)
+            QVERIFY(same(analysis->sites[i], sites[i]));
+        QVERIFY(analysis->sites[0].sample->tokens == analysis->sites[1].sample->tokens);   // held once
+    }
+
+    void statisticsOfTheFirstVersionStillOpen()
+    {
+        const auto project = Project::openExisting(HALFTONE_TEST_DATA "/project/analysis-v1.halftone", true);
+        const auto analysis = project->analysis();
+        QVERIFY(analysis.has_value());
+        QCOMPARE(analysis->sites.size(), std::size_t(4));
+        for (const SiteStatistics& site : analysis->sites) {
+            QVERIFY(!site.sample);
+            QCOMPARE(site.tokens, std::int64_t(4));
+            QCOMPARE(static_cast<std::int64_t>(site.channelAbsmax.size()), site.site.channels);
+        }
     }
 
     void aNewAnalysisReplacesTheOldOne()
