@@ -4,12 +4,16 @@
 #include "core/project/quantized_model.h"
 #include "tiny_model.h"
 
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <QtTest>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <numeric>
 
