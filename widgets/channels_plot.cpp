@@ -2,15 +2,15 @@
 
 #include "widgets/colour_map.h"
 #include "widgets/palette.h"
+#include "widgets/read_card.h"
 
 #include <QApplication>
-#include <QHelpEvent>
-#include <QToolTip>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace halftone {
 
@@ -18,6 +18,8 @@ using namespace Qt::Literals::StringLiterals;
 
 namespace {
 
+enum Graph { Low, High, Absmax, Median, After };   // in the order they are drawn
+constexpr int kGraphs = 5;
 constexpr int kSamples = 2000;   ///< more points than this are thinned to the largest of each run
 
 class LogTicker final : public QCPAxisTickerLog {
@@ -32,8 +34,9 @@ ChannelsPlot::ChannelsPlot(QWidget* parent) : QCustomPlot(parent)
     setObjectName(u"channelsPlot"_s);
     setAccessibleName(tr("Channel absmax of the selected activation"));
     setFocusPolicy(Qt::StrongFocus);
-    addGraph();
-    addGraph();
+    for (int g = 0; g < kGraphs; ++g)
+        addGraph();
+    graph(High)->setChannelFillGraph(graph(Low));
     yAxis->setScaleType(QCPAxis::stLogarithmic);
     const QSharedPointer<QCPAxisTicker> ticker(new LogTicker);
     yAxis->setTicker(ticker);
@@ -78,40 +81,76 @@ int ChannelsPlot::placeOf(std::int64_t channel) const
     return channel >= 0 && channel < static_cast<std::int64_t>(m_place.size()) ? static_cast<int>(m_place[static_cast<std::size_t>(channel)]) : -1;
 }
 
+/// Its absmax; what is not finite counts as largest.
+double ChannelsPlot::value(std::int64_t channel) const
+{
+    const float v = m_absmax[static_cast<std::size_t>(channel)];
+    return std::isfinite(v) ? static_cast<double>(v) : std::numeric_limits<double>::infinity();
+}
+
 void ChannelsPlot::setChannels(std::vector<float> absmax, double median, bool sorted)
 {
+    const bool sameAxis = absmax.size() == m_absmax.size() && sorted == m_sorted;
     m_absmax = std::move(absmax);
     m_median = median;
     m_sorted = sorted;
+    if (m_summary && m_summary->low.size() != m_absmax.size())
+        m_summary.reset();
     m_order.resize(m_absmax.size());
     std::iota(m_order.begin(), m_order.end(), std::int64_t{0});
-    const auto value = [this](std::int64_t c) {
-        const float v = m_absmax[static_cast<std::size_t>(c)];
-        return std::isfinite(v) ? v : std::numeric_limits<float>::infinity();
-    };
     if (sorted)
         std::stable_sort(m_order.begin(), m_order.end(), [&](std::int64_t a, std::int64_t b) { return value(a) > value(b); });
     m_place.resize(m_order.size());
     for (std::size_t i = 0; i < m_order.size(); ++i)
         m_place[static_cast<std::size_t>(m_order[i])] = static_cast<std::int64_t>(i);
+    if (!sameAxis)
+        xAxis->setRange(0, std::max<double>(1, static_cast<double>(m_order.size())));
+    xAxis->setLabel(sorted ? tr("channels, sorted by absmax") : tr("channel"));
+    draw();
+}
 
-    const ValueScale scale = fitScale(m_absmax, ValueScale::Kind::Log);
-    QVector<double> xs, ys;
+void ChannelsPlot::setSummary(std::shared_ptr<const ChannelSummary> summary, bool grid)
+{
+    if (summary && summary->low.size() != m_absmax.size())
+        return;
+    m_summary = std::move(summary);
+    m_gridShown = grid && m_summary;
+    draw();
+}
+
+void ChannelsPlot::draw()
+{
+    ValueScale scale = fitScale(m_absmax, ValueScale::Kind::Log);
+    if (m_summary) {   // room for the band below, three decades of it at most
+        double lowest = scale.low;
+        for (const float v : m_summary->low)
+            if (v > 0)
+                lowest = std::min<double>(lowest, v);
+        scale.low = std::max(lowest, scale.low / 1000);
+    }
+    QVector<double> xs, ys, lows, highs, after;
     const std::size_t run = std::max<std::size_t>(1, (m_order.size() + kSamples - 1) / kSamples);
     for (std::size_t first = 0; first < m_order.size(); first += run) {
         std::size_t best = first;
         for (std::size_t i = first; i < std::min(first + run, m_order.size()); ++i)
             if (value(m_order[i]) > value(m_order[best]))
                 best = i;
+        const auto channel = static_cast<std::size_t>(m_order[best]);
         xs << static_cast<double>(best) + 0.5;
-        ys << std::clamp(static_cast<double>(value(m_order[best])), scale.low, scale.high);
+        ys << std::clamp(value(m_order[best]), scale.low, scale.high);
+        if (m_summary) {
+            lows << std::clamp<double>(m_summary->low[channel], scale.low, scale.high);
+            highs << std::clamp<double>(m_summary->high[channel], scale.low, scale.high);
+            after << std::clamp<double>(m_summary->roundedAbsmax[channel], scale.low, scale.high);   // gone: at the foot
+        }
     }
-    graph(0)->setData(xs, ys, true);
     const double count = std::max<double>(1, static_cast<double>(m_order.size()));
-    graph(1)->setData(QVector<double>{0, count}, QVector<double>{median, median}, true);
-    graph(1)->setVisible(median > 0);
-    xAxis->setRange(0, count);
-    xAxis->setLabel(sorted ? tr("channels, sorted by absmax") : tr("channel"));
+    graph(Absmax)->setData(xs, ys, true);
+    graph(Median)->setData(QVector<double>{0, count}, QVector<double>{m_median, m_median}, true);
+    graph(Median)->setVisible(m_median > 0);
+    for (const auto& [index, values] : {std::pair{Low, &lows}, std::pair{High, &highs}, std::pair{After, &after}})
+        graph(index)->setData(values->isEmpty() ? QVector<double>() : xs, *values, true);
+    graph(After)->setVisible(m_gridShown);
     yAxis->setRange(scale.low / 1.5, scale.high * std::max(2.0, std::pow(scale.high / scale.low, 0.12)));   // room for the name of the largest
     label();
 }
@@ -169,8 +208,14 @@ void ChannelsPlot::restyle()
         axis->grid()->setZeroLinePen(Qt::NoPen);
     }
     xAxis->grid()->setVisible(false);
-    graph(0)->setPen(QPen(c.accent, 1.5));
-    graph(1)->setPen(QPen(c.warning, 1.5, Qt::DashLine));
+    QColor band = c.accent;
+    band.setAlpha(56);
+    graph(Low)->setPen(Qt::NoPen);
+    graph(High)->setPen(Qt::NoPen);
+    graph(High)->setBrush(band);
+    graph(Absmax)->setPen(QPen(c.accent, 1.5));
+    graph(Median)->setPen(QPen(c.warning, 1.5, Qt::DashLine));
+    graph(After)->setPen(QPen(kernelColour(), 1.2, Qt::DotLine));
     m_largestLabel->setColor(c.text);
     m_medianLabel->setColor(c.warning);
     m_largestLabel->setFont(small);
@@ -187,17 +232,43 @@ void ChannelsPlot::changeEvent(QEvent* event)
     QCustomPlot::changeEvent(event);
 }
 
-bool ChannelsPlot::event(QEvent* event)
+QStringList ChannelsPlot::readout(std::int64_t channel) const
 {
-    if (event->type() == QEvent::ToolTip) {
-        const auto* help = static_cast<QHelpEvent*>(event);
-        const std::int64_t channel = channelAt(static_cast<int>(std::floor(xAxis->pixelToCoord(help->pos().x()))));
-        if (channel >= 0 && axisRect()->rect().contains(help->pos()))
-            QToolTip::showText(help->globalPos(),
-                tr("channel %1: absmax %2").arg(channel).arg(formatValue(static_cast<double>(m_absmax[static_cast<std::size_t>(channel)]))), this);
-        return true;
-    }
-    return QCustomPlot::event(event);
+    const auto c = static_cast<std::size_t>(channel);
+    QStringList lines{tr("channel %1: absmax %2").arg(channel).arg(formatValue(static_cast<double>(m_absmax[c])))};
+    if (m_median > 0)
+        lines.front() += tr(", %1 × the median").arg(formatValue(static_cast<double>(m_absmax[c]) / m_median, 3));
+    if (m_summary)
+        lines << tr("8 of 10 tokens: %1 … %2, middle %3").arg(formatValue(m_summary->low[c], 3), formatValue(m_summary->high[c], 3), formatValue(m_summary->middle[c], 3));
+    if (m_gridShown)
+        lines << (m_summary->roundedAbsmax[c] > 0
+                ? tr("after the grid: absmax %1, %2 to zero").arg(formatValue(m_summary->roundedAbsmax[c]), formatShare(m_summary->kernelShare[c]))
+                : tr("after the grid: all zero"));
+    return lines;
+}
+
+void ChannelsPlot::mouseMoveEvent(QMouseEvent* event)
+{
+    QCustomPlot::mouseMoveEvent(event);
+    m_hoverPosition = event->position();
+    m_hover = axisRect()->rect().contains(event->pos()) ? channelAt(static_cast<int>(std::floor(xAxis->pixelToCoord(event->position().x())))) : -1;
+    update();
+}
+
+void ChannelsPlot::leaveEvent(QEvent* event)
+{
+    QCustomPlot::leaveEvent(event);
+    m_hover = -1;
+    update();
+}
+
+void ChannelsPlot::paintEvent(QPaintEvent* event)
+{
+    QCustomPlot::paintEvent(event);
+    if (m_hover < 0 || m_hover >= static_cast<std::int64_t>(m_absmax.size()))
+        return;
+    QPainter painter(this);
+    drawReadCard(painter, font(), readout(m_hover), m_hoverPosition, rect());
 }
 
 void ChannelsPlot::drawPicture(QPainter& painter, const QRect& area)
@@ -217,9 +288,22 @@ void ChannelsPlot::drawPicture(QPainter& painter, const QRect& area)
 
 QString ChannelsPlot::csv() const
 {
-    QString out = u"channel,absmax\r\n"_s;
-    for (const std::int64_t channel : m_order)
-        out += QString::number(channel) + u',' + QString::number(static_cast<double>(m_absmax[static_cast<std::size_t>(channel)]), 'g', 9) + u"\r\n"_s;
+    QString out = u"channel,absmax"_s;
+    if (m_summary)
+        out += u",p10,p50,p90"_s;
+    if (m_gridShown)
+        out += u",absmax_after,kernel_share"_s;
+    out += u"\r\n"_s;
+    const auto number = [](float v) { return u',' + QString::number(static_cast<double>(v), 'g', 9); };
+    for (const std::int64_t channel : m_order) {
+        const auto c = static_cast<std::size_t>(channel);
+        out += QString::number(channel) + number(m_absmax[c]);
+        if (m_summary)
+            out += number(m_summary->low[c]) + number(m_summary->middle[c]) + number(m_summary->high[c]);
+        if (m_gridShown)
+            out += number(m_summary->roundedAbsmax[c]) + number(m_summary->kernelShare[c]);
+        out += u"\r\n"_s;
+    }
     return out;
 }
 

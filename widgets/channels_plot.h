@@ -1,22 +1,28 @@
 #pragma once
 
+#include "core/analysis/activation_sample.h"
 #include "widgets/picture.h"
 #include "widgets/qcustomplot_wrapper.h"
 
 #include <QString>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace halftone {
 
-/// A log plot of one value a channel, with a dashed median and one named channel.
+/// A log plot of one value a channel, with a dashed median, one named channel, the band that most tokens lie in, and what a grid leaves.
 class ChannelsPlot : public QCustomPlot, public Picture {
     Q_OBJECT
 
 public:
     explicit ChannelsPlot(QWidget* parent = nullptr);
     void setChannels(std::vector<float> absmax, double median, bool sorted);
+    /// Over the sampled tokens; null takes band and grid away. `grid`: whether what it leaves is drawn too.
+    void setSummary(std::shared_ptr<const ChannelSummary> summary, bool grid);
+    const ChannelSummary* summary() const { return m_summary.get(); }
+    bool isGridShown() const { return m_gridShown; }
     void setMarked(std::int64_t channel);
     /// Which channel is drawn at a place along the x axis.
     std::int64_t channelAt(int place) const;
@@ -33,13 +39,22 @@ Q_SIGNALS:
 protected:
     void changeEvent(QEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
-    bool event(QEvent* event) override;
+    void paintEvent(QPaintEvent* event) override;
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void leaveEvent(QEvent* event) override;
 
 private:
     void restyle();
+    void draw();
     void label();
+    double value(std::int64_t channel) const;
+    QStringList readout(std::int64_t channel) const;
 
     std::vector<float> m_absmax;
+    std::shared_ptr<const ChannelSummary> m_summary;
+    bool m_gridShown = false;
+    std::int64_t m_hover = -1;
+    QPointF m_hoverPosition;
     std::vector<std::int64_t> m_order, m_place;
     double m_median = 0;
     bool m_sorted = true;

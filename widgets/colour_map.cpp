@@ -124,6 +124,20 @@ const ColourMap& ColourMap::blueOrange()
     return map;
 }
 
+const ColourMap& ColourMap::kernelMask()
+{
+    static const ColourMap map(u"kernel"_s, [] {
+        const Lab low = toOklab(0xff000000u | kCividis.front()), high = toOklab(kernelColour().rgb());
+        std::vector<QRgb> table;
+        for (int i = 0; i < 256; ++i) {
+            const double f = i / 255.0;
+            table.push_back(fromOklab({low.l + f * (high.l - low.l), low.a + f * (high.a - low.a), low.b + f * (high.b - low.b)}));
+        }
+        return table;
+    }());
+    return map;
+}
+
 QRgb ColourMap::at(double t) const
 {
     if (std::isnan(t))

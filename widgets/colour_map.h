@@ -18,6 +18,8 @@ public:
     static const ColourMap& cividis();
     /// Blue through light grey to orange. For signed values; pair it with a scale symmetric about 0.
     static const ColourMap& blueOrange();
+    /// Cividis' darkest through to kernelColour(). For the share of elements that round to zero.
+    static const ColourMap& kernelMask();
 
     /// @param t position in [0, 1], clamped; NaN gives notANumberColour().
     QRgb at(double t) const;

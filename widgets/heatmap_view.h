@@ -18,7 +18,7 @@ namespace halftone {
 /// A matrix as colours, with axes, colour bar, zoom, selection and read-out. Shows what it is given, says what is pointed at.
 ///
 /// Drag zooms into a rectangle, the wheel zooms at the cursor, double click shows all; arrows move the selected cell, + and − zoom,
-/// Home shows all; Shift+drag pans.
+/// Home shows all; Shift+drag and the middle button pan.
 class HeatmapView : public QWidget, public Picture {
     Q_OBJECT
 
@@ -46,8 +46,9 @@ public:
     void setReadout(Readout readout);
     /// Text of row and column ticks where it is not the number (tokens); empty: the number.
     void setRowLabels(QStringList labels);
+    QString rowLabel(int row) const { return row >= 0 && row < m_rowLabels.size() ? m_rowLabels[row] : QString::number(row); }
 
-    /// −1, −1: none. column −1: the whole row is framed. Does not emit.
+    /// −1, −1: none. column −1: the whole row is framed; row −1: the whole column. Does not emit.
     void setSelectedCell(int row, int column);
     QPoint selectedCell() const { return {m_selectedColumn, m_selectedRow}; }   ///< x = column, y = row
 
@@ -64,6 +65,7 @@ public:
 
     QSize pictureSize() const override { return size(); }
     void drawPicture(QPainter& painter, const QRect& area) override;
+    /// All cells; of a map above HeatmapData::kLargeMap only those visible.
     QString csv() const override;
     QSize sizeHint() const override { return {640, 320}; }
     QSize minimumSizeHint() const override { return {220, 120}; }
@@ -87,6 +89,7 @@ protected:
     void changeEvent(QEvent* event) override;
 
 private:
+    static constexpr int kLeastColumns = 4;   ///< on screen, however far one zooms in
     struct Layout { int left = 0; QRect map, bar; };
     Layout layoutFor(const QRect& area) const;
     void refit();

@@ -17,9 +17,6 @@ using namespace Qt::Literals::StringLiterals;
 namespace {
 
 constexpr double kGap = 4;
-// CrossQuant (arXiv 2410.07505): the kernel below which the authors found quantized models to keep their accuracy.
-constexpr double kLlamaMark = 0.01;
-constexpr double kOptMark = 0.19;
 
 QString siteText(int kind)
 {
@@ -42,12 +39,13 @@ KernelStrips::KernelStrips(QWidget* parent) : QWidget(parent)
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
 }
 
-void KernelStrips::setShares(int blocks, const std::array<std::vector<double>, kSiteKinds>& shares, const QString& summary, double mean)
+void KernelStrips::setShares(int blocks, const std::array<std::vector<double>, kSiteKinds>& shares, const QString& summary, double mean, bool estimate)
 {
     m_blocks = blocks;
     m_shares = shares;
     m_summary = summary;
     m_mean = mean;
+    m_estimate = estimate;
     double highest = 0.05;
     for (const auto& kind : shares)
         for (const double share : kind)
@@ -56,6 +54,13 @@ void KernelStrips::setShares(int blocks, const std::array<std::vector<double>, k
     if (m_hover && m_hover->first >= blocks)
         m_hover.reset();
     setAccessibleDescription(summary);
+    update();
+}
+
+void KernelStrips::setMarks(std::vector<Mark> marks, const QString& note)
+{
+    m_marks = std::move(marks);
+    m_marksNote = note;
     update();
 }
 
@@ -105,26 +110,28 @@ std::optional<std::pair<int, SiteKind>> KernelStrips::cellAt(const QPointF& posi
 void KernelStrips::drawMarks(QPainter& painter, const Layout& layout) const
 {
     const QRectF& bar = layout.marks;
-    const double top = std::max(0.25, m_mean * 1.1);
+    double top = std::max(0.25, m_mean * 1.1);
+    for (const Mark& mark : m_marks)
+        top = std::max(top, mark.share * 1.2);
     painter.setPen(Qt::NoPen);
     painter.setBrush(colours().line);
     painter.drawRect(bar);
     painter.setBrush(colours().faint);
     painter.drawRect(QRectF(bar.left(), bar.top(), bar.width() * std::min(1.0, m_mean / top), bar.height()));
     const QFontMetrics metrics(painter.font());
-    for (const auto& [mark, model] : {std::pair{kLlamaMark, u"LLaMA"_s}, std::pair{kOptMark, u"OPT"_s}}) {
-        const double x = bar.left() + bar.width() * mark / top;
+    for (const auto& [share, text] : m_marks) {
+        const double x = bar.left() + bar.width() * share / top;
         painter.setPen(QPen(colours().warning, 2));
         painter.drawLine(QPointF(x, bar.top() - 4), QPointF(x, bar.bottom() + 4));
         painter.setPen(colours().text);
-        const QString text = u"%1 % %2"_s.arg(formatValue(mark * 100, 2), model);
         const double width = metrics.horizontalAdvance(text);
         const double left = std::clamp(x - width / 2, bar.left(), std::max(bar.left(), bar.right() - width));
         painter.drawText(QRectF(left, bar.bottom() + 5, width + 1, layout.line), Qt::AlignLeft | Qt::AlignTop, text);
     }
     painter.setPen(colours().faint);
-    painter.drawText(QRectF(bar.left(), bar.bottom() + 5 + layout.line, layout.strips.width(), layout.line), Qt::AlignLeft | Qt::AlignTop,
-        metrics.elidedText(tr("the CrossQuant paper's marks for LLaMA and OPT, not a law"), Qt::ElideRight, static_cast<int>(layout.strips.width())));
+    const double noteTop = bar.bottom() + 5 + (m_marks.empty() ? 0 : layout.line);
+    painter.drawText(QRectF(bar.left(), noteTop, layout.strips.width(), layout.line), Qt::AlignLeft | Qt::AlignTop,
+        metrics.elidedText(m_marksNote, Qt::ElideRight, static_cast<int>(layout.strips.width())));
 }
 
 void KernelStrips::drawPicture(QPainter& painter, const QRect& area)
@@ -176,11 +183,13 @@ void KernelStrips::drawPicture(QPainter& painter, const QRect& area)
         painter.drawLine(QPointF(layout.bar.right(), y), QPointF(layout.bar.right() + 3, y));
         painter.drawText(QRectF(layout.bar.right() + 2 * kGap, y - layout.line / 2, 80, layout.line), Qt::AlignLeft | Qt::AlignVCenter, formatShare(tick.value));
     }
-    painter.setFont(font());
+    QFont spoken = font();
+    spoken.setItalic(m_estimate);
+    painter.setFont(spoken);
     painter.setPen(colours().text);
     painter.drawText(QRectF(layout.strips.left(), layout.summaryTop, area.right() - layout.strips.left(), QFontMetrics(font()).height()),
         Qt::AlignLeft | Qt::AlignVCenter,
-        QFontMetrics(font()).elidedText(m_summary, Qt::ElideRight, static_cast<int>(area.right() - layout.strips.left())));
+        QFontMetrics(spoken).elidedText(m_summary, Qt::ElideRight, static_cast<int>(area.right() - layout.strips.left())));
     painter.setFont(small);
     drawMarks(painter, layout);
 

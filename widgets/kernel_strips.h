@@ -16,7 +16,7 @@
 
 namespace halftone {
 
-/// The picture of the kernel view: one strip of blocks for each site kind, a colour bar, the summary line and the bar with the paper's marks.
+/// The picture of the kernel view: one strip of blocks for each site kind, a colour bar, the summary line and the bar with the paper's mark.
 class KernelStrips : public QWidget, public Picture {
     Q_OBJECT
 
@@ -25,8 +25,20 @@ public:
     static constexpr double kNotMeasured = -1;
 
     explicit KernelStrips(QWidget* parent = nullptr);
+    /// A share that someone found to matter, for some models.
+    struct Mark {
+        double share = 0;
+        QString text;   ///< "1 % LLaMA"
+    };
     /// @param shares [kind][block] in [0, 1] or kNotMeasured
-    void setShares(int blocks, const std::array<std::vector<double>, kSiteKinds>& shares, const QString& summary, double mean);
+    /// @param estimate from a sample: drawn as what is predicted, never like what is measured
+    void setShares(int blocks, const std::array<std::vector<double>, kSiteKinds>& shares, const QString& summary, double mean, bool estimate = false);
+    /// `note` stands under the bar: whose marks they are, or why there is none.
+    void setMarks(std::vector<Mark> marks, const QString& note);
+    bool isEstimate() const { return m_estimate; }
+    const std::vector<Mark>& marks() const { return m_marks; }
+    /// As drawn.
+    double share(int block, SiteKind kind) const { return m_shares[static_cast<std::size_t>(kind)].at(static_cast<std::size_t>(block)); }
     void setReadout(Readout readout) { m_readout = std::move(readout); }
     void setSelected(int block, std::optional<SiteKind> kind);
     std::optional<std::pair<int, SiteKind>> cellAt(const QPointF& position) const;
@@ -59,7 +71,9 @@ private:
     std::array<std::vector<double>, kSiteKinds> m_shares;
     int m_blocks = 0;
     double m_mean = 0;
-    QString m_summary;
+    QString m_summary, m_marksNote;
+    std::vector<Mark> m_marks;
+    bool m_estimate = false;
     ValueScale m_scale;
     Readout m_readout;
     int m_selectedBlock = -1;

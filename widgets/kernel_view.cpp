@@ -1,43 +1,18 @@
 #include "widgets/kernel_view.h"
 
 #include "widgets/colour_map.h"
+#include "widgets/grid_controls.h"
 #include "widgets/kernel_strips.h"
-#include "widgets/segmented_control.h"
 
 #include <QHBoxLayout>
-#include <QLabel>
+
+#include <algorithm>
 
 namespace halftone {
 
 using namespace Qt::Literals::StringLiterals;
 
 namespace {
-
-QString schemeText(int index)
-{
-    switch (kernelScheme(index)) {
-    case ActivationScheme::PerTensor: return KernelView::tr("per tensor");
-    case ActivationScheme::PerToken: return KernelView::tr("per token");
-    case ActivationScheme::PerChannel: return KernelView::tr("per channel");
-    case ActivationScheme::Cross: return KernelView::tr("CrossQuant");
-    case ActivationScheme::CrossStatic: return KernelView::tr("static cross");
-    case ActivationScheme::None: break;
-    }
-    return {};
-}
-
-QString schemeTip(int index)
-{
-    switch (kernelScheme(index)) {
-    case ActivationScheme::PerTensor: return KernelView::tr("One scale for the site, from the whole text");
-    case ActivationScheme::PerToken: return KernelView::tr("One scale a token, found while running");
-    case ActivationScheme::PerChannel: return KernelView::tr("One scale a channel, from the whole text");
-    case ActivationScheme::Cross: return KernelView::tr("Token maximum to the power alpha times channel maximum to the power 1 − alpha");
-    case ActivationScheme::CrossStatic: return KernelView::tr("As CrossQuant, with channel maxima of the whole text");
-    case ActivationScheme::None: break;
-    }
-    return {};
-}
 
 int indexOf(ActivationScheme scheme)
 {
@@ -47,35 +22,31 @@ int indexOf(ActivationScheme scheme)
     return 0;
 }
 
+bool usesAlpha(ActivationScheme scheme)
+{
+    return scheme == ActivationScheme::Cross || scheme == ActivationScheme::CrossStatic;
+}
+
+bool sameGrid(const ActivationGrid& a, const ActivationGrid& b)
+{
+    return a.scheme == b.scheme && a.bits == b.bits && (!usesAlpha(a.scheme) || a.alpha == b.alpha);
+}
+
 } // namespace
 
 KernelView::KernelView(QWidget* parent) : ViewFrame(u"kernel"_s, tr("Kernel"), parent)
 {
-    m_schemes = new SegmentedControl(this);
-    m_schemes->setObjectName(u"kernelScheme"_s);
-    m_schemes->setAccessibleName(tr("Activation grid"));
-    QStringList texts, tips;
-    for (int i = 0; i < kKernelSchemes; ++i) {
-        texts << schemeText(i);
-        tips << schemeTip(i);
-    }
-    m_schemes->setSegments(texts, tips);
-    m_schemes->setCurrent(indexOf(ActivationScheme::PerToken));
-    m_settingsLabel = new QLabel(this);
-    m_settingsLabel->setObjectName(u"kernelSettings"_s);
-    m_settingsLabel->setTextFormat(Qt::PlainText);
-    m_settingsLabel->setForegroundRole(QPalette::PlaceholderText);
-    controls()->addWidget(m_schemes);
-    controls()->addWidget(m_settingsLabel);
-    controls()->addStretch();
+    m_controls = new GridControls(u"kernel"_s, GridControls::Form::Wide, this);
+    controls()->addWidget(m_controls, 1);
 
     m_strips = new KernelStrips(this);
     m_strips->setObjectName(u"kernelStrips"_s);
+    m_strips->setReadout([this](int block, SiteKind kind) { return readout(block, kind); });
     setContent(m_strips, m_strips);
     setFocusProxy(m_strips);
-    connect(m_schemes, &SegmentedControl::chosen, this, [this](int index) {
-        refresh();
-        Q_EMIT schemeChanged(index);
+    connect(m_controls, &GridControls::gridChosen, this, [this](const ActivationGrid& grid) {
+        follow();
+        Q_EMIT gridChosen(grid);
     });
     connect(m_strips, &KernelStrips::cellClicked, this, [this](int block, SiteKind kind) {
         Selection wish = m_selection;
@@ -87,12 +58,16 @@ KernelView::KernelView(QWidget* parent) : ViewFrame(u"kernel"_s, tr("Kernel"), p
         wish.site = kind;
         Q_EMIT selectionRequested(wish);
     });
+    m_scheme = scheme();
+    setFamily({});
     clear();
 }
 
 void KernelView::clear()
 {
     m_blocks = 0;
+    m_sampled = m_total = 0;
+    m_preview.reset();
     for (auto& kind : m_cells)
         kind.clear();
     setEmptyState(tr("Open a model to see how much of its activations a grid would round to zero."), {});
@@ -102,6 +77,7 @@ void KernelView::clear()
 void KernelView::setBlocks(int blocks)
 {
     m_blocks = std::max(0, blocks);
+    m_preview.reset();
     for (auto& kind : m_cells)
         kind.assign(static_cast<std::size_t>(m_blocks), Cell{});
     setEmptyState(tr("Analyze counts, for every block and activation, the share of elements that each grid rounds to zero: the quantization kernel."),
@@ -121,18 +97,104 @@ void KernelView::setSites(int block, const std::vector<SiteStatistics>& sites)
 void KernelView::setSettings(const AnalysisSettings& settings)
 {
     m_settings = settings;
+    m_preview.reset();
+    ActivationGrid grid = m_controls->grid();
+    grid.bits = settings.bits;
+    grid.alpha = settings.alpha;
+    m_controls->setGrid(grid);
     refresh();
+}
+
+void KernelView::setFamily(const std::string& architecture)
+{
+    // CrossQuant (arXiv 2410.07505): the kernel below which the authors found models of these two families to keep their accuracy.
+    if (architecture == "llama")
+        m_strips->setMarks({{0.01, tr("1 % LLaMA")}}, tr("the CrossQuant paper's mark for LLaMA models at 8 bits, not a law"));
+    else if (architecture == "opt")
+        m_strips->setMarks({{0.19, tr("19 % OPT")}}, tr("the CrossQuant paper's mark for OPT models at 8 bits, not a law"));
+    else
+        m_strips->setMarks({}, tr("the CrossQuant paper gives marks for LLaMA and OPT models only"));
+}
+
+void KernelView::setSample(std::int64_t tokens, std::int64_t total)
+{
+    m_sampled = tokens;
+    m_total = total;
+    refresh();
+    request();
 }
 
 void KernelView::setScheme(int index)
 {
-    m_schemes->setCurrent(index);
-    refresh();
+    ActivationGrid grid = m_controls->grid();
+    grid.scheme = kernelScheme(index);
+    setGrid(grid);
 }
 
 int KernelView::scheme() const
 {
-    return std::max(0, m_schemes->current());
+    return indexOf(m_controls->grid().scheme);
+}
+
+ActivationGrid KernelView::grid() const
+{
+    return m_controls->grid();
+}
+
+void KernelView::setGrid(const ActivationGrid& grid)
+{
+    if (sameGrid(grid, m_controls->grid()) && grid.alpha == m_controls->grid().alpha)
+        return;
+    m_controls->setGrid(grid);
+    follow();
+}
+
+/// The controls stand at another grid than before.
+void KernelView::follow()
+{
+    refresh();
+    request();
+    if (m_scheme == scheme())
+        return;
+    m_scheme = scheme();
+    Q_EMIT schemeChanged(m_scheme);
+}
+
+ActivationGrid KernelView::otherGrid() const
+{
+    ActivationGrid other = m_controls->grid();
+    other.scheme = other.scheme == ActivationScheme::Cross ? ActivationScheme::PerToken : ActivationScheme::Cross;
+    return other;
+}
+
+bool KernelView::countedBy(const ActivationGrid& grid) const
+{
+    return grid.bits == m_settings.bits && (!usesAlpha(grid.scheme) || grid.alpha == m_settings.alpha);
+}
+
+bool KernelView::isExact() const
+{
+    return countedBy(m_controls->grid());
+}
+
+bool KernelView::isCurrent() const
+{
+    return isExact() || (m_preview && sameGrid(m_preview->grid, m_controls->grid()));
+}
+
+/// Also where only the comparison was not counted.
+void KernelView::request()
+{
+    if (m_sampled > 0 && (!countedBy(grid()) || !countedBy(otherGrid())))
+        Q_EMIT previewRequested(grid(), otherGrid());
+}
+
+void KernelView::setPreview(const KernelPreview& preview)
+{
+    if (!sameGrid(preview.grid, grid()))
+        return;
+    m_preview = preview;
+    refresh();
 }
 
 void KernelView::setSelection(const Selection& selection)
@@ -164,50 +226,96 @@ KernelView::Totals KernelView::totals(int scheme) const
     return totals;
 }
 
+KernelView::Totals KernelView::totals(const std::array<std::vector<KernelEstimate>, kSiteKinds>& cells) const
+{
+    Totals totals;
+    for (std::size_t k = 0; k < cells.size(); ++k)
+        for (std::size_t b = 0; b < std::min(cells[k].size(), m_cells[k].size()); ++b) {
+            const std::int64_t elements = m_cells[k][b].measured ? m_cells[k][b].counts[0].elements : 0;
+            totals.elements += elements;
+            totals.share += cells[k][b].share * static_cast<double>(elements);
+            totals.lost += cells[k][b].lost * static_cast<double>(elements);
+            totals.clipped += cells[k][b].clipped * static_cast<double>(elements);
+        }
+    if (totals.elements > 0) {
+        const auto elements = static_cast<double>(totals.elements);
+        totals.share /= elements;
+        totals.lost /= elements;
+        totals.clipped /= elements;
+    }
+    return totals;
+}
+
+KernelView::Totals KernelView::shownTotals(bool other) const
+{
+    const ActivationGrid wanted = other ? otherGrid() : grid();
+    if (countedBy(wanted))
+        return totals(indexOf(wanted.scheme));
+    if (m_preview)
+        return totals(other ? m_preview->otherCells : m_preview->cells);
+    return {};
+}
+
 QString KernelView::summary() const
 {
-    const Totals shown = totals(scheme());
+    const Totals shown = shownTotals(false), other = shownTotals(true);
     if (shown.elements == 0)
         return {};
-    const bool isCross = kernelScheme(scheme()) == ActivationScheme::Cross;
-    const int other = indexOf(isCross ? ActivationScheme::PerToken : ActivationScheme::Cross);
-    const QString otherName = isCross ? tr("per token") : tr("CrossQuant α %1").arg(formatValue(m_settings.alpha, 3));
-    QString text = tr("mean %1 · %2 would give %3 · clip rate %4").arg(formatShare(shown.share), otherName, formatShare(totals(other).share),
-        formatShare(shown.clipped));
+    const ActivationGrid otherGrid = this->otherGrid();
+    const QString otherName = usesAlpha(otherGrid.scheme) ? tr("%1 α %2").arg(schemeText(otherGrid.scheme), formatValue(otherGrid.alpha, 3)) : schemeText(otherGrid.scheme);
+    const QString about = isExact() ? QString() : u"≈ "_s, otherAbout = countedBy(otherGrid) ? QString() : u"≈ "_s;
+    QString text = tr("mean %1").arg(about + formatShare(shown.share));
+    if (other.elements > 0)
+        text += tr(" · %1 would give %2").arg(otherName, otherAbout + formatShare(other.share));
+    text += tr(" · clip rate %1").arg(formatShare(shown.clipped));
     if (shown.share - shown.lost > 5e-4)
         text += tr(" · without exact zeros %1").arg(formatShare(shown.lost));
     return text;
 }
 
+KernelEstimate KernelView::cellShares(std::size_t kind, std::size_t block) const
+{
+    if (!isExact())
+        return m_preview && block < m_preview->cells[kind].size() ? m_preview->cells[kind][block] : KernelEstimate{};
+    const KernelCounts& counts = m_cells[kind][block].counts[static_cast<std::size_t>(scheme())];
+    const double elements = std::max(1.0, static_cast<double>(counts.elements));
+    return {static_cast<double>(counts.zero) / elements, static_cast<double>(counts.lost) / elements, static_cast<double>(counts.clipped) / elements};
+}
+
+QStringList KernelView::readout(int block, SiteKind kind) const
+{
+    const std::size_t k = static_cast<std::size_t>(kind), b = static_cast<std::size_t>(block);
+    const std::string_view site = label(kind);
+    QStringList lines{tr("block %1 · %2").arg(block).arg(QString::fromUtf8(site.data(), static_cast<qsizetype>(site.size())))};
+    if (!m_cells[k][b].measured)
+        return lines << tr("not measured yet");
+    if (!isExact() && !m_preview)
+        return lines << tr("no estimate for this grid");
+    const KernelEstimate shares = cellShares(k, b);
+    const QString about = isExact() ? QString() : u"≈ "_s;
+    lines << tr("%1: %2 rounded to zero").arg(gridText(isExact() ? grid() : m_preview->grid), about + formatShare(shares.share));
+    lines << tr("lost (was not zero) %1 · clipped %2").arg(about + formatShare(shares.lost), about + formatShare(shares.clipped));
+    return lines;
+}
+
 void KernelView::refresh()
 {
-    const int index = scheme();
     std::array<std::vector<double>, kSiteKinds> shares;
     int measured = 0;
+    const bool exact = isExact();
     for (std::size_t k = 0; k < shares.size(); ++k)
-        for (const Cell& cell : m_cells[k]) {
-            const KernelCounts& counts = cell.counts[static_cast<std::size_t>(index)];
-            const bool known = cell.measured && counts.elements > 0;
-            shares[k].push_back(known ? static_cast<double>(counts.zero) / static_cast<double>(counts.elements) : KernelStrips::kNotMeasured);
-            measured += known ? 1 : 0;
+        for (std::size_t b = 0; b < m_cells[k].size(); ++b) {
+            const Cell& cell = m_cells[k][b];
+            measured += cell.measured ? 1 : 0;
+            const bool known = cell.measured && cell.counts[0].elements > 0 && (exact || m_preview);
+            shares[k].push_back(known ? cellShares(k, b).share : KernelStrips::kNotMeasured);
         }
-    m_strips->setShares(m_blocks, shares, summary(), totals(index).share);
-    m_strips->setReadout([this, index](int block, SiteKind kind) {
-        const Cell& cell = m_cells[static_cast<std::size_t>(kind)][static_cast<std::size_t>(block)];
-        const std::string_view site = label(kind);
-        QStringList lines{tr("block %1 · %2").arg(block).arg(QString::fromUtf8(site.data(), static_cast<qsizetype>(site.size())))};
-        if (!cell.measured)
-            return lines << tr("not measured yet");
-        const KernelCounts& counts = cell.counts[static_cast<std::size_t>(index)];
-        const double elements = std::max<double>(1, static_cast<double>(counts.elements));
-        lines << tr("%1: %2 rounded to zero").arg(schemeText(index), formatShare(static_cast<double>(counts.zero) / elements));
-        lines << tr("lost (was not zero) %1 · clipped %2").arg(formatShare(static_cast<double>(counts.lost) / elements),
-            formatShare(static_cast<double>(counts.clipped) / elements));
-        return lines;
-    });
-    m_settingsLabel->setText(tr("bits %1  α %2").arg(m_settings.bits).arg(formatValue(m_settings.alpha, 3)));
-    m_settingsLabel->setToolTip(tr("What these shares were counted with; Analyze can count them anew"));
-    setSubtitle(tr("share rounded to zero, activation × block · %1, %2 bits").arg(schemeText(index)).arg(m_settings.bits));
+    m_strips->setShares(m_blocks, shares, summary(), shownTotals(false).share, !exact);
+    QString text = tr("share rounded to zero · %1").arg(gridText(exact || !m_preview ? grid() : m_preview->grid));
+    if (!exact)
+        text += m_sampled > 0 ? tr(" · estimate from a sample of %1 of %2 tokens").arg(m_sampled).arg(m_total)
+                              : tr(" · this analysis kept no sample: analyze again to change bits and alpha");
+    setSubtitle(text);
     setHasData(measured > 0);
 }
 

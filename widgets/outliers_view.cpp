@@ -170,8 +170,9 @@ QStringList OutliersView::readout(int row, int column, float value) const
 
 void OutliersView::keyPressEvent(QKeyEvent* event)
 {
-    if (event->key() == Qt::Key_Space && m_selection.block >= 0) {
+    if (event->key() == Qt::Key_Space && m_blocks > 0) {
         Selection wish = m_selection;
+        wish.block = std::max(0, wish.block);
         wish.site = m_kind;
         Q_EMIT tokensRequested(wish);
         return;

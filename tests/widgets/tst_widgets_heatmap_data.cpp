@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <random>
 
 using namespace halftone;
@@ -46,6 +47,60 @@ private Q_SLOTS:
         QCOMPARE(std::count(pooled.values.begin(), pooled.values.end(), 5000.F) >= 1, true);
         const int x = column * 300 / 28672, y = 77 * 40 / 126;
         QCOMPARE(pooled.at(x, y), 5000.F);
+    }
+
+    void aLargeMapKeepsItsOutlierAtEveryZoom_data()
+    {
+        QTest::addColumn<bool>("prepared");
+        QTest::newRow("cell by cell") << false;
+        QTest::newRow("with a smaller map") << true;
+    }
+    void aLargeMapKeepsItsOutlierAtEveryZoom()
+    {
+        QFETCH(bool, prepared);
+        constexpr int kRows = 2301, kColumns = 4099, kRow = 1777, kColumn = 4098;   // factors do not divide
+        std::vector<float> cells(std::size_t(kRows) * kColumns);
+        for (std::size_t i = 0; i < cells.size(); ++i)
+            cells[i] = static_cast<float>(i % 101) * 0.01F - 0.5F;
+        cells[std::size_t(kRow) * kColumns + kColumn] = -70;
+        HeatmapData data(kRows, kColumns, std::make_shared<const std::vector<float>>(std::move(cells)));
+        if (prepared)
+            data.prepare(Pooling::FarthestFromZero);
+        QCOMPARE(data.factor(Pooling::FarthestFromZero) > 1, prepared);
+        QCOMPARE(data.factor(Pooling::Maximum), 1);
+        for (double zoom = 1; zoom < 3000; zoom *= 1.7) {       // ever closer round the outlier
+            const double width = std::max(4.0, kColumns / zoom), height = std::max(1.0, kRows / zoom);
+            const QRectF region(kColumns - width, std::clamp(kRow - height / 3, 0.0, kRows - height), width, height);
+            const PooledCells pooled = poolCells(data, region, 611, 283, Pooling::FarthestFromZero);
+            QVERIFY2(std::count(pooled.values.begin(), pooled.values.end(), -70.F) >= 1, qPrintable(QString::number(zoom)));
+            const auto x = static_cast<int>((kColumn - region.left()) / width * 611 + 0.5), y = static_cast<int>((kRow + 0.5 - region.top()) / height * 283);
+            QCOMPARE(pooled.at(std::min(x, 610), std::min(y, 282)), -70.F);
+        }
+    }
+
+    void copiesShareTheirCellsUntilOneIsWritten()
+    {
+        HeatmapData one(2, 3, std::vector<float>{1, 2, 3, 4, 5, 6});
+        HeatmapData other = one;
+        QCOMPARE(other.cells().data(), one.cells().data());
+        other.setRow(1, std::vector<float>{7, 8, 9});
+        QCOMPARE(one.at(1, 0), 4.F);
+        QCOMPARE(other.at(1, 0), 7.F);
+        QCOMPARE(other.at(0, 2), 3.F);
+    }
+
+    void aMaskIsPooledByItsMean()
+    {
+        std::vector<float> cells(20 * 30, 0);
+        for (int r = 0; r < 20; ++r)
+            for (int c = 0; c < 10; ++c)
+                cells[std::size_t(r * 30 + c)] = 1;             // the left third
+        const HeatmapData data(20, 30, std::move(cells));
+        const PooledCells all = poolCells(data, QRectF(0, 0, 30, 20), 1, 1, Pooling::Mean);
+        QVERIFY(std::abs(all.at(0, 0) - 1.F / 3) < 1e-6F);
+        const PooledCells thirds = poolCells(data, QRectF(0, 0, 30, 20), 3, 2, Pooling::Mean);
+        QCOMPARE(thirds.at(0, 1), 1.F);
+        QCOMPARE(thirds.at(2, 0), 0.F);
     }
 
     void everyCellReachesAPixelAndNoPixelInventsAValue_data()
