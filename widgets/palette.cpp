@@ -8,6 +8,8 @@
 #include <QIconEngine>
 #include <QPainter>
 #include <QPalette>
+#include <QProxyStyle>
+#include <QStyleHints>
 #include <QStyleFactory>
 #include <QSvgRenderer>
 
@@ -28,6 +30,23 @@ using namespace Qt::Literals::StringLiterals;
 namespace {
 
 Theme theTheme = Theme::Dark;
+bool theReducedMotion = false;
+constexpr int kLongestAnimation = 120;   // ms
+
+/// Fusion, moving no longer than we allow.
+class CalmStyle final : public QProxyStyle {
+public:
+    CalmStyle() : QProxyStyle(QStyleFactory::create(QStringLiteral("Fusion"))) {}
+
+    int styleHint(StyleHint hint, const QStyleOption* option, const QWidget* widget, QStyleHintReturn* data) const override
+    {
+        if (hint == SH_Widget_Animate)
+            return theReducedMotion ? 0 : 1;
+        if (hint == SH_Widget_Animation_Duration)
+            return theReducedMotion ? 0 : std::min(kLongestAnimation, QProxyStyle::styleHint(hint, option, widget, data));
+        return QProxyStyle::styleHint(hint, option, widget, data);
+    }
+};
 
 Colours darkColours()
 {
@@ -130,7 +149,9 @@ QString makeStyleSheet(const Colours& c)
                     "QPushButton:hover, QToolButton:hover { border-color: @accent; }"
                     "QPushButton:pressed, QPushButton:checked { background: @accent; color: @onAccent; border-color: @accent; }"
                     "QPushButton:default { border-color: @accent; }"
-                    "QPushButton:focus, QToolButton:focus { border: 1px solid @accent; }"
+                    "QPushButton:focus { border: 2px solid @accent; padding: 3px 11px; }"
+                    "QPushButton:checked:focus, QPushButton#primary:focus { border-color: @text; }"
+                    "QToolButton:focus { border: 2px solid @accent; padding: 1px; }"
                     "QPushButton:disabled { color: @dim; background: @window; }"
                     "QPushButton#primary { background: @accent; color: @onAccent; border-color: @accent; font-weight: 600; }"
                     "QPushButton#primary:disabled { background: @line; color: @dim; border-color: @line; }"
@@ -138,11 +159,11 @@ QString makeStyleSheet(const Colours& c)
                     "QToolButton:pressed, QToolButton:checked { background: @selection; }"
                     "QToolButton::menu-indicator { image: none; }"
                     "QLineEdit { background: @field; border: 1px solid @line; border-radius: 4px; padding: 2px 6px; }"
-                    "QLineEdit:focus { border-color: @accent; }"
+                    "QLineEdit:focus, QTreeView:focus, QTableView:focus, QListView:focus, QPlainTextEdit:focus, QTextBrowser:focus { border-color: @accent; }"
                     "QHeaderView { background: @window; border: none; }"
                     "QHeaderView::section { background: @window; color: @faint; border: none; border-bottom: 1px solid @line;"
                     " padding: 2px 4px; }"
-                    "QTreeView, QTableView, QListView, QPlainTextEdit, QTextBrowser { border: none; background: @window; }"
+                    "QTreeView, QTableView, QListView, QPlainTextEdit, QTextBrowser { border: 1px solid transparent; background: @window; }"
                     "QTreeView::item, QTableView::item { border: none; }"
                     "QTreeView::item:selected, QTableView::item:selected { background: @selection; color: @text; }"
                     "QProgressBar { background: @field; border: 1px solid @line; border-radius: 4px; }"
@@ -235,10 +256,24 @@ void applyTheme(QApplication& application, Theme theme)
     const Colours& c = colours(theme);
     static bool styled = false;
     if (!styled)
-        application.setStyle(QStyleFactory::create(u"Fusion"_s));
+        application.setStyle(new CalmStyle);
     styled = true;
     application.setPalette(makePalette(c));
     application.setStyleSheet(makeStyleSheet(c));
+}
+
+void setReducedMotion(QApplication& application, bool reduced)
+{
+    static const int flash = QGuiApplication::styleHints()->cursorFlashTime();   // the desktop's
+    theReducedMotion = reduced;
+    application.setCursorFlashTime(reduced ? 0 : flash);
+    for (const Qt::UIEffect effect : {Qt::UI_AnimateMenu, Qt::UI_FadeMenu, Qt::UI_AnimateCombo, Qt::UI_AnimateTooltip, Qt::UI_FadeTooltip})
+        QApplication::setEffectEnabled(effect, false);
+}
+
+bool reducedMotion()
+{
+    return theReducedMotion;
 }
 
 double contrast(const QColor& a, const QColor& b)

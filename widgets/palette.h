@@ -40,12 +40,16 @@ Theme currentTheme();
 /// Fusion, palette and style sheet, at once and live: open windows follow (they get QEvent::PaletteChange).
 void applyTheme(QApplication& application, Theme theme);
 
+/// Whether anything may move by itself: the style's own animations (120 ms at most) and the blinking caret. Set before or after applyTheme, live.
+void setReducedMotion(QApplication& application, bool reduced);
+bool reducedMotion();
+
 /// WCAG contrast ratio of two opaque colours, 1…21.
 double contrast(const QColor& a, const QColor& b);
 
 /// A line icon of resources/icons, tinted by the theme in force when it is painted (disabled and selected states too).
 /// Names: analyze, cancel, chain, close, compare, copy, dot, error, evaluate, explain, export, filter, folder, fullscreen, help, info,
-/// inspect, menu, moon, open, paste, pause, quantize, redo, resume, run, save, settings, sun, tune, undo, warning, welcome.
+/// inspect, menu, moon, open, paste, pause, quantize, redo, resume, run, save, settings, sun, tune, undo, up, warning, welcome.
 /// An unknown name gives a null icon.
 QIcon icon(const QString& name);
 /// The halftone dots, in their own colours.

@@ -1,13 +1,16 @@
 #include "app/studio/main_window.h"
 #include "app/studio/screenshot.h"
+#include "app/studio/start_clock.h"
 #include "core/base/log.h"
 #include "widgets/palette.h"
 
 #include <QApplication>
 #include <QCommandLineParser>
-#include <QFileInfo>
+#include <QFile>
+#include <QJsonDocument>
 #include <QSocketNotifier>
 #include <QTextStream>
+#include <QTimer>
 
 #include <array>
 #include <csignal>
@@ -69,7 +72,9 @@ int main(int argc, char** argv)
     const QCommandLineOption select(u"select"_s, u"Linear to select before the picture."_s, u"linear"_s);
     const QCommandLineOption recipe(u"recipe"_s, u"Recipe to import before the picture."_s, u"json"_s);
     const QCommandLineOption mainJob(u"main-job"_s, u"Before the picture, analyze, quantize and evaluate what the project lacks, on the texts that come along."_s);
-    parser.addOptions({sample, theme, threads, workspace, screenshot, size, select, recipe, mainJob});
+    const QCommandLineOption script(u"script"_s, u"Steps to take in the window (JSON, see tests/gallery), and quit."_s, u"json"_s);
+    const QCommandLineOption timing(u"timing"_s, u"Say when the window was painted and the model open, and quit (tests/bench)."_s);
+    parser.addOptions({sample, theme, threads, workspace, screenshot, size, select, recipe, mainJob, script, timing});
     parser.process(application);
     const auto usage = [](const QString& sentence) {
         QTextStream(stderr) << "halftone: " << sentence << '\n';
@@ -105,11 +110,20 @@ int main(int argc, char** argv)
     options.threads = parser.value(threads).toInt();
     window.tasks().setOptions(options);
     closeOnSignals(window);
+    if (parser.isSet(timing))
+        halftone::reportStart(window, !arguments.isEmpty());
     window.show();
-    if (!arguments.isEmpty())
+    if (!arguments.isEmpty() && parser.isSet(timing))   // once the window stands: the two are measured apart
+        QTimer::singleShot(300, &window, [&window, path = arguments.front()] {
+            halftone::reportOpening();
+            window.openPath(path);
+        });
+    else if (!arguments.isEmpty())
         window.openPath(arguments.front());
     else if (parser.isSet(sample))
         window.openSample();
+    else if (settings.reopensLast() && !parser.isSet(screenshot) && !parser.isSet(script))
+        window.openLast();
 
     if (parser.isSet(screenshot)) {
         halftone::ScreenshotRequest request;
@@ -117,6 +131,7 @@ int main(int argc, char** argv)
         request.linear = parser.value(select);
         request.recipe = parser.value(recipe);
         request.mainJob = parser.isSet(mainJob);
+        request.opens = !arguments.isEmpty() || parser.isSet(sample);
         if (kind >= 0)
             request.workspace = static_cast<halftone::Workspaces::Kind>(kind);
         if (parser.isSet(size)) {
@@ -126,6 +141,12 @@ int main(int argc, char** argv)
                 return usage(u"--size is WIDTHxHEIGHT, at least 400x300"_s);
         }
         takeScreenshot(window, request);
+    } else if (parser.isSet(script)) {
+        QFile file(parser.value(script));
+        const QJsonDocument steps = file.open(QIODevice::ReadOnly) ? QJsonDocument::fromJson(file.readAll()) : QJsonDocument();
+        if (!steps.isArray())
+            return usage(u"--script is a file with a JSON array of steps"_s);
+        halftone::playScript(window, steps.array());
     } else if (kind >= 0) {
         QObject::connect(&window.document(), &halftone::Document::opened, &window, [&window, kind] { window.setWorkspace(static_cast<halftone::Workspaces::Kind>(kind)); });
     }

@@ -5,12 +5,16 @@
 #include "app/studio/export_dialog.h"
 #include "app/studio/help_window.h"
 #include "app/studio/inspector.h"
+#include "app/studio/job_rows.h"
+#include "app/studio/run_monitor.h"
 #include "app/studio/runs_table.h"
 #include "app/studio/text.h"
+#include "app/studio/view_feeds.h"
 #include "app/studio/welcome_page.h"
 #include "core/pipeline/jobs.h"
 #include "widgets/channels_view.h"
 #include "widgets/colour_map.h"
+#include "widgets/curves_view.h"
 #include "widgets/jobs_view.h"
 #include "widgets/kernel_view.h"
 #include "widgets/layers_model.h"
@@ -18,17 +22,19 @@
 #include "widgets/message_banner.h"
 #include "widgets/outliers_view.h"
 #include "widgets/segmented_control.h"
+#include "widgets/run_view.h"
 #include "widgets/summary_bar.h"
+#include "widgets/tokens_view.h"
+#include "widgets/weights_view.h"
 
 #include <QApplication>
 #include <QCloseEvent>
+#include <QDesktopServices>
 #include <QDockWidget>
-#include <QDropEvent>
 #include <QFileInfo>
 #include <QLabel>
 #include <QMenu>
 #include <QMessageBox>
-#include <QMimeData>
 #include <QPushButton>
 #include <QStackedWidget>
 #include <QStandardPaths>
@@ -36,6 +42,7 @@
 #include <QTimer>
 #include <QTreeView>
 #include <QUndoView>
+#include <QUrl>
 #include <QVBoxLayout>
 
 #include <utility>
@@ -79,7 +86,7 @@ MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget
     m_compute = new QLabel(this);
     m_compute->setObjectName(u"compute"_s);
     statusBar()->addWidget(m_compute);
-    auto* hints = new QLabel(tr("Ctrl+Z undo   2–8 set bits   Ctrl+D like the row above   F1 guide"), this);
+    auto* hints = new QLabel(tr("Ctrl+Z undo   2–8 set bits   Ctrl+D like the row above   Ctrl+Shift+P commands   F1 explain"), this);
     m_compute->setContentsMargins(10, 0, 0, 0);
     hints->setContentsMargins(0, 0, 10, 0);
     statusBar()->addPermanentWidget(hints);
@@ -90,6 +97,7 @@ MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget
 
     m_workspaces->load();
     restoreGeometry(m_settings.value(u"window/geometry"_s).toByteArray());
+    m_layers->restoreState(m_settings.value(u"layers/table"_s).toByteArray());
     showNoDocument();
     m_welcome->setFocus();
 
@@ -126,6 +134,7 @@ QDockWidget* MainWindow::addDock(QMainWindow* window, Qt::DockWidgetArea area, c
     dock->setFeatures(QDockWidget::DockWidgetClosable | QDockWidget::DockWidgetMovable);   // no second top-level window
     window->addDockWidget(area, dock);
     m_docks.insert(name, dock);
+    m_dockOrder.append(name);
     return dock;
 }
 
@@ -136,7 +145,7 @@ void MainWindow::buildDocks()
     m_layers->setObjectName(u"layers"_s);
     m_layers->setMinimumWidth(300);
     m_layers->setPresets(presets());
-    m_inspector = new Inspector(*m_document, this);
+    m_inspector = new Inspector(*m_document, *m_jobs, this);
     m_history = new QUndoView(&m_document->undoStack(), this);
     m_history->setObjectName(u"history"_s);
     m_history->setEmptyLabel(tr("as opened"));
@@ -146,6 +155,9 @@ void MainWindow::buildDocks()
     m_outliers = new OutliersView(this);
     m_kernel = new KernelView(this);
     m_channels = new ChannelsView(this);
+    m_tokens = new TokensView(this);
+    m_weights = new WeightsView(this);
+    m_run = new RunView(this);
     m_runs = new RunsTable(this);
     m_compare = new EvaluationTable(this);
 
@@ -157,6 +169,9 @@ void MainWindow::buildDocks()
     docks.outliers = addDock(m_views, Qt::LeftDockWidgetArea, u"outliers"_s, tr("Outliers"), m_outliers);
     docks.kernel = addDock(m_views, Qt::LeftDockWidgetArea, u"kernel"_s, tr("Kernel"), m_kernel);
     docks.channels = addDock(m_views, Qt::LeftDockWidgetArea, u"channels"_s, tr("Channels"), m_channels);
+    docks.tokens = addDock(m_views, Qt::LeftDockWidgetArea, u"tokens"_s, tr("Tokens"), m_tokens);
+    docks.weights = addDock(m_views, Qt::LeftDockWidgetArea, u"weights"_s, tr("Weights"), m_weights);
+    docks.run = addDock(m_views, Qt::LeftDockWidgetArea, u"run"_s, tr("Run"), m_run);
     docks.runs = addDock(m_views, Qt::LeftDockWidgetArea, u"runs"_s, tr("Runs"), m_runs);
     docks.compare = addDock(m_views, Qt::LeftDockWidgetArea, u"compare"_s, tr("Compare"), m_compare);
     m_workspaces = new Workspaces(this, m_views, docks, this);
@@ -171,10 +186,9 @@ void MainWindow::connectDocument()
     connect(document, &Document::openFailed, this, [this](const QString& path, const JobError& error) {
         m_welcome->setOpening({});
         m_messages->showMessage(errorMessage(u"open"_s, error));
-        if (!QFileInfo::exists(path)) {
-            m_settings.removeRecent(path);
-            updateRecentMenu();
-        }
+        m_tourWaits = false;
+        if (m_settings.recent().contains(path))
+            lookForRecent();   // it may be gone: the list says so
     });
     connect(document, &Document::notice, this, [this](const QString& id, const QString& sentence) {
         m_messages->showMessage({Message::Kind::Warning, id, sentence, {}, {}, {}});
@@ -196,14 +210,11 @@ void MainWindow::connectDocument()
     connect(document, &Document::resultsChanged, this, &MainWindow::showResults);
     connect(document, &Document::runBlockAdded, this, [this](int) {
         m_layersModel->setBlockResult(m_document->results().back());
-        std::vector<int> done;
-        for (const BlockResult& block : m_document->results())
-            done.push_back(block.block);
-        m_runs->setStrip(m_document->model().config.blocks, done);
         m_inspector->refresh();
     });
     connect(document, &Document::evaluationsChanged, this, &MainWindow::showEvaluations);
     connect(document, &Document::selectionChanged, this, &MainWindow::showSelection);
+    m_feeds = new ViewFeeds(*document, *m_jobs, {m_kernel, m_tokens, m_channels, m_weights}, this);
 }
 
 void MainWindow::connectViews()
@@ -219,32 +230,67 @@ void MainWindow::connectViews()
     connect(m_outliers, &OutliersView::selectionRequested, this, select);
     connect(m_kernel, &KernelView::selectionRequested, this, select);
     connect(m_channels, &ChannelsView::selectionRequested, this, select);
+    connect(m_tokens, &TokensView::selectionRequested, this, select);
+    connect(m_weights, &WeightsView::selectionRequested, this, select);
+    connect(m_outliers, &OutliersView::tokensRequested, this, [this](const Selection& wish) {
+        m_document->select(wish);
+        QDockWidget* tokens = m_docks.value(u"tokens"_s);
+        tokens->show();
+        tokens->raise();
+        m_tokens->setFocus();
+    });
     connect(m_kernel, &KernelView::schemeChanged, m_layersModel, &LayersModel::setKernelScheme);
     connect(m_layers->tree()->selectionModel(), &QItemSelectionModel::selectionChanged, this,
             [this] { m_inspector->setTargets(m_layers->selectedLinears()); });
     connect(m_layers, &LayersView::editRequested, this, [this](const QStringList& linears, const PlanPatch& patch) { m_document->editPlans(linears, patch); });
     connect(m_inspector, &Inspector::patchRequested, this, [this](const QStringList& linears, const PlanPatch& patch) { m_document->editPlans(linears, patch); });
+    connect(m_layers, &LayersView::filterChanged, this, [this] { m_inspector->setFiltered(m_layers->isFiltered() ? m_layers->filteredLinears() : QStringList()); });
+    connect(m_inspector, &Inspector::saveFailed, this, [this](const QString& sentence) {
+        m_messages->showMessage({Message::Kind::Error, u"save-picture"_s, sentence, tr("Choose another folder or name."), {}, {}});
+    });
     connect(m_layers, &LayersView::resetRequested, m_document, &Document::resetPlans);
     connect(m_layers, &LayersView::presetRequested, this, [this](const QString& id, const QStringList& linears) {
         for (const Preset& preset : presets())
             if (toQString(preset.id) == id)
                 m_document->applyPreset(preset, linears);
     });
-    connect(m_layers, &LayersView::ruleRequested, this, &MainWindow::makeRule);
-    for (ViewFrame* view : {static_cast<ViewFrame*>(m_outliers), static_cast<ViewFrame*>(m_kernel), static_cast<ViewFrame*>(m_channels)}) {
+    connect(m_layers, &LayersView::ruleRequested, m_document, &Document::makeRule);
+    for (ViewFrame* view : findChildren<ViewFrame*>()) {
         connect(view, &ViewFrame::measureRequested, this, &MainWindow::analyzeWithDefaults);
         connect(view, &ViewFrame::explainRequested, this, &MainWindow::showHelp);
-        connect(view, &ViewFrame::fullScreenRequested, this, [this](const QString& id) { m_workspaces->toggleFullScreen(m_docks.value(id)); });
+        connect(view, &ViewFrame::fullScreenRequested, this, [this](const QString& id) {
+            m_workspaces->toggleFullScreen(m_docks.value(id, m_docks.value(u"compare"_s)));   // the plots below the table go with it
+        });
         connect(view, &ViewFrame::saved, this, [this](const QString& file) { statusBar()->showMessage(tr("Saved %1").arg(file), 6000); });
         connect(view, &ViewFrame::saveFailed, this, [this](const QString& sentence) {
             m_messages->showMessage({Message::Kind::Error, u"save-picture"_s, sentence, tr("Choose another folder or name."), {}, {}});
         });
     }
+    // A stale Weights view shows a run's codes: another run updates it, not another analysis.
+    disconnect(m_weights, &ViewFrame::measureRequested, this, &MainWindow::analyzeWithDefaults);
+    connect(m_weights, &ViewFrame::measureRequested, this, &MainWindow::askQuantize);
+    disconnect(m_run, &ViewFrame::measureRequested, this, &MainWindow::analyzeWithDefaults);
+    connect(m_run, &ViewFrame::measureRequested, this, &MainWindow::askQuantize);
+    m_monitor = new RunMonitor(*m_document, *m_jobs, *m_run, *m_runs, this);
+    connect(m_monitor, &RunMonitor::resultsRead, this, &MainWindow::showCurves);
+    connect(m_compare, &EvaluationTable::runChosen, m_monitor, &RunMonitor::show);
+    connect(m_runs, &RunsTable::runChosen, m_compare, &EvaluationTable::setChosenRun);
+    connect(m_compare->curves(), &CurvesView::selectionRequested, this, select);
     connect(m_welcome, &WelcomePage::sampleRequested, this, &MainWindow::openSample);
     connect(m_welcome, &WelcomePage::openFileRequested, this, &MainWindow::chooseModelFile);
     connect(m_welcome, &WelcomePage::openFolderRequested, this, &MainWindow::chooseModelFolder);
     connect(m_welcome, &WelcomePage::recentRequested, this, &MainWindow::openPath);
+    connect(m_welcome, &WelcomePage::forgetRequested, this, [this](const QString& path) {
+        m_settings.removeRecent(path);
+        updateRecentMenu();
+    });
     connect(m_welcome, &WelcomePage::helpRequested, this, [this] { showHelp(u"index"_s); });
+    connect(m_welcome, &WelcomePage::tourRequested, this, &MainWindow::takeTour);
+    connect(m_welcome, &WelcomePage::tourDeclined, this, [this] {
+        m_settings.setTourDone();
+        m_welcome->setTourOffered(false);
+    });
+    connect(m_workspaces, &Workspaces::namedChanged, this, &MainWindow::updateArrangements);
     connect(m_runs, &RunsTable::quantizeRequested, this, &MainWindow::askQuantize);
     connect(m_runs, &RunsTable::exportRequested, this, &MainWindow::askExport);
     connect(m_runs, &RunsTable::evaluateRequested, this, &MainWindow::askEvaluate);
@@ -257,7 +303,6 @@ void MainWindow::connectViews()
             }
         }
     });
-    connect(m_runs, &RunsTable::blockClicked, this, [this](int block) { m_document->select({block, SiteKind::MlpMiddle, {}, -1, -1}); });
     connect(m_compare, &EvaluationTable::evaluateRequested, this, &MainWindow::askEvaluate);
     connect(m_compare, &EvaluationTable::removeRequested, m_document, &Document::removeEvaluation);
     connect(m_summary, &SummaryBar::contractClicked, this, [this] { m_contractMenu->popup(QCursor::pos()); });
@@ -272,12 +317,24 @@ void MainWindow::connectJobs()
 {
     connect(m_jobs.get(), &JobRunner::changed, this, &MainWindow::showJobs);
     connect(m_jobsView, &JobsView::cancelRequested, this, [this](const QString& id) { m_jobs->cancel(id.toInt()); });
+    connect(m_jobsView, &JobsView::pauseRequested, this, [this](const QString& id) { m_jobs->pause(id.toInt()); });
+    connect(m_jobsView, &JobsView::moveUpRequested, this, [this](const QString& id) { m_jobs->moveUp(id.toInt()); });
+    connect(m_jobsView, &JobsView::openLogRequested, this, [this](const QString& id) { QDesktopServices::openUrl(QUrl::fromLocalFile(m_jobs->job(id.toInt()).logFile)); });
+    connect(m_jobsView, &JobsView::logRequested, this, [this](const QString& id) {
+        const QString file = m_jobs->job(id.toInt()).logFile;
+        if (file.isEmpty())
+            return;
+        JobSpec spec{u"read-log"_s, tr("Read %1").arg(file), JobSpec::Lane::Files, false, {}, {}};
+        m_jobs->submit(spec, [file](Progress&, const std::stop_token&) { return tailOf(file); }, [this, id](const QString& text) { m_jobsView->setLog(id, text); });
+    });
+    connect(m_jobs.get(), &JobRunner::ended, this, &MainWindow::announceEnd);
     connect(m_jobsView, &JobsView::resumeRequested, this, [this](const QString& id) { m_jobs->resume(id.toInt()); });
     connect(m_jobsView, &JobsView::dismissRequested, this, [this](const QString& id) { m_jobs->drop(id.toInt()); });
     connect(m_jobs.get(), &JobRunner::failed, this, [this](const QString& tag, const JobError& error) {
         if (tag == u"analyze"_s || tag == u"quantize"_s || tag == u"export"_s || tag.startsWith(u"evaluate"_s))
             m_messages->showMessage(errorMessage(tag, error));
     });
+    connect(m_tasks, &Tasks::quantizeStarted, m_monitor, &RunMonitor::setPlan);
     connect(m_tasks, &Tasks::analyzed, this, [this] { statusBar()->showMessage(tr("Analyzed."), 6000); });
     connect(m_tasks, &Tasks::quantized, this, [this](const QString& run) {
         m_messages->dismiss(u"quantize"_s);
@@ -296,17 +353,6 @@ void MainWindow::connectJobs()
             askEvaluate();
         }
     });
-}
-
-void MainWindow::openPath(const QString& path)
-{
-    if (path.endsWith(u".json"_s, Qt::CaseInsensitive) && QFileInfo(path).isFile()) {
-        importRecipe(path);
-        return;
-    }
-    m_messages->dismiss(u"open"_s);
-    m_welcome->setOpening(QFileInfo(path).fileName());
-    m_document->open(QFileInfo(path).absoluteFilePath());
 }
 
 void MainWindow::setWorkspace(Workspaces::Kind kind)
@@ -352,28 +398,13 @@ void MainWindow::closeEvent(QCloseEvent* event)
         return;
     }
     m_settings.setValue(u"window/geometry"_s, saveGeometry());
+    m_settings.setValue(u"layers/table"_s, m_layers->saveState());
     m_workspaces->save();
     m_document->save();
     m_jobs->cancelAll();
     if (m_help)
         m_help->close();
     event->accept();
-}
-
-void MainWindow::dragEnterEvent(QDragEnterEvent* event)
-{
-    const QList<QUrl> urls = event->mimeData()->urls();
-    if (urls.size() == 1 && urls.front().isLocalFile())
-        event->acceptProposedAction();
-}
-
-void MainWindow::dropEvent(QDropEvent* event)
-{
-    const QList<QUrl> urls = event->mimeData()->urls();
-    if (urls.size() != 1 || !urls.front().isLocalFile())
-        return;
-    event->acceptProposedAction();
-    openPath(urls.front().toLocalFile());
 }
 
 void MainWindow::changeEvent(QEvent* event)

@@ -21,6 +21,7 @@ class QUndoView;
 namespace halftone {
 
 class ChannelsView;
+class CommandPalette;
 class EvaluationTable;
 class HelpWindow;
 class Inspector;
@@ -30,11 +31,18 @@ class LayersModel;
 class LayersView;
 class MessageBanner;
 class OutliersView;
+class RunMonitor;
+class RunView;
 class RunsTable;
 class SegmentedControl;
 class SummaryBar;
+class TokensView;
+class Tour;
+class ViewFeeds;
 class ViewFrame;
+class WeightsView;
 class WelcomePage;
+struct Dropped;
 
 /// The studio's window: places the docks and actions, turns what the views ask for into edits and jobs.
 class MainWindow : public QMainWindow {
@@ -50,9 +58,14 @@ public:
     MessageBanner& messages() { return *m_messages; }
     Workspaces& workspaces() { return *m_workspaces; }
 
-    /// A model, a project, or a recipe (.json) for the open model.
+    /// A model, a project, or for the open model a recipe (.json) or a text (.txt).
     void openPath(const QString& path);
+    void openPaths(const QStringList& paths);
     void openSample();
+    /// What was open last, where the person wants that at start.
+    void openLast();
+    void showPalette();
+    void takeTour();
     void setWorkspace(Workspaces::Kind kind);
     void showHelp(const QString& page);
     /// Closes without asking, running jobs are stopped (they can be resumed).
@@ -74,6 +87,13 @@ private:
     void connectViews();
     void connectJobs();
     void updateTitle();
+    // main_window_frame.cpp: palette, panels by keys, arrangements, drops, tour
+    void goToPanel(int step);
+    QString pageOfFocus() const;
+    void openDropped(const Dropped& dropped);
+    void lookForRecent();
+    void askArrangementName();
+    void updateArrangements();
     // main_window_actions.cpp: menus, tool row, dialogs
     QAction* addAction(QMenu* menu, const QString& name, const QString& text, const QKeySequence& keys, const QString& tip, const QString& iconName = {});
     void buildActions();
@@ -107,9 +127,10 @@ private:
     void showEvaluations();
     void showSelection();
     void showJobs();
+    void showCurves();
+    void announceEnd(const JobStatus& job);
     void showSummary();
     void showEmptyStates();
-    void makeRule(const QString& glob);
 
     std::unique_ptr<JobRunner> m_jobs;
     Document* m_document = nullptr;
@@ -126,8 +147,13 @@ private:
     OutliersView* m_outliers = nullptr;
     KernelView* m_kernel = nullptr;
     ChannelsView* m_channels = nullptr;
+    TokensView* m_tokens = nullptr;
+    WeightsView* m_weights = nullptr;
+    ViewFeeds* m_feeds = nullptr;
     Inspector* m_inspector = nullptr;
     JobsView* m_jobsView = nullptr;
+    RunView* m_run = nullptr;
+    RunMonitor* m_monitor = nullptr;
     RunsTable* m_runs = nullptr;
     EvaluationTable* m_compare = nullptr;
     SummaryBar* m_summary = nullptr;
@@ -136,9 +162,15 @@ private:
     QUndoView* m_history = nullptr;
     QLabel* m_compute = nullptr;
     HelpWindow* m_help = nullptr;
+    CommandPalette* m_palette = nullptr;
+    Tour* m_tour = nullptr;
+    bool m_tourWaits = false;            ///< until the sample is open
     QHash<QString, QDockWidget*> m_docks;
+    QStringList m_dockOrder;             ///< as they were made: their order in the View menu
     QHash<QString, QAction*> m_actions;
     QMenu* m_recentMenu = nullptr;
+    QMenu* m_arrangementMenu = nullptr;
+    QMenu* m_presetMenu = nullptr;
     QMenu* m_contractMenu = nullptr;
     QActionGroup* m_contracts = nullptr;
     QHash<int, int> m_notesShown;        ///< job id → notes already in the log view

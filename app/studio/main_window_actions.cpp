@@ -10,6 +10,7 @@
 #include "app/studio/resources.h"
 #include "app/studio/text.h"
 #include "app/studio/welcome_page.h"
+#include "widgets/action_reason.h"
 #include "widgets/layers_view.h"
 #include "widgets/message_banner.h"
 #include "widgets/segmented_control.h"
@@ -39,8 +40,7 @@ QAction* MainWindow::addAction(QMenu* menu, const QString& name, const QString& 
     QAction* action = menu->addAction(text);
     action->setObjectName(name);
     action->setShortcut(keys);
-    action->setToolTip(keys.isEmpty() ? tip : u"%1 (%2)"_s.arg(tip, keys.toString(QKeySequence::NativeText)));
-    action->setStatusTip(tip);
+    describeAction(*action, tip);
     if (!iconName.isEmpty())
         action->setIcon(icon(iconName));
     m_actions.insert(name, action);
@@ -69,8 +69,13 @@ void MainWindow::buildFileMenu()
     connect(sample, &QAction::triggered, this, &MainWindow::openSample);
     m_recentMenu = file->addMenu(tr("Open &recent"));
     m_recentMenu->setObjectName(u"recentMenu"_s);
+    m_recentMenu->setToolTipsVisible(true);
+    QAction* reopen = addAction(file, u"reopenLast"_s, tr("&Reopen the last one at start"), {}, tr("Open at start what was open last; this stays as set"));
+    reopen->setCheckable(true);
+    reopen->setChecked(m_settings.reopensLast());
+    connect(reopen, &QAction::toggled, this, [this](bool on) { m_settings.setReopensLast(on); });
     file->addSeparator();
-    connect(addAction(file, u"importRecipe"_s, tr("&Import recipe…"), {}, tr("Take a recipe file as the one being edited; one undo step")), &QAction::triggered, this,
+    connect(addAction(file, u"importRecipe"_s, tr("&Import recipe…"), QKeySequence(Qt::CTRL | Qt::Key_I), tr("Take a recipe file as the one being edited; one undo step")), &QAction::triggered, this,
             &MainWindow::chooseRecipeToImport);
     connect(addAction(file, u"saveRecipe"_s, tr("Save recipe &as…"), QKeySequence::SaveAs, tr("Write the recipe as JSON, for the command line and for others"), u"save"_s),
             &QAction::triggered, this, &MainWindow::chooseRecipeToSave);
@@ -84,30 +89,32 @@ void MainWindow::buildEditMenu()
 {
     QMenu* edit = menuBar()->addMenu(tr("&Edit"));
     QUndoStack& stack = m_document->undoStack();
-    const auto place = [&](QAction* action, const QString& name, const QKeySequence& keys, const QString& iconName) {
+    const auto place = [&](QAction* action, const QString& name, const QKeySequence& keys, const QString& iconName, const QString& tip, const QString& whenOff) {
         action->setObjectName(name);
         action->setShortcut(keys);
+        describeAction(*action, tip, whenOff);
         action->setIcon(icon(iconName));
         edit->addAction(action);
         m_actions.insert(name, action);
     };
-    place(stack.createUndoAction(this, tr("&Undo")), u"undo"_s, QKeySequence::Undo, u"undo"_s);
-    place(stack.createRedoAction(this, tr("&Redo")), u"redo"_s, QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), u"redo"_s);
+    place(stack.createUndoAction(this, tr("&Undo")), u"undo"_s, QKeySequence::Undo, u"undo"_s, tr("Take back the last change of the recipe"),
+          tr("There is no change to take back."));
+    place(stack.createRedoAction(this, tr("&Redo")), u"redo"_s, QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), u"redo"_s,
+          tr("Make the change again that was taken back"), tr("No change was taken back."));
     m_actions[u"redo"_s]->setShortcuts({QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), QKeySequence(Qt::CTRL | Qt::Key_Y)});
     edit->addSeparator();
     for (QAction* action : m_layers->editActions())
         edit->addAction(action);
     edit->addSeparator();
-    QMenu* presetMenu = edit->addMenu(tr("Apply &preset"));
-    presetMenu->setObjectName(u"presetMenu"_s);
+    m_presetMenu = edit->addMenu(tr("Apply &preset"));
+    m_presetMenu->setObjectName(u"presetMenu"_s);
     for (const Preset& preset : presets()) {
-        QAction* action = presetMenu->addAction(toQString(preset.name));
+        QAction* action = m_presetMenu->addAction(toQString(preset.name));
         action->setObjectName(u"preset-"_s + toQString(preset.id));
-        action->setToolTip(toQString(preset.summary));
-        action->setStatusTip(toQString(preset.summary));
+        describeAction(*action, toQString(preset.summary));
         connect(action, &QAction::triggered, this, [this, preset] { m_document->applyPreset(preset); });
     }
-    presetMenu->setToolTipsVisible(true);
+    m_presetMenu->setToolTipsVisible(true);
     connect(addAction(edit, u"clearRecipe"_s, tr("C&lear recipe"), {}, tr("Leave every linear as it is; one undo step")), &QAction::triggered, this, [this] {
         Recipe empty;
         empty.calibration = m_document->recipe().calibration;
@@ -130,15 +137,25 @@ void MainWindow::buildViewMenu()
         connect(action, &QAction::triggered, this, [this, workspace] { setWorkspace(workspace); });
     }
     view->addSeparator();
-    for (const QString& name : {u"layers"_s, u"outliers"_s, u"kernel"_s, u"channels"_s, u"inspector"_s, u"history"_s, u"runs"_s, u"compare"_s, u"jobs"_s}) {
+    for (const QString& name : m_dockOrder) {
         QAction* action = m_docks.value(name)->toggleViewAction();
         action->setObjectName(u"show-"_s + name);
+        describeAction(*action, tr("Show or hide the panel %1").arg(m_docks.value(name)->windowTitle()));
         view->addAction(action);
     }
     QAction* arrange = addAction(view, u"arrange"_s, tr("&Arrange panels"), {}, tr("Show title bars to drag the panels by"));
     arrange->setCheckable(true);
     connect(arrange, &QAction::toggled, m_workspaces, &Workspaces::setArrangeable);
     connect(addAction(view, u"resetWorkspace"_s, tr("&Reset this workspace"), {}, tr("Back to the designed arrangement")), &QAction::triggered, m_workspaces, &Workspaces::reset);
+    m_arrangementMenu = view->addMenu(tr("Arran&gements"));
+    m_arrangementMenu->setObjectName(u"arrangementMenu"_s);
+    connect(addAction(m_arrangementMenu, u"saveArrangement"_s, tr("&Save arrangement as…"), {}, tr("Keep the places and sizes of the panels under a name")), &QAction::triggered, this,
+            &MainWindow::askArrangementName);
+    view->addSeparator();
+    connect(addAction(view, u"nextPanel"_s, tr("&Next panel"), QKeySequence(Qt::Key_F6), tr("Go to the next panel with the keyboard")), &QAction::triggered, this,
+            [this] { goToPanel(1); });
+    connect(addAction(view, u"previousPanel"_s, tr("&Previous panel"), QKeySequence(Qt::SHIFT | Qt::Key_F6), tr("Go to the panel before with the keyboard")), &QAction::triggered,
+            this, [this] { goToPanel(-1); });
     view->addSeparator();
     QMenu* themes = view->addMenu(tr("&Theme"));
     auto* themeGroup = new QActionGroup(this);
@@ -156,6 +173,14 @@ void MainWindow::buildViewMenu()
             applyTheme();
         });
     }
+    QAction* calm = addAction(view, u"reduceMotion"_s, tr("Reduce &motion"), {}, tr("No fades, no moving bars, no blinking caret"));
+    calm->setCheckable(true);
+    calm->setChecked(m_settings.reducesMotion());
+    connect(calm, &QAction::toggled, this, [this](bool on) {
+        m_settings.setReducesMotion(on);
+        setReducedMotion(*qobject_cast<QApplication*>(QCoreApplication::instance()), on);
+    });
+    setReducedMotion(*qobject_cast<QApplication*>(QCoreApplication::instance()), m_settings.reducesMotion());
     QAction* full = addAction(view, u"fullScreen"_s, tr("&Full screen"), QKeySequence(Qt::Key_F11), tr("The window on the whole screen"), u"fullscreen"_s);
     full->setCheckable(true);
     connect(full, &QAction::toggled, this, [this](bool on) { on ? showFullScreen() : showNormal(); });
@@ -182,6 +207,8 @@ void MainWindow::buildJobMenus()
     for (QAction* action : m_contractMenu->actions()) {
         action->setCheckable(true);
         action->setObjectName(u"contract-"_s + action->data().toString());
+        describeAction(*action, action->data().toString().isEmpty() ? tr("No limits but those of the methods")
+                                                                    : tr("What %1 can load becomes the limit while you edit").arg(action->text()));
         m_contracts->addAction(action);
         connect(action, &QAction::triggered, this, [this, action] {
             m_document->setContract(action->data().toString());
@@ -201,8 +228,14 @@ void MainWindow::buildJobMenus()
 void MainWindow::buildHelpMenu()
 {
     QMenu* help = menuBar()->addMenu(tr("&Help"));
-    connect(addAction(help, u"help"_s, tr("&Guide"), QKeySequence(Qt::Key_F1), tr("How to use Halftone, and what its figures mean"), u"help"_s), &QAction::triggered, this,
-            [this] { showHelp(u"index"_s); });
+    connect(addAction(help, u"help"_s, tr("&Explain this panel"), QKeySequence(Qt::Key_F1), tr("The page of the guide about the panel that has the focus"), u"help"_s),
+            &QAction::triggered, this, [this] { showHelp(pageOfFocus()); });
+    connect(addAction(help, u"guide"_s, tr("&Guide"), QKeySequence(Qt::SHIFT | Qt::Key_F1), tr("How to use Halftone, and what its figures mean"), u"explain"_s), &QAction::triggered,
+            this, [this] { showHelp(u"index"_s); });
+    connect(addAction(help, u"commandPalette"_s, tr("Find a &command…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_P), tr("Every command of the window, by a part of its name")),
+            &QAction::triggered, this, &MainWindow::showPalette);
+    connect(addAction(help, u"tour"_s, tr("Take the &tour"), {}, tr("Three steps in the real window, on the sample model")), &QAction::triggered, this, &MainWindow::takeTour);
+    help->addSeparator();
     connect(addAction(help, u"changes"_s, tr("&List of changes"), {}, tr("What is new")), &QAction::triggered, this, [this] { showHelp(u"changes"_s); });
     help->addSeparator();
     connect(addAction(help, u"about"_s, tr("&About Halftone"), {}, tr("Version and licence"), u"info"_s), &QAction::triggered, this, &MainWindow::showAbout);
@@ -245,7 +278,10 @@ void MainWindow::buildToolBar()
         button->setAutoDefault(false);
         button->setFocusPolicy(Qt::TabFocus);
         connect(button, &QPushButton::clicked, action, &QAction::trigger);
-        connect(action, &QAction::changed, button, [button, action] { button->setEnabled(action->isEnabled()); });
+        connect(action, &QAction::changed, button, [button, action] {
+            button->setEnabled(action->isEnabled());
+            button->setToolTip(action->toolTip());
+        });
         bar->addWidget(button);
         addSpace(QSizePolicy::Fixed, 4);
     }
@@ -260,18 +296,27 @@ void MainWindow::buildToolBar()
 void MainWindow::updateActions()
 {
     const bool open = m_document->isOpen();
-    const bool runs = open && m_document->latestRun();
-    for (const QString& name : {u"analyze"_s, u"analyzeAgain"_s, u"quantize"_s, u"evaluate"_s, u"close"_s, u"importRecipe"_s, u"saveRecipe"_s, u"clearRecipe"_s, u"arrange"_s,
-                                u"resetWorkspace"_s})
-        m_actions[name]->setEnabled(open);
-    m_actions[u"export"_s]->setEnabled(runs);
-    for (int kind = 0; kind < Workspaces::kCount; ++kind)
-        m_actions[u"workspace-"_s + Workspaces::id(static_cast<Workspaces::Kind>(kind))]->setEnabled(open);
+    const QString first = tr("Open a model first.");
+    for (const QString& name : {u"analyze"_s, u"analyzeAgain"_s, u"evaluate"_s, u"close"_s, u"importRecipe"_s, u"saveRecipe"_s, u"clearRecipe"_s, u"arrange"_s, u"resetWorkspace"_s,
+                                u"saveArrangement"_s, u"nextPanel"_s, u"previousPanel"_s})
+        setActionEnabled(*m_actions[name], open, first);
+    setActionEnabled(*m_actions[u"quantize"_s], open && !m_document->readOnly(), open ? tr("The project is open read-only: nothing can be quantized into it.") : first);
+    setActionEnabled(*m_actions[u"export"_s], open && m_document->latestRun(), open ? tr("Quantize first: an export takes a finished run.") : first);
+    for (int kind = 0; kind < Workspaces::kCount; ++kind) {
+        QAction* action = m_actions[u"workspace-"_s + Workspaces::id(static_cast<Workspaces::Kind>(kind))];
+        setActionEnabled(*action, open, first);
+        if (auto* segment = m_workspaceButtons->findChild<QWidget*>(u"segment%1"_s.arg(kind)))
+            segment->setToolTip(action->toolTip());
+    }
     for (QDockWidget* dock : m_docks)
-        dock->toggleViewAction()->setEnabled(open);
+        setActionEnabled(*dock->toggleViewAction(), open, first);
     m_workspaceButtons->setEnabled(open);
-    m_contractMenu->setEnabled(open);
-    findChild<QMenu*>(u"presetMenu"_s)->setEnabled(open);
+    for (QMenu* menu : {m_contractMenu, m_presetMenu}) {
+        menu->setEnabled(open);
+        for (QAction* action : menu->actions())
+            setActionEnabled(*action, open, first);
+    }
+    updateArrangements();
     m_summaryAction->setVisible(open);
 }
 
@@ -279,10 +324,15 @@ void MainWindow::updateRecentMenu()
 {
     m_recentMenu->clear();
     const QStringList recent = m_settings.recent();
-    for (const QString& path : recent)
-        connect(m_recentMenu->addAction(QString(path).replace(u'&', u"&&"_s)), &QAction::triggered, this, [this, path] { openPath(path); });
+    for (const QString& path : recent) {
+        QAction* action = m_recentMenu->addAction(QString(path).replace(u'&', u"&&"_s));
+        action->setObjectName(u"recentPath%1"_s.arg(m_recentMenu->actions().size() - 1));
+        describeAction(*action, tr("Open it again"));
+        connect(action, &QAction::triggered, this, [this, path] { openPath(path); });
+    }
     m_recentMenu->setEnabled(!recent.isEmpty());
     m_welcome->setRecent(recent);
+    lookForRecent();
 }
 
 void MainWindow::openSample()

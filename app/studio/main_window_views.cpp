@@ -7,12 +7,14 @@
 #include "app/studio/inspector.h"
 #include "app/studio/job_rows.h"
 #include "app/studio/resources.h"
+#include "app/studio/run_monitor.h"
 #include "app/studio/runs_table.h"
 #include "app/studio/text.h"
 #include "app/studio/welcome_page.h"
 #include "core/base/atomic_file.h"
 #include "widgets/channels_view.h"
 #include "widgets/colour_map.h"
+#include "widgets/curves_view.h"
 #include "widgets/jobs_view.h"
 #include "widgets/kernel_view.h"
 #include "widgets/layers_model.h"
@@ -20,12 +22,15 @@
 #include "widgets/message_banner.h"
 #include "widgets/outliers_view.h"
 #include "widgets/summary_bar.h"
+#include "widgets/tokens_view.h"
 
 #include <QActionGroup>
+#include <QApplication>
 #include <QFile>
 #include <QFileInfo>
 #include <QMenu>
 #include <QStackedWidget>
+#include <QStatusBar>
 #include <QTreeView>
 
 #include <algorithm>
@@ -79,6 +84,8 @@ void MainWindow::showDocument()
     showEvaluations();
     m_inspector->setTargets({});
     m_layers->tree()->setFocus();
+    if (m_tourWaits)
+        takeTour();
 }
 
 void MainWindow::showNoDocument()
@@ -86,6 +93,7 @@ void MainWindow::showNoDocument()
     m_workspaces->hideAll();
     m_pages->setCurrentWidget(m_welcome);
     m_welcome->setSampleAvailable(!sampleModel().isEmpty());
+    m_welcome->setTourOffered(!m_settings.tourDone());
     m_layersModel->clear();
     m_outliers->clear();
     m_kernel->clear();
@@ -93,7 +101,6 @@ void MainWindow::showNoDocument()
     m_summary->clear();
     m_inspector->setTargets({});
     m_runs->setRuns({}, false);
-    m_runs->setStrip(0, {});
     m_compare->setRecords({}, false);
     updateTitle();
     updateActions();
@@ -108,7 +115,10 @@ void MainWindow::showRecipe()
     std::vector<LayersModel::Lock> locks;
     for (const ContractIssue& issue : m_document->contractIssues())
         locks.push_back({issue.linear, issue.reason, issue.fatal});
-    m_layersModel->setLocks(locks);
+    for (const ContractTie& tie : m_document->ties())
+        for (const std::string& linear : tie.linears)
+            locks.push_back({linear, tie.reason, false});
+    m_layersModel->setContract(m_document->recipe().contract, locks);
     for (QAction* action : m_contracts->actions())
         action->setChecked(action->data().toString() == toQString(m_document->recipe().contract));
     m_inspector->refresh();
@@ -155,7 +165,10 @@ void MainWindow::showEmptyStates()
     const QString cost = tr("%1 tokens of %2, one pass through the model; the map fills block by block")
                              .arg(countText(std::int64_t(m_lastAnalyze.windows) * m_lastAnalyze.length), text);
     m_outliers->setEmptyState(tr("Nothing is measured yet. Analyze to see which channels stand out, block by block."), tr("Analyze"), cost);
-    m_kernel->setEmptyState(tr("Nothing is measured yet. Analyze to see the share of activations that each grid rounds to zero."), tr("Analyze"), {});
+    m_kernel->setEmptyState(tr("Nothing is measured yet. Analyze to see the share of activations that each grid rounds to zero."), tr("Analyze"), cost);
+    m_tokens->setEmptyState(m_document->hasAnalysis() ? tr("Select a linear or a cell of a map to see its activations token by token.")
+                                                      : tr("Nothing is measured yet. Analyze to see activations token by token, with the text beside them."),
+                            m_document->hasAnalysis() ? QString() : tr("Analyze"), m_document->hasAnalysis() ? QString() : cost);
     m_channels->setEmptyState(m_document->hasAnalysis() ? tr("Select a linear or a cell of a map to see its channels.") : tr("Nothing is measured yet."), {}, {});
 }
 
@@ -209,8 +222,7 @@ void MainWindow::showResults()
     m_layersModel->setRunPlans(m_document->runPlans());
     m_layersModel->setResults(m_document->results());
     m_runs->setRuns(m_document->runs(), true);
-    if (!m_jobs->isRunning(u"quantize"_s))
-        m_runs->setStrip(0, {});
+    showCurves();
     m_inspector->refresh();
     updateActions();
     showSummary();
@@ -255,8 +267,8 @@ void MainWindow::showJobs()
             m_jobsView->appendLog(QString::number(job.id), job.notes[shown]);
     }
     QStringList footnote;
-    if (m_document->isOpen() && m_jobs->isRunning(u"quantize"_s))
-        footnote += tr("plan about %1").arg(formatBytes(estimateQuantizeMemory(m_document->model(), m_document->recipe().calibration)));
+    if (m_document->isOpen() && m_jobs->isRunning(u"quantize"_s) && m_monitor->plan() > 0)
+        footnote += tr("planned peak %1").arg(formatBytes(m_monitor->plan()));
     if (const std::uint64_t now = residentBytes())
         footnote += tr("now %1 in memory").arg(formatBytes(now));
     if (m_document->isOpen()) {
@@ -268,26 +280,26 @@ void MainWindow::showJobs()
     m_jobsView->setFootnote(jobs.empty() ? QString() : footnote.join(u" · "_s));
 }
 
-void MainWindow::makeRule(const QString& glob)
+void MainWindow::showCurves()
 {
-    const auto first = std::find_if(m_document->plans().begin(), m_document->plans().end(),
-                                    [&](const ResolvedPlan& resolved) { return globMatches(glob.toStdString(), resolved.linear); });
-    if (first == m_document->plans().end())
+    constexpr std::size_t kMost = 6;   // lines that can be told apart
+    std::vector<RunCurve> curves;
+    const auto& runs = m_document->runs();
+    for (auto run = runs.rbegin(); run != runs.rend() && curves.size() < kMost; ++run)
+        if (run->state == "done")
+            if (const std::vector<BlockResult>* results = m_monitor->results(toQString(run->id)))
+                curves.push_back({toQString(run->id), *results});
+    m_compare->curves()->setCurves(std::move(curves));
+}
+
+void MainWindow::announceEnd(const JobStatus& job)
+{
+    constexpr double kLong = 20;   // seconds: the person is likely to look elsewhere
+    if (job.state == JobState::Cancelled || job.seconds < kLong)
         return;
-    const Plan& plan = first->plan;
-    Rule rule{glob.toStdString(), {}};
-    rule.patch.bits = plan.weights.bits;
-    if (plan.weights.quantized()) {
-        rule.patch.rounding = plan.rounding;
-        rule.patch.group = plan.weights.group;
-        rule.patch.symmetric = plan.weights.symmetric;
-    }
-    rule.patch.scheme = plan.activations.scheme;
-    if (plan.activations.quantized()) {
-        rule.patch.activationBits = plan.activations.bits;
-        rule.patch.alpha = plan.activations.alpha;
-    }
-    m_document->addRule(rule, tr("Rule %1, as %2").arg(glob, toQString(first->linear)));
+    statusBar()->showMessage(endText(job), 20000);
+    if (!isActiveWindow())
+        QApplication::alert(this);   // the task bar calls
 }
 
 } // namespace halftone

@@ -2,7 +2,7 @@
 
 #include "app/studio/workspaces.h"
 
-#include <QObject>
+#include <QJsonArray>
 #include <QSize>
 #include <QString>
 
@@ -10,16 +10,20 @@ namespace halftone {
 
 class MainWindow;
 
-/// A picture of the real window for the README: waits until the model is open and nothing is at work, does the main job first when asked to (what
-/// the project lacks of it: statistics, a run of the recipe, evaluations), then saves and quits.
+/// A picture of the real window: waits until the model is open and nothing is at work, does the main job first when asked to (what the project lacks
+/// of it: statistics, a run of the recipe, evaluations), then saves and quits.
 struct ScreenshotRequest {
     QString file;
     QSize size{1440, 900};
     Workspaces::Kind workspace = Workspaces::Inspect;
     QString linear;          ///< selected in it; empty: none
     QString recipe;          ///< imported first; empty: the project's own
+    bool opens = false;      ///< a model was named on the command line
     bool mainJob = false;    ///< analyze, quantize and evaluate what is not there yet, on the texts that come along
 };
 void takeScreenshot(MainWindow& window, const ScreenshotRequest& request);
+
+/// The steps of a WindowScript, then quits: with 0, or with 4 when a step could not be taken (stderr says which).
+void playScript(MainWindow& window, const QJsonArray& steps);
 
 } // namespace halftone

@@ -30,6 +30,7 @@ void Settings::addRecent(const QString& path)
     list.removeAll(absolute);
     list.prepend(absolute);
     m_settings.setValue(u"recent"_s, QStringList(list.mid(0, kRecents)));
+    m_settings.sync();   // a crash later does not forget what was open
 }
 
 void Settings::removeRecent(const QString& path)

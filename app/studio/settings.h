@@ -18,6 +18,13 @@ public:
     void addRecent(const QString& path);
     void removeRecent(const QString& path);
 
+    bool reopensLast() const { return value(QStringLiteral("reopenLast"), false).toBool(); }   ///< open at start what was open last
+    void setReopensLast(bool reopens) { setValue(QStringLiteral("reopenLast"), reopens); }
+    bool reducesMotion() const { return value(QStringLiteral("reduceMotion"), false).toBool(); }
+    void setReducesMotion(bool reduces) { setValue(QStringLiteral("reduceMotion"), reduces); }
+    bool tourDone() const { return value(QStringLiteral("tourDone"), false).toBool(); }        ///< taken or declined
+    void setTourDone() { setValue(QStringLiteral("tourDone"), true); }
+
     enum class ThemeChoice { System, Light, Dark };
     ThemeChoice themeChoice() const;
     void setThemeChoice(ThemeChoice choice);
@@ -30,6 +37,7 @@ public:
 
     QVariant value(const QString& key, const QVariant& fallback = {}) const { return m_settings.value(key, fallback); }
     void setValue(const QString& key, const QVariant& value) { m_settings.setValue(key, value); }
+    void remove(const QString& key) { m_settings.remove(key); }
 
 private:
     QSettings m_settings;

@@ -8,6 +8,7 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include <array>
@@ -59,6 +60,7 @@ WelcomePage::WelcomePage(QWidget* parent)
     head->addLayout(names, 1);
     layout->addLayout(head);
     layout->addSpacing(24);
+    buildTourCard(layout);
 
     auto* buttons = new QHBoxLayout;
     buttons->setSpacing(8);
@@ -118,17 +120,58 @@ WelcomePage::WelcomePage(QWidget* parent)
     help->setObjectName(u"welcomeHelp"_s);
     help->setFlat(true);
     connect(help, &QPushButton::clicked, this, &WelcomePage::helpRequested);
+    help->setToolTip(tr("How to use Halftone, and what its figures mean"));
+    m_tourLink = new QPushButton(tr("Take the &tour"), column);
+    m_tourLink->setObjectName(u"welcomeTourAgain"_s);
+    m_tourLink->setToolTip(tr("Three steps in the real window, on the sample model"));
+    m_tourLink->setFlat(true);
+    connect(m_tourLink, &QPushButton::clicked, this, &WelcomePage::tourRequested);
     auto* helpLine = new QHBoxLayout;
+    helpLine->setSpacing(8);
     helpLine->addWidget(help);
+    helpLine->addWidget(m_tourLink);
     helpLine->addStretch(1);
     layout->addLayout(helpLine);
     layout->addStretch(3);
     setRecent({});
 }
 
+void WelcomePage::buildTourCard(QVBoxLayout* layout)
+{
+    m_tourCard = new QFrame(this);
+    m_tourCard->setObjectName(u"welcomeTour"_s);
+    m_tourCard->setAccessibleName(tr("Tour"));
+    auto* row = new QHBoxLayout(m_tourCard);
+    row->setContentsMargins(0, 0, 0, 16);
+    row->setSpacing(8);
+    auto* words = new QLabel(tr("<b>New here?</b> Three steps in the real window, on the sample model: see, decide, take home. Two minutes."), m_tourCard);
+    words->setWordWrap(true);
+    row->addWidget(words, 1);
+    auto* take = new QPushButton(tr("Take the &tour"), m_tourCard);
+    take->setObjectName(u"welcomeTakeTour"_s);
+    take->setToolTip(tr("Opens the sample model and shows where to see, decide and take home"));
+    auto* decline = new QPushButton(tr("&No, thanks"), m_tourCard);
+    decline->setObjectName(u"welcomeDeclineTour"_s);
+    decline->setToolTip(tr("Not again; the Help menu has the tour"));
+    row->addWidget(take);
+    row->addWidget(decline);
+    connect(take, &QPushButton::clicked, this, &WelcomePage::tourRequested);
+    connect(decline, &QPushButton::clicked, this, &WelcomePage::tourDeclined);
+    layout->addWidget(m_tourCard);
+}
+
+void WelcomePage::setTourOffered(bool offered)
+{
+    m_tourOffered = offered;
+    m_tourCard->setVisible(m_tourOffered && m_sampleAvailable);
+    m_tourLink->setVisible(!m_tourOffered && m_sampleAvailable);
+}
+
 void WelcomePage::setRecent(const QStringList& paths)
 {
+    m_paths = paths;
     while (QLayoutItem* item = m_recent->takeAt(0)) {
+        item->widget()->hide();
         item->widget()->deleteLater();
         delete item;
     }
@@ -136,23 +179,49 @@ void WelcomePage::setRecent(const QStringList& paths)
     for (const QString& path : paths) {
         if (++shown > 5)
             break;
+        const bool missing = m_missing.contains(path);
+        auto* line = new QWidget(m_recentBox);
+        auto* row = new QHBoxLayout(line);
+        row->setContentsMargins(0, 0, 0, 0);
+        row->setSpacing(4);
         const QString name = QFileInfo(path).fileName();
-        auto* button = new QPushButton(m_recentBox);
+        auto* button = new QPushButton(line);
         button->setObjectName(u"recent%1"_s.arg(shown - 1));
         button->setFlat(true);
-        button->setToolTip(path);
-        const QString folder = button->fontMetrics().elidedText(QFileInfo(path).path(), Qt::ElideMiddle, 380);
-        button->setText(QString(u"%1   %2"_s).arg(name, folder).replace(u'&', u"&&"_s));
+        button->setToolTip(missing ? tr("%1 is not there now; it is tried all the same").arg(path) : path);
+        const QString folder = button->fontMetrics().elidedText(QFileInfo(path).path(), Qt::ElideMiddle, missing ? 300 : 380);
+        button->setText(QString(missing ? tr("%1   %2   (not there)") : u"%1   %2"_s).arg(name, folder).replace(u'&', u"&&"_s));
+        button->setAccessibleName(missing ? tr("Open %1 again: it is not there").arg(name) : tr("Open %1 again").arg(name));
         button->setStyleSheet(u"text-align: left; padding: 3px 6px;"_s);
         connect(button, &QPushButton::clicked, this, [this, path] { Q_EMIT recentRequested(path); });
-        m_recent->addWidget(button);
+        row->addWidget(button, 1);
+        if (missing) {
+            auto* forget = new QToolButton(line);
+            forget->setObjectName(u"forget%1"_s.arg(shown - 1));
+            forget->setIcon(icon(u"close"_s));
+            forget->setAccessibleName(tr("Forget %1").arg(name));
+            forget->setToolTip(tr("Take it off this list"));
+            connect(forget, &QToolButton::clicked, this, [this, path] { Q_EMIT forgetRequested(path); });
+            row->addWidget(forget);
+        }
+        m_recent->addWidget(line);
     }
     m_recentBox->setVisible(shown > 0);
 }
 
+void WelcomePage::setMissing(const QStringList& paths)
+{
+    if (paths == m_missing)
+        return;
+    m_missing = paths;
+    setRecent(m_paths);
+}
+
 void WelcomePage::setSampleAvailable(bool available)
 {
+    m_sampleAvailable = available;
     m_sample->setVisible(available);
+    setTourOffered(m_tourOffered);
 }
 
 void WelcomePage::setOpening(const QString& path)

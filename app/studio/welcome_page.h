@@ -15,6 +15,10 @@ class WelcomePage : public QWidget {
 public:
     explicit WelcomePage(QWidget* parent = nullptr);
     void setRecent(const QStringList& paths);
+    /// Those of the recent paths that are not there now: said, and offered to be forgotten.
+    void setMissing(const QStringList& paths);
+    /// The tour is offered large until it was taken or declined; afterwards it is one of the links below.
+    void setTourOffered(bool offered);
     void setSampleAvailable(bool available);
     /// While a model is being opened the page says so.
     void setOpening(const QString& path);
@@ -24,9 +28,17 @@ Q_SIGNALS:
     void openFileRequested();
     void openFolderRequested();
     void recentRequested(const QString& path);
+    void forgetRequested(const QString& path);
     void helpRequested();
+    void tourRequested();
+    void tourDeclined();
 
 private:
+    void buildTourCard(QVBoxLayout* layout);
+    QStringList m_paths, m_missing;
+    QWidget* m_tourCard = nullptr;
+    QPushButton* m_tourLink = nullptr;
+    bool m_tourOffered = false, m_sampleAvailable = false;
     QPushButton* m_sample = nullptr;
     QWidget* m_recentBox = nullptr;
     QVBoxLayout* m_recent = nullptr;

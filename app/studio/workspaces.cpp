@@ -12,8 +12,14 @@ namespace halftone {
 using namespace Qt::StringLiterals;
 
 namespace {
-constexpr int kVersion = 1;   // of the arrangement: a change of the docks makes old ones invalid
+
+/// Names go into keys of an INI file.
+QString keyOf(const QString& name)
+{
+    return u"arrangements/"_s + QString::fromLatin1(name.toUtf8().toHex());
 }
+
+} // namespace
 
 QString Workspaces::id(Kind kind)
 {
@@ -50,13 +56,23 @@ Workspaces::Workspaces(QMainWindow* window, QMainWindow* views, const Docks& doc
 
 QList<QDockWidget*> Workspaces::all() const
 {
-    return {m_docks.layers, m_docks.inspector, m_docks.history, m_docks.jobs, m_docks.outliers, m_docks.kernel, m_docks.channels, m_docks.runs, m_docks.compare};
+    return {m_docks.layers, m_docks.inspector, m_docks.history, m_docks.jobs, m_docks.outliers, m_docks.kernel, m_docks.channels, m_docks.tokens, m_docks.weights, m_docks.run, m_docks.runs, m_docks.compare};
+}
+
+int Workspaces::version() const
+{
+    // Another set of panels makes an arrangement of the former one invalid.
+    quint32 sum = 1;
+    for (const QDockWidget* dock : all())
+        for (const QChar letter : dock->objectName())
+            sum = sum * 31 + letter.unicode();
+    return static_cast<int>(sum & 0x7fff);
 }
 
 void Workspaces::keep()
 {
     if (m_shown && !m_alone)
-        m_kept[m_current] = {m_window->saveState(kVersion), m_views->saveState(kVersion)};
+        m_kept[m_current] = {m_window->saveState(version()), m_views->saveState(version())};
 }
 
 void Workspaces::show(Kind kind)
@@ -69,8 +85,8 @@ void Workspaces::show(Kind kind)
     const Arrangement& kept = m_kept[kind];
     arrange(kind);
     if (!kept.window.isEmpty()) {
-        m_window->restoreState(kept.window, kVersion);
-        m_views->restoreState(kept.views, kVersion);
+        m_window->restoreState(kept.window, version());
+        m_views->restoreState(kept.views, version());
     }
     Q_EMIT changed(kind);
 }
@@ -103,6 +119,8 @@ void Workspaces::arrange(Kind kind)
     w->addDockWidget(Qt::RightDockWidgetArea, m_docks.inspector);
     w->tabifyDockWidget(m_docks.inspector, m_docks.history);
     w->addDockWidget(Qt::BottomDockWidgetArea, m_docks.jobs);
+    for (QDockWidget* dock : {m_docks.tokens, m_docks.weights})
+        v->removeDockWidget(dock);   // else what is split off below would become a tab among them
     v->addDockWidget(Qt::LeftDockWidgetArea, m_docks.outliers);
     v->splitDockWidget(m_docks.outliers, m_docks.kernel, Qt::Vertical);
     // Side by side where there is room; in a narrow window two tabs rather than two slivers.
@@ -110,17 +128,24 @@ void Workspaces::arrange(Kind kind)
         v->splitDockWidget(m_docks.kernel, m_docks.channels, Qt::Horizontal);
     else
         v->tabifyDockWidget(m_docks.kernel, m_docks.channels);
-    v->splitDockWidget(m_docks.outliers, m_docks.runs, Qt::Vertical);
+    v->splitDockWidget(m_docks.outliers, m_docks.run, Qt::Vertical);
+    v->splitDockWidget(m_docks.run, m_docks.runs, Qt::Vertical);
     v->splitDockWidget(m_docks.outliers, m_docks.compare, Qt::Vertical);
+    // Three large maps share one place.
+    for (QDockWidget* dock : {m_docks.tokens, m_docks.weights})
+        v->tabifyDockWidget(m_docks.outliers, dock);
 
     const bool maps = kind == Inspect, tune = kind == Tune, run = kind == Run, compare = kind == Compare;
     m_docks.layers->setVisible(!compare);   // the table of measurements wants the width
-    m_docks.inspector->setVisible(maps || tune || run);
+    m_docks.inspector->setVisible(maps || tune);
     m_docks.history->setVisible(false);
     m_docks.jobs->setVisible(true);
     m_docks.outliers->setVisible(maps);
     m_docks.kernel->setVisible(maps || tune);
     m_docks.channels->setVisible(maps || tune);
+    m_docks.tokens->setVisible(maps);
+    m_docks.weights->setVisible(maps);
+    m_docks.run->setVisible(run);
     m_docks.runs->setVisible(run || compare);
     m_docks.compare->setVisible(compare);
     if (tune) {
@@ -129,13 +154,14 @@ void Workspaces::arrange(Kind kind)
     }
 
     const int width = w->width(), height = w->height();
-    const int layers = maps ? qBound(320, width * 28 / 100, 460) : qBound(360, width * 40 / 100, 640);
+    const int layers = maps ? qBound(320, width * 28 / 100, 460) : run ? qBound(300, width * 24 / 100, 420) : qBound(360, width * 40 / 100, 640);
     const QList<int> sides{layers, qBound(264, width * 19 / 100, 320)};
     w->resizeDocks({m_docks.layers, m_docks.inspector}, sides, Qt::Horizontal);
-    w->resizeDocks({m_docks.jobs}, {run ? qBound(140, height * 25 / 100, 300) : qBound(64, height * 10 / 100, 120)}, Qt::Vertical);
+    w->resizeDocks({m_docks.jobs}, {run ? qBound(110, height * 16 / 100, 220) : qBound(64, height * 10 / 100, 120)}, Qt::Vertical);
     if (maps) {
         v->resizeDocks({m_docks.outliers, m_docks.kernel}, {height * 40 / 100, height * 32 / 100}, Qt::Vertical);
         m_docks.kernel->raise();
+        m_docks.outliers->raise();
         // Once the window has given the views their width: asking for more than there is would push them out of it.
         QTimer::singleShot(0, this, [this] {
             if (m_current != Inspect || m_alone || m_views->tabifiedDockWidgets(m_docks.kernel).contains(m_docks.channels))
@@ -144,8 +170,10 @@ void Workspaces::arrange(Kind kind)
             if (room - kernel > m_docks.channels->minimumSizeHint().width())
                 m_views->resizeDocks({m_docks.kernel, m_docks.channels}, {kernel, room - kernel - 2}, Qt::Horizontal);
         });
+    } else if (run) {
+        v->resizeDocks({m_docks.run, m_docks.runs}, {height * 52 / 100, height * 14 / 100}, Qt::Vertical);
     } else if (compare) {
-        v->resizeDocks({m_docks.compare, m_docks.runs}, {height * 45 / 100, height * 28 / 100}, Qt::Vertical);
+        v->resizeDocks({m_docks.compare, m_docks.runs}, {height * 60 / 100, height * 14 / 100}, Qt::Vertical);
     } else if (tune) {
         v->resizeDocks({m_docks.kernel, m_docks.channels}, {height * 40 / 100, height * 40 / 100}, Qt::Vertical);
     }
@@ -155,11 +183,11 @@ void Workspaces::toggleFullScreen(QDockWidget* view)
 {
     if (m_alone) {
         m_alone = nullptr;
-        m_window->restoreState(m_before.window, kVersion);
-        m_views->restoreState(m_before.views, kVersion);
+        m_window->restoreState(m_before.window, version());
+        m_views->restoreState(m_before.views, version());
         return;
     }
-    m_before = {m_window->saveState(kVersion), m_views->saveState(kVersion)};
+    m_before = {m_window->saveState(version()), m_views->saveState(version())};
     for (QDockWidget* dock : all())
         dock->setVisible(dock == view);
     m_alone = view;
@@ -189,6 +217,52 @@ void Workspaces::save()
         settings.setValue(key + u"/views"_s, kept.views);
     }
     settings.setValue(u"workspaces/current"_s, id(m_current));
+}
+
+QStringList Workspaces::named() const
+{
+    const Settings settings;
+    QStringList names = settings.value(u"arrangements/names"_s).toStringList();
+    names.sort(Qt::CaseInsensitive);
+    return names;
+}
+
+void Workspaces::saveAs(const QString& name)
+{
+    if (m_alone)
+        toggleFullScreen(m_alone);
+    Settings settings;
+    QStringList names = named();
+    names.removeAll(name);
+    names.append(name);
+    const QString key = keyOf(name);
+    settings.setValue(u"arrangements/names"_s, names);
+    settings.setValue(key + u"/workspace"_s, id(m_current));
+    settings.setValue(key + u"/window"_s, m_window->saveState(version()));
+    settings.setValue(key + u"/views"_s, m_views->saveState(version()));
+    Q_EMIT namedChanged();
+}
+
+bool Workspaces::showNamed(const QString& name)
+{
+    const Settings settings;
+    const QString key = keyOf(name);
+    const int kind = kindOf(settings.value(key + u"/workspace"_s).toString());
+    if (kind < 0)
+        return false;
+    show(static_cast<Kind>(kind));
+    return m_window->restoreState(settings.value(key + u"/window"_s).toByteArray(), version())
+        && m_views->restoreState(settings.value(key + u"/views"_s).toByteArray(), version());
+}
+
+void Workspaces::removeNamed(const QString& name)
+{
+    Settings settings;
+    QStringList names = named();
+    names.removeAll(name);
+    settings.setValue(u"arrangements/names"_s, names);
+    settings.remove(keyOf(name));
+    Q_EMIT namedChanged();
 }
 
 void Workspaces::setArrangeable(bool arrangeable)

@@ -3,6 +3,7 @@
 #include <QByteArray>
 #include <QMainWindow>
 #include <QObject>
+#include <QStringList>
 
 #include <array>
 
@@ -24,7 +25,7 @@ public:
     /// The docks: at the sides of the window, and the views in its middle (a window of their own, without a central widget).
     struct Docks {
         QDockWidget *layers, *inspector, *history, *jobs;
-        QDockWidget *outliers, *kernel, *channels, *runs, *compare;
+        QDockWidget *outliers, *kernel, *channels, *tokens, *weights, *run, *runs, *compare;
     };
     Workspaces(QMainWindow* window, QMainWindow* views, const Docks& docks, QObject* parent);
 
@@ -39,17 +40,26 @@ public:
     void toggleFullScreen(QDockWidget* view);
     void load();
     void save();
+    /// Arrangements that the person named, in alphabetical order.
+    QStringList named() const;
+    /// The present arrangement, under `name` (replaces one of that name).
+    void saveAs(const QString& name);
+    /// Shows a named arrangement in the workspace it was made in. @return false when there is none, or it is of an earlier version's panels.
+    bool showNamed(const QString& name);
+    void removeNamed(const QString& name);
     /// Docks get title bars to drag them by, or lose them.
     void setArrangeable(bool arrangeable);
 
 Q_SIGNALS:
     void changed(int kind);
+    void namedChanged();
 
 private:
     struct Arrangement { QByteArray window, views; };
     void keep();
     void arrange(Kind kind);
     QList<QDockWidget*> all() const;
+    int version() const;
 
     QMainWindow* m_window;
     QMainWindow* m_views;

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <QAbstractListModel>
+#include <QFrame>
+#include <QPointer>
+
+#include <vector>
+
+class QAction;
+class QLineEdit;
+class QListView;
+
+namespace halftone {
+
+/// An action of the window, as the palette lists it.
+struct Command {
+    QPointer<QAction> action;
+    QString name;        ///< "View: Dark": where it stands, then its words, without mnemonics
+    QString tip, reason; ///< what it does; why it is off
+    QString shortcut;
+};
+
+/// Every action below `window` that can be triggered: not separators, sub-menus, hidden ones, or those of an editor's own.
+std::vector<Command> commandsOf(QWidget& window);
+
+/// The commands that fit what is typed, best first; those that are off come after those that are on.
+class CommandModel : public QAbstractListModel {
+    Q_OBJECT
+public:
+    enum Role { ReasonRole = Qt::UserRole, ShortcutRole, PlacesRole, TipRole };
+    explicit CommandModel(QObject* parent = nullptr);
+    void setCommands(std::vector<Command> commands);
+    void setQuery(const QString& query);
+    QAction* action(const QModelIndex& index) const;
+
+    int rowCount(const QModelIndex& parent = {}) const override;
+    QVariant data(const QModelIndex& index, int role) const override;
+    Qt::ItemFlags flags(const QModelIndex& index) const override;
+
+private:
+    struct Shown { int command = 0, score = 0; QList<int> places; };
+    void refresh();
+    std::vector<Command> m_commands;
+    std::vector<Shown> m_shown;
+    QString m_query;
+};
+
+/// Type, choose, Enter: every action of the window by its name, over the top of the window. Escape, or a click elsewhere, closes it.
+class CommandPalette : public QFrame {
+    Q_OBJECT
+public:
+    explicit CommandPalette(QWidget* window);
+    /// Lists what there is now and takes the focus.
+    void popUp();
+    void dismiss();
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+    void paintEvent(QPaintEvent* event) override;
+
+private:
+    void run(const QModelIndex& index);
+    void place();
+    void step(int rows);
+    QWidget* m_window;
+    QLineEdit* m_line = nullptr;
+    QListView* m_list = nullptr;
+    CommandModel* m_model = nullptr;
+    QPointer<QWidget> m_focus;   ///< who had it before
+};
+
+} // namespace halftone

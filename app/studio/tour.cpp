@@ -1,0 +1,221 @@
+#include "app/studio/tour.h"
+
+#include "widgets/palette.h"
+
+#include <QEvent>
+#include <QHBoxLayout>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QPainter>
+#include <QPushButton>
+#include <QVBoxLayout>
+
+#include <algorithm>
+#include <array>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+
+constexpr int kWidth = 344, kGap = 12;
+
+/// A ring around what the step is about; clicks go through it.
+class Ring final : public QWidget {
+public:
+    explicit Ring(QWidget* parent) : QWidget(parent)
+    {
+        setObjectName(u"tourRing"_s);
+        setAttribute(Qt::WA_TransparentForMouseEvents);
+        setFocusPolicy(Qt::NoFocus);
+    }
+
+protected:
+    void paintEvent(QPaintEvent*) override
+    {
+        QPainter painter(this);
+        painter.setRenderHint(QPainter::Antialiasing);
+        painter.setPen(QPen(colours().accent, 2));
+        painter.drawRoundedRect(QRectF(rect()).adjusted(1, 1, -1, -1), 6, 6);
+    }
+};
+
+} // namespace
+
+Tour::Tour(QWidget* window, QList<TourStep> steps)
+    : QFrame(window)
+    , m_window(window)
+    , m_ring(new Ring(window))
+    , m_steps(std::move(steps))
+{
+    setObjectName(u"tour"_s);
+    setFocusPolicy(Qt::StrongFocus);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(16, 12, 16, 12);
+    column->setSpacing(8);
+    m_place = new QLabel(this);
+    m_place->setObjectName(u"tourPlace"_s);
+    m_place->setForegroundRole(QPalette::PlaceholderText);
+    m_title = new QLabel(this);
+    m_title->setObjectName(u"tourTitle"_s);
+    QFont bold = font();
+    bold.setWeight(QFont::DemiBold);
+    bold.setPointSizeF(bold.pointSizeF() + 2);
+    m_title->setFont(bold);
+    m_text = new QLabel(this);
+    m_text->setObjectName(u"tourText"_s);
+    m_text->setWordWrap(true);
+    column->addWidget(m_place);
+    column->addWidget(m_title);
+    column->addWidget(m_text);
+    column->addSpacing(4);
+    auto* buttons = new QHBoxLayout;
+    buttons->setSpacing(8);
+    auto* skip = new QPushButton(tr("&End the tour"), this);
+    skip->setObjectName(u"tourEnd"_s);
+    skip->setToolTip(tr("It does not come again by itself; the Help menu has it (Escape)"));
+    m_back = new QPushButton(tr("&Back"), this);
+    m_back->setObjectName(u"tourBack"_s);
+    m_next = new QPushButton(this);
+    m_next->setObjectName(u"primary"_s);
+    m_next->setAccessibleName(tr("Next step"));
+    for (QPushButton* button : {skip, m_back, m_next}) {
+        button->setAutoDefault(false);
+        button->installEventFilter(this);
+    }
+    buttons->addWidget(skip);
+    buttons->addStretch(1);
+    buttons->addWidget(m_back);
+    buttons->addWidget(m_next);
+    column->addLayout(buttons);
+    connect(skip, &QPushButton::clicked, this, &Tour::end);
+    connect(m_back, &QPushButton::clicked, this, [this] { show(m_step - 1); });
+    connect(m_next, &QPushButton::clicked, this, [this] { m_step + 1 < m_steps.size() ? show(m_step + 1) : end(); });
+    m_window->installEventFilter(this);
+    hide();
+    m_ring->hide();
+}
+
+void Tour::start()
+{
+    show(0);
+    m_next->setFocus();
+}
+
+void Tour::completed(int index)
+{
+    if (isVisible() && m_step == index && m_step + 1 < m_steps.size())
+        show(m_step + 1);
+}
+
+void Tour::show(int step)
+{
+    m_step = std::clamp(step, 0, static_cast<int>(m_steps.size()) - 1);
+    const TourStep& shown = m_steps[m_step];
+    if (m_target)
+        m_target->removeEventFilter(this);
+    m_target = shown.target ? shown.target() : nullptr;
+    if (m_target)
+        m_target->installEventFilter(this);
+    m_place->setText(tr("Step %1 of %2").arg(m_step + 1).arg(m_steps.size()));
+    m_title->setText(shown.title);
+    m_text->setText(shown.text);
+    setAccessibleName(tr("Tour, step %1 of %2: %3").arg(m_step + 1).arg(m_steps.size()).arg(shown.title));
+    setAccessibleDescription(shown.text);
+    m_back->setEnabled(m_step > 0);
+    m_back->setToolTip(m_step > 0 ? tr("The step before (Left)") : tr("This is the first step."));
+    m_next->setText(m_step + 1 < m_steps.size() ? tr("&Next") : tr("&Done"));
+    m_next->setToolTip(tr("Go on (Right)"));
+    place();
+    m_ring->setVisible(m_target);
+    m_ring->raise();
+    setVisible(true);
+    raise();
+}
+
+void Tour::place()
+{
+    const QRect room = m_window->rect().adjusted(8, 8, -8, -8);
+    setFixedWidth(kWidth);
+    layout()->activate();
+    const int height = std::max(sizeHint().height(), layout()->heightForWidth(kWidth));
+    QRect card(0, 0, kWidth, height);
+    card.moveCenter(room.center());
+    if (m_target) {
+        const QRect about(m_target->mapTo(m_window, QPoint(0, 0)), m_target->size());
+        m_ring->setGeometry(about.adjusted(-3, -3, 3, 3).intersected(m_window->rect()));
+        // The side with the most room; where none has enough, over the target's own lower edge.
+        const std::array space{room.right() - about.right(), about.left() - room.left(), room.bottom() - about.bottom(), about.top() - room.top()};
+        card.moveTop(std::clamp(about.top(), room.top(), std::max(room.top(), room.bottom() - height)));
+        if (space[0] > kWidth + kGap)
+            card.moveLeft(about.right() + kGap);
+        else if (space[1] > kWidth + kGap)
+            card.moveRight(about.left() - kGap);
+        else {
+            card.moveLeft(std::clamp(about.left(), room.left(), room.right() - kWidth));
+            if (space[2] > height + kGap)
+                card.moveTop(about.bottom() + kGap);
+            else if (space[3] > height + kGap)
+                card.moveBottom(about.top() - kGap);
+            else
+                card.moveBottomRight(about.bottomRight() - QPoint(kGap, kGap));
+        }
+    }
+    setGeometry(card);
+}
+
+void Tour::end()
+{
+    if (!isVisible())
+        return;
+    hide();
+    m_ring->hide();
+    Q_EMIT finished();
+}
+
+bool Tour::eventFilter(QObject* watched, QEvent* event)
+{
+    const auto type = event->type();
+    if (auto* button = qobject_cast<QPushButton*>(watched); button && button->parentWidget() == this) {
+        if (type != QEvent::KeyPress)
+            return false;
+        const int key = static_cast<QKeyEvent*>(event)->key();   // arrows would only move the focus between the buttons
+        if (key == Qt::Key_Left || key == Qt::Key_Right || key == Qt::Key_Escape) {
+            keyPressEvent(static_cast<QKeyEvent*>(event));
+            return true;
+        }
+        if (key == Qt::Key_Return || key == Qt::Key_Enter) {
+            button->click();
+            return true;
+        }
+        return false;
+    }
+    if (isVisible() && (type == QEvent::Resize || type == QEvent::Move || type == QEvent::LayoutRequest || type == QEvent::Show))
+        QMetaObject::invokeMethod(this, [this] { place(); }, Qt::QueuedConnection);   // once the window has settled
+    return false;
+}
+
+void Tour::keyPressEvent(QKeyEvent* event)
+{
+    switch (event->key()) {
+    case Qt::Key_Escape: end(); break;
+    case Qt::Key_Left: show(m_step - 1); break;
+    case Qt::Key_Right:
+    case Qt::Key_Return:
+    case Qt::Key_Enter: m_next->click(); break;
+    default: QFrame::keyPressEvent(event);
+    }
+}
+
+void Tour::paintEvent(QPaintEvent*)
+{
+    const Colours& c = colours();
+    QPainter painter(this);
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(QPen(c.accent, 1));
+    painter.setBrush(c.raised);
+    painter.drawRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6);
+}
+
+} // namespace halftone

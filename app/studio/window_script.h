@@ -1,0 +1,38 @@
+#pragma once
+
+#include <QJsonArray>
+#include <QJsonObject>
+#include <QObject>
+#include <QTimer>
+
+namespace halftone {
+
+class MainWindow;
+
+/// Drives the real window step by step, waiting after each until nothing is at work. For pictures of its states (tests/gallery, --screenshot).
+/// A step is an object with one of these keys:
+///   open: path · close: true · dismiss: true (messages and focus) · closeHelp: true · trigger: an action's object name · key: "Escape" · focus: a widget's object name · size: [width, height]
+///   select: {block, site, linear, channel, token} · view: a view's id, alone or back · edit: {linear, bits}
+///   analyze: {text, windows, length} · quantize: {} · evaluate: {windows, length}   (without a text: those that come along; work that is done is left out
+///   unless "again" is true) · shot: file.png, and with blocks: n it is taken while an analysis runs, after its n-th block
+class WindowScript : public QObject {
+    Q_OBJECT
+public:
+    WindowScript(MainWindow& window, const QJsonArray& steps);
+
+Q_SIGNALS:
+    void finished(const QString& fault);   ///< empty: every step was taken
+
+private:
+    void look();
+    void take(const QJsonObject& step);
+    void runJob(const QJsonObject& step);
+    void shoot(const QString& file);
+    void fail(const QString& fault);
+    MainWindow& m_window;
+    QJsonArray m_steps;
+    QTimer m_timer;
+    int m_next = 0, m_blocks = 0, m_quiet = 0;
+};
+
+} // namespace halftone
