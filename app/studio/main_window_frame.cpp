@@ -195,8 +195,12 @@ void MainWindow::askArrangementName()
 
 void MainWindow::updateArrangements()
 {
-    m_arrangementMenu->clear();
-    m_arrangementMenu->addAction(m_actions[u"saveArrangement"_s]);
+    for (QAction* action : m_arrangementMenu->actions()) {
+        if (action == m_actions[u"saveArrangement"_s])
+            continue;
+        m_arrangementMenu->removeAction(action);
+        action->menu() ? action->menu()->deleteLater() : action->deleteLater();   // one of them may be what called this
+    }
     const QStringList names = m_workspaces->named();
     if (names.isEmpty())
         return;
@@ -217,6 +221,7 @@ void MainWindow::updateArrangements()
         });
         ++index;
     }
+    m_arrangementMenu->addSeparator();
     QMenu* forget = m_arrangementMenu->addMenu(tr("&Forget"));
     index = 0;
     for (const QString& name : names) {
