@@ -95,12 +95,12 @@ def main():
     parser.add_argument("--held-out", default=os.path.join(SOURCE, "resources/text/held-out.txt"), help="for evaluation")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
-    parser.add_argument("--only", nargs="+", choices=["open", "window", "analyze", "kernels", "gptq", "evaluate", "evaluate_run"])
+    parser.add_argument("--only", nargs="+", choices=["open", "window", "analyze", "kernels", "views", "gptq", "evaluate", "evaluate_run"])
     args = parser.parse_args()
     model = os.path.abspath(args.model or find_sample(args.build))
     cli = os.path.join(args.build, "bin", "halftone-cli")
     threads = ["--threads", str(args.threads)] if args.threads else []
-    wanted = args.only or ["open", "window", "analyze", "kernels", "gptq", "evaluate", "evaluate_run"]
+    wanted = args.only or ["open", "window", "analyze", "kernels", "views", "gptq", "evaluate", "evaluate_run"]
     work = tempfile.mkdtemp(prefix="halftone-bench-")
     result = {"machine": machine(), "model": os.path.basename(model), "threads": args.threads or os.cpu_count(), "repeats": args.repeats, "rows": {}}
 
@@ -140,6 +140,14 @@ def main():
                     result["rows"]["kernels"] = text.splitlines()
             else:
                 result["rows"]["kernels"] = "bench_kernels is not built (configure with HALFTONE_DEVELOPER=ON)"
+        if "views" in wanted:
+            program = os.path.join(args.build, "bin", "bench_views")
+            if os.path.isfile(program):
+                _, _, _, text = measured([program, model, args.text, *threads])
+                result["rows"]["views"] = text.splitlines()
+                print(text, file=sys.stderr)
+            else:
+                result["rows"]["views"] = "bench_views is not built (configure with HALFTONE_DEVELOPER=ON and HALFTONE_STUDIO=ON)"
         if "gptq" in wanted or "evaluate_run" in wanted:
             # A project of its own for every repeat: else the second would find the first one's run.
             row("gptq", [cli, "quantize", model, "--recipe", recipe, "--text", args.text, "--project", os.path.join(work, "{repeat}.halftone"), "--json", *threads],
