@@ -128,10 +128,18 @@ QString activationValue(const ActivationGrid& grid)
     return grid.quantized() ? u"%1:%2"_s.arg(text).arg(grid.bits) : text;
 }
 
+SizeEstimate storedSize(const LinearInfo& linear, const Plan& plan)
+{
+    ModelDescription alone;
+    alone.linears = {linear};
+    alone.parameters = linear.weights();
+    alone.config.storedDtype = "BF16";
+    return estimateSize({ResolvedPlan{linear.name, plan, -1}}, alone);
+}
+
 std::uint64_t storedBytes(const LinearInfo& linear, const Plan& plan)
 {
-    const double each = plan.weights.quantized() ? storedBitsPerWeight(plan.weights, linear.out, linear.in) : 16;
-    return static_cast<std::uint64_t>(std::llround(each * static_cast<double>(linear.weights()) / 8));
+    return storedSize(linear, plan).linearBytes;
 }
 
 QStringList methodChoices(const std::vector<MethodInfo>& infos, QVariantList* values)
@@ -186,25 +194,6 @@ QStringList activationChoices(QVariantList* values)
                 break;
         }
     return texts;
-}
-
-PlanPatch asPatch(const Plan& plan)
-{
-    PlanPatch patch;
-    patch.transform = plan.transform;
-    patch.rounding = plan.rounding;
-    patch.compensation = plan.compensation;
-    patch.bits = plan.weights.bits;
-    patch.group = plan.weights.group;
-    patch.symmetric = plan.weights.symmetric;
-    patch.perTensor = plan.weights.perTensor;
-    patch.range = plan.weights.range;
-    patch.clip = plan.weights.clip;
-    patch.scheme = plan.activations.scheme;
-    patch.activationBits = plan.activations.bits;
-    patch.activationSymmetric = plan.activations.symmetric;
-    patch.alpha = plan.activations.alpha;
-    return patch;
 }
 
 } // namespace halftone::layer_texts

@@ -25,7 +25,8 @@ QString group(const WeightGrid& grid);                                       ///
 QString activations(const ActivationGrid& grid);                             ///< "token 8"; "–" for none
 QString activationTip(const ActivationGrid& grid);
 QString activationValue(const ActivationGrid& grid);                         ///< "per_token:8", "none"
-std::uint64_t storedBytes(const LinearInfo& linear, const Plan& plan);       ///< float linears at 16 bits
+SizeEstimate storedSize(const LinearInfo& linear, const Plan& plan);         ///< of this linear alone; float ones at 16 bits
+std::uint64_t storedBytes(const LinearInfo& linear, const Plan& plan);
 
 /// Texts, and in `values` (may be null) what LayersModel::patchFor takes for each.
 QStringList methodChoices(const std::vector<MethodInfo>& infos, QVariantList* values);
@@ -33,8 +34,5 @@ QStringList bitChoices(QVariantList* values);
 /// Whole rows, and the usual groups that divide every one of `widths`.
 QStringList groupChoices(const std::vector<std::int64_t>& widths, QVariantList* values);
 QStringList activationChoices(QVariantList* values);
-
-/// The whole plan as a patch, for copy and "like the row above".
-PlanPatch asPatch(const Plan& plan);
 
 } // namespace halftone::layer_texts

@@ -8,6 +8,7 @@
 #include <QAbstractItemView>
 #include <QComboBox>
 #include <QPainter>
+#include <QStandardItemModel>
 #include <QTimer>
 
 #include <algorithm>
@@ -29,6 +30,15 @@ LayersDelegate::LayersDelegate(Commit commit, QObject* parent) : QStyledItemDele
 }
 
 void LayersDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const
+{
+    paintCell(painter, option, index);
+    // A hairline where the next site begins, as long as linears stand in the model's order.
+    const QVariant site = index.data(LayersModel::SiteRole);
+    if (m_siteLines && site.isValid() && index.row() > 0 && index.siblingAtRow(index.row() - 1).data(LayersModel::SiteRole) != site)
+        painter->fillRect(QRect(option.rect.left(), option.rect.top(), option.rect.width(), 1), colours().line);
+}
+
+void LayersDelegate::paintCell(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const
 {
     const QVariant bar = index.data(LayersModel::BarRole);
     const bool isState = index.column() == LayersModel::State;
@@ -104,8 +114,14 @@ QWidget* LayersDelegate::createEditor(QWidget* parent, const QStyleOptionViewIte
     auto* box = new QComboBox(parent);
     box->setObjectName(u"layersEditor"_s);
     box->setAccessibleName(index.model()->headerData(index.column(), Qt::Horizontal, Qt::ToolTipRole).toString());
-    for (int i = 0; i < texts.size(); ++i)
+    const QStringList refusals = index.data(LayersModel::RefusalsRole).toStringList();
+    for (int i = 0; i < texts.size(); ++i) {
         box->addItem(texts[i], values[i]);
+        if (!refusals.value(i).isEmpty()) {
+            box->setItemData(i, refusals[i].toHtmlEscaped(), Qt::ToolTipRole);
+            static_cast<QStandardItemModel*>(box->model())->item(i)->setEnabled(false);
+        }
+    }
     box->view()->setMinimumWidth(box->view()->sizeHintForColumn(0) + 24);
     auto* self = const_cast<LayersDelegate*>(this);
     connect(box, &QComboBox::activated, self, [self, box] {

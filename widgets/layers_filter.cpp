@@ -1,13 +1,14 @@
 #include "widgets/layers_filter.h"
 
-#include "core/recipe/recipe.h"
-#include "widgets/layers_model.h"
+#include "core/recipe/glob.h"
 
 #include <QCoreApplication>
-#include <QRegularExpression>
+#include <QStringList>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <vector>
 
 namespace halftone {
 
@@ -19,24 +20,59 @@ struct Texts {
     Q_DECLARE_TR_FUNCTIONS(halftone::LayersFilter)
 };
 
-using Getter = std::function<std::optional<double>(const LayersFilter::Row&)>;
+using Row = LayersFilter::Row;
+using Term = LayersFilter::Term;
 
-Getter getterFor(const QString& column)
+std::function<std::optional<double>(const Row&)> numberOf(const QString& column)
 {
     if (column == u"bits"_s || column == u"w"_s)
-        return [](const LayersFilter::Row& row) { return row.bits; };
+        return [](const Row& row) { return row.bits; };
     if (column == u"group"_s)
-        return [](const LayersFilter::Row& row) { return row.group; };
+        return [](const Row& row) { return row.group; };
     if (column == u"kernel"_s)
-        return [](const LayersFilter::Row& row) { return row.kernel; };
+        return [](const Row& row) { return row.kernel; };
     if (column == u"error"_s)
-        return [](const LayersFilter::Row& row) { return row.error; };
+        return [](const Row& row) { return row.error; };
+    if (column == u"sqnr"_s)
+        return [](const Row& row) { return row.sqnr; };
     if (column == u"kurtosis"_s)
-        return [](const LayersFilter::Row& row) { return row.kurtosis; };
+        return [](const Row& row) { return row.kurtosis; };
     if (column == u"weights"_s)
-        return [](const LayersFilter::Row& row) { return row.weights; };
+        return [](const Row& row) { return row.weights; };
+    if (column == u"size"_s)
+        return [](const Row& row) { return row.size; };
     if (column == u"block"_s)
-        return [](const LayersFilter::Row& row) { return std::optional<double>(row.block); };
+        return [](const Row& row) { return std::optional<double>(row.block); };
+    return {};
+}
+
+std::function<const QString&(const Row&)> textOf(const QString& column)
+{
+    if (column == u"kind"_s)
+        return [](const Row& row) -> const QString& { return row.kind; };
+    if (column == u"site"_s)
+        return [](const Row& row) -> const QString& { return row.site; };
+    if (column == u"method"_s)
+        return [](const Row& row) -> const QString& { return row.method; };
+    if (column == u"activations"_s || column == u"a"_s)
+        return [](const Row& row) -> const QString& { return row.activations; };
+    if (column == u"dtype"_s)
+        return [](const Row& row) -> const QString& { return row.dtype; };
+    if (column == u"name"_s)
+        return [](const Row& row) -> const QString& { return row.name; };
+    return {};
+}
+
+Term flagOf(const QString& word)
+{
+    if (word == u"changed"_s)
+        return [](const Row& row) { return row.changed; };
+    if (word == u"quantized"_s)
+        return [](const Row& row) { return row.quantized; };
+    if (word == u"float"_s)
+        return [](const Row& row) { return !row.quantized; };
+    if (word == u"tied"_s)
+        return [](const Row& row) { return row.tied; };
     return {};
 }
 
@@ -56,117 +92,215 @@ bool holds(double a, const QString& op, double b)
     return same;
 }
 
+/// "12.5", "1%", "1.5k", "2M", "40MB".
+std::optional<double> parseNumber(QString text)
+{
+    if (text.endsWith(u'%') || text.endsWith(u'B'))
+        text.chop(1);
+    double factor = 1;
+    static constexpr std::array kUnits{std::pair{u'k', 1e3}, std::pair{u'M', 1e6}, std::pair{u'G', 1e9}};
+    for (const auto& [unit, value] : kUnits)
+        if (text.endsWith(unit)) {
+            factor = value;
+            text.chop(1);
+            break;
+        }
+    bool isNumber = false;
+    const double number = text.toDouble(&isNumber);
+    return isNumber && std::isfinite(number) ? std::optional(number * factor) : std::nullopt;
+}
+
+bool isWildcard(const QString& word)
+{
+    return std::any_of(word.begin(), word.end(), [](QChar c) { return u"*?[{"_s.contains(c); });
+}
+
+struct Token {
+    enum class Kind { Word, Operator, And, Or, Not, Open, Close };
+    Kind kind;
+    QString text;
+};
+
+/// Brackets and braces belong to globs: what is in them is not looked at.
+std::vector<Token> tokensOf(const QString& text)
+{
+    std::vector<Token> tokens;
+    const auto special = [](QChar c) { return c.isSpace() || u"()<>=!&|"_s.contains(c); };
+    for (qsizetype i = 0; i < text.size();) {
+        const QChar c = text[i];
+        const QChar next = i + 1 < text.size() ? text[i + 1] : QChar();
+        if (c.isSpace()) {
+            ++i;
+        } else if (c == u'(' || c == u')') {
+            tokens.push_back({c == u'(' ? Token::Kind::Open : Token::Kind::Close, c});
+            ++i;
+        } else if (c == u'&' || c == u'|') {
+            tokens.push_back({c == u'&' ? Token::Kind::And : Token::Kind::Or, c});
+            i += next == c ? 2 : 1;
+        } else if (c == u'<' || c == u'>' || c == u'=' || (c == u'!' && next == u'=')) {
+            const bool two = next == u'=';
+            tokens.push_back({Token::Kind::Operator, text.mid(i, two ? 2 : 1)});
+            i += two ? 2 : 1;
+        } else if (c == u'!') {
+            tokens.push_back({Token::Kind::Not, c});
+            ++i;
+        } else {
+            qsizetype end = i;
+            int depth = 0;
+            while (end < text.size() && (!special(text[end]) || (depth > 0 && !text[end].isSpace()))) {
+                if (text[end] == u'[' || text[end] == u'{')
+                    ++depth;
+                else if (text[end] == u']' || text[end] == u'}')
+                    depth = std::max(0, depth - 1);
+                ++end;
+            }
+            const QString word = text.mid(i, end - i), lower = word.toLower();
+            const Token::Kind kind = lower == u"and"_s ? Token::Kind::And : lower == u"or"_s ? Token::Kind::Or : lower == u"not"_s ? Token::Kind::Not : Token::Kind::Word;
+            tokens.push_back({kind, word});
+            i = end;
+        }
+    }
+    return tokens;
+}
+
+/// Recursive descent: or of ands of nots of terms.
+class Parser {
+public:
+    explicit Parser(const QString& text) : m_tokens(tokensOf(text)) {}
+
+    Term parse()
+    {
+        if (m_tokens.empty())
+            return {};
+        Term term = anyOf();
+        if (!done() && m_error.isEmpty())
+            m_error = Texts::tr("There is a \")\" without its \"(\".");
+        return term;
+    }
+    QString error() const { return m_error; }
+    /// The only name pattern when there is nothing else.
+    QString glob() const { return m_tokens.size() == 1 ? m_lastGlob : QString(); }
+
+private:
+    bool done() const { return m_at >= m_tokens.size(); }
+    bool take(Token::Kind kind)
+    {
+        if (done() || m_tokens[m_at].kind != kind)
+            return false;
+        ++m_at;
+        return true;
+    }
+    Term fail(const QString& sentence)
+    {
+        if (m_error.isEmpty())
+            m_error = sentence;
+        m_at = m_tokens.size();
+        return [](const Row&) { return true; };
+    }
+
+    Term anyOf()
+    {
+        std::vector<Term> terms{allOf()};
+        while (take(Token::Kind::Or))
+            terms.push_back(allOf());
+        if (terms.size() == 1)
+            return terms.front();
+        return [terms](const Row& row) { return std::any_of(terms.begin(), terms.end(), [&row](const Term& term) { return term(row); }); };
+    }
+
+    Term allOf()
+    {
+        std::vector<Term> terms{negated()};
+        while (take(Token::Kind::And) || (!done() && m_tokens[m_at].kind != Token::Kind::Or && m_tokens[m_at].kind != Token::Kind::Close))
+            terms.push_back(negated());
+        if (terms.size() == 1)
+            return terms.front();
+        return [terms](const Row& row) { return std::all_of(terms.begin(), terms.end(), [&row](const Term& term) { return term(row); }); };
+    }
+
+    Term negated()
+    {
+        if (take(Token::Kind::Not)) {
+            const Term term = negated();
+            return [term](const Row& row) { return !term(row); };
+        }
+        if (take(Token::Kind::Open)) {
+            Term term = anyOf();
+            if (!take(Token::Kind::Close))
+                return fail(Texts::tr("There is a \"(\" without its \")\"."));
+            return term;
+        }
+        if (done())
+            return fail(Texts::tr("Something is missing at the end."));
+        const Token token = m_tokens[m_at++];
+        if (token.kind != Token::Kind::Word)
+            return fail(Texts::tr("Something is missing before \"%1\".").arg(token.text));
+        if (!done() && m_tokens[m_at].kind == Token::Kind::Operator)
+            return condition(token.text.toLower(), m_tokens[m_at++].text);
+        if (Term flag = flagOf(token.text.toLower()))
+            return flag;
+        return name(token.text);
+    }
+
+    Term condition(const QString& column, const QString& op)
+    {
+        const auto number = numberOf(column);
+        const auto text = textOf(column);
+        if (!number && !text)
+            return fail(Texts::tr("There is no column \"%1\"; there are bits, group, kernel, error, sqnr, kurtosis, weights, size, block, kind, site, method, "
+                                  "activations, dtype and name.").arg(column));
+        if (done() || m_tokens[m_at].kind != Token::Kind::Word)
+            return fail(Texts::tr("\"%1 %2\" is compared with nothing.").arg(column, op));
+        const QString wanted = m_tokens[m_at++].text;
+        if (text) {
+            if (op != u"="_s && op != u"=="_s && op != u"!="_s)
+                return fail(Texts::tr("\"%1\" is text: compare it by = or !=.").arg(column));
+            if (const std::string problem = globProblem(wanted.toStdString()); !problem.empty())
+                return fail(Texts::tr("\"%1\" %2.").arg(wanted, QString::fromStdString(problem)));
+            return [text, equal = op != u"!="_s, pattern = wanted.toLower().toStdString()](const Row& row) {
+                return globMatches(pattern, text(row).toLower().toStdString()) == equal;
+            };
+        }
+        const std::optional<double> value = parseNumber(wanted);
+        if (!value)
+            return fail(Texts::tr("\"%1\" is compared with \"%2\", which is no number.").arg(column, wanted));
+        return [number, op, value = *value](const Row& row) {
+            const std::optional<double> has = number(row);
+            return has && holds(*has, op, value);
+        };
+    }
+
+    Term name(const QString& word)
+    {
+        // Without wildcards the word may stand anywhere in the name.
+        if (!isWildcard(word)) {
+            m_lastGlob = u'*' + word + u'*';
+            return [word](const Row& row) { return row.name.contains(word); };
+        }
+        if (const std::string problem = globProblem(word.toStdString()); !problem.empty())
+            return fail(Texts::tr("\"%1\" %2.").arg(word, QString::fromStdString(problem)));
+        m_lastGlob = word;
+        return [pattern = word.toStdString()](const Row& row) { return globMatches(pattern, row.name.toStdString()); };
+    }
+
+    std::vector<Token> m_tokens;
+    std::size_t m_at = 0;
+    QString m_error, m_lastGlob;
+};
+
 } // namespace
 
 LayersFilter LayersFilter::parse(const QString& text)
 {
     LayersFilter filter;
-    static const QRegularExpression aroundOperators(u"\\s*(<=|>=|!=|==|<|>|=)\\s*"_s);
-    static const QRegularExpression condition(u"^([a-z]+)(<=|>=|!=|==|<|>|=)(.*)$"_s, QRegularExpression::CaseInsensitiveOption);
-    static const QRegularExpression wildcard(u"[*?\\[{]"_s);
-    QString packed = text.trimmed();
-    packed.replace(aroundOperators, u"\\1"_s);
-    int globs = 0;
-    QString glob;
-    for (const QString& word : packed.split(u' ', Qt::SkipEmptyParts)) {
-        const QRegularExpressionMatch match = condition.match(word);
-        const QString lower = word.toLower();
-        if (match.hasMatch()) {
-            const QString column = match.captured(1).toLower(), op = match.captured(2), wanted = match.captured(3);
-            if (column == u"method"_s) {
-                const bool equal = op != u"!="_s;
-                filter.m_terms.push_back([wanted, equal](const Row& row) { return (row.method.compare(wanted, Qt::CaseInsensitive) == 0) == equal; });
-                continue;
-            }
-            const Getter getter = getterFor(column);
-            if (!getter) {
-                filter.m_error = Texts::tr("There is no column \"%1\"; try bits, group, kernel, error, kurtosis, weights, block or method.").arg(column);
-                continue;
-            }
-            bool isNumber = false;
-            QString digits = wanted;
-            if (digits.endsWith(u'%'))
-                digits.chop(1);
-            const double number = digits.toDouble(&isNumber);
-            if (!isNumber) {
-                filter.m_error = Texts::tr("\"%1\" is compared with \"%2\", which is no number.").arg(column, wanted);
-                continue;
-            }
-            filter.m_terms.push_back([getter, op, number](const Row& row) {
-                const std::optional<double> value = getter(row);
-                return value && holds(*value, op, number);
-            });
-        } else if (lower == u"changed"_s) {
-            filter.m_terms.push_back([](const Row& row) { return row.changed; });
-        } else if (lower == u"quantized"_s) {
-            filter.m_terms.push_back([](const Row& row) { return row.quantized; });
-        } else if (lower == u"float"_s) {
-            filter.m_terms.push_back([](const Row& row) { return !row.quantized; });
-        } else {
-            // Without wildcards the word may stand anywhere in the name.
-            const QString pattern = word.contains(wildcard) ? word : u'*' + word + u'*';
-            ++globs;
-            glob = pattern;
-            filter.m_terms.push_back([pattern = pattern.toStdString()](const Row& row) { return globMatches(pattern, row.name.toStdString()); });
-        }
+    Parser parser(text);
+    Term term = parser.parse();
+    filter.m_error = parser.error();
+    if (filter.m_error.isEmpty()) {
+        filter.m_term = std::move(term);
+        filter.m_glob = parser.glob();
     }
-    if (globs == 1 && filter.m_terms.size() == 1)
-        filter.m_glob = glob;
     return filter;
-}
-
-bool LayersFilter::matches(const Row& row) const
-{
-    return std::all_of(m_terms.begin(), m_terms.end(), [&row](const auto& term) { return term(row); });
-}
-
-LayersFilterModel::LayersFilterModel(QObject* parent) : QSortFilterProxyModel(parent)
-{
-    setRecursiveFilteringEnabled(true);
-    setDynamicSortFilter(true);
-}
-
-void LayersFilterModel::setFilter(LayersFilter filter)
-{
-    m_filter = std::move(filter);
-    invalidateFilter();
-}
-
-int LayersFilterModel::matched() const
-{
-    int count = 0;
-    for (int block = 0; block < rowCount(); ++block)
-        count += rowCount(index(block, 0));
-    return count;
-}
-
-bool LayersFilterModel::filterAcceptsRow(int row, const QModelIndex& parent) const
-{
-    if (m_filter.isEmpty())
-        return true;
-    if (!parent.isValid())
-        return false;                                   // a block stands when one of its linears does
-    const auto* model = static_cast<const LayersModel*>(sourceModel());
-    const LinearInfo* linear = model->linearAt(model->index(row, 0, parent));
-    if (!linear)
-        return false;
-    LayersFilter::Row facts;
-    facts.name = QString::fromStdString(linear->name);
-    facts.block = linear->block;
-    facts.weights = static_cast<double>(linear->weights());
-    if (const Plan* plan = model->planOf(linear->name)) {
-        facts.method = QString::fromStdString(plan->rounding.method);
-        facts.quantized = plan->weights.quantized();
-        facts.bits = plan->weights.bits;
-        facts.group = plan->weights.group;
-    }
-    facts.changed = model->changedSinceRun(linear->name);
-    if (const auto share = model->kernelShareOf(linear->name))
-        facts.kernel = *share * 100;
-    facts.error = model->sqnrOf(linear->name);
-    if (const auto weights = model->weightStatisticsOf(linear->name))
-        facts.kurtosis = weights->kurtosis;
-    return m_filter.matches(facts);
 }
 
 } // namespace halftone

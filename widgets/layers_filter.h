@@ -1,55 +1,42 @@
 #pragma once
 
-#include <QSortFilterProxyModel>
 #include <QString>
-#include <QStringList>
 
 #include <functional>
 #include <optional>
-#include <vector>
 
 namespace halftone {
 
-/// A parsed filter: words separated by spaces, all must hold. A word is a glob on the full name (without wildcards: part of the name), or a
-/// condition `column op number` with op one of < <= > >= = != (spaces allowed), columns bits, group, kernel (%), error (dB), kurtosis,
-/// weights, block; or `changed`, `quantized`, `float`, `method=gptq`.
+/// A parsed filter of the Layers table. Words beside each other must all hold; `and`, `or`, `not` and parentheses say otherwise.
+/// A word is
+///  - a condition `column op value`, op one of < <= > >= = == !=, spaces allowed. Columns of numbers: bits, group, kernel (%), error (%),
+///    sqnr (dB), kurtosis, weights, size, block; 1.5k, 2M, 40MB and 1% are numbers. Columns of text (= and != only, globs allowed): kind,
+///    site, method, activations, dtype, name;
+///  - `changed`, `quantized`, `float` or `tied`;
+///  - else a glob on the full name; without wildcards, a part of the name.
 class LayersFilter {
 public:
     /// What the filter may ask of a row.
     struct Row {
-        QString name, method;
+        QString name, kind, site, method, activations, dtype;
         int block = 0;
-        bool quantized = false, changed = false;
-        std::optional<double> bits, group, kernel, error, kurtosis, weights;   ///< kernel in percent; absent never matches
+        bool quantized = false, changed = false, tied = false;
+        /// kernel and error in percent, size in bytes; what is absent never matches
+        std::optional<double> bits, group, kernel, error, sqnr, kurtosis, weights, size;
     };
+    using Term = std::function<bool(const Row&)>;
 
     static LayersFilter parse(const QString& text);
-    bool matches(const Row& row) const;
-    /// What is wrong, as a sentence; empty when the text is understood.
+    bool matches(const Row& row) const { return !m_term || m_term(row); }
+    /// What is wrong, as a sentence; empty when the text is understood. A filter with an error matches everything.
     QString error() const { return m_error; }
-    bool isEmpty() const { return m_terms.empty(); }
+    bool isEmpty() const { return !m_term; }
     /// The single glob on names when the filter is nothing else, completed with * as it matches; else empty.
     QString glob() const { return m_glob; }
 
 private:
-    std::vector<std::function<bool(const Row&)>> m_terms;
+    Term m_term;
     QString m_error, m_glob;
-};
-
-/// Keeps the linears that match, and the blocks that hold one.
-class LayersFilterModel : public QSortFilterProxyModel {
-    Q_OBJECT
-
-public:
-    explicit LayersFilterModel(QObject* parent = nullptr);
-    void setFilter(LayersFilter filter);
-    int matched() const;
-
-protected:
-    bool filterAcceptsRow(int row, const QModelIndex& parent) const override;
-
-private:
-    LayersFilter m_filter;
 };
 
 } // namespace halftone

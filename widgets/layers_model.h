@@ -1,9 +1,8 @@
 #pragma once
 
-#include "core/analysis/site_statistics.h"
 #include "core/model/describe.h"
-#include "core/methods/linear_result.h"
-#include "core/recipe/recipe.h"
+#include "widgets/layer_cells.h"
+#include "widgets/layer_facts.h"
 
 #include <QAbstractItemModel>
 #include <QHash>
@@ -14,21 +13,12 @@
 
 namespace halftone {
 
-/// The Layers table: block → linears. Shows plans, the kernel share of each linear's input, the error of the last run and sizes.
-/// Editing a cell changes nothing here: it asks (editRequested), and the plans that come back are shown.
-class LayersModel : public QAbstractItemModel {
+/// The Layers table: groups (blocks, unless told otherwise) → linears. Holds what is known of each linear and where it stands; what a cell
+/// shows is LayerCells'. Editing a cell changes nothing here: it asks (editRequested), and the plans that come back are shown.
+class LayersModel : public QAbstractItemModel, public LayersTable {
     Q_OBJECT
 
 public:
-    enum Column { Name, Method, Bits, Group, Activations, Kernel, Error, Size, State, Columns };
-    enum Role {
-        LinearsRole = Qt::UserRole + 1,   ///< QStringList: the linear, or those of the block
-        BarRole,                          ///< double in [0, 1]: share of the cell to fill; absent: no bar
-        ChoicesRole,                      ///< QStringList: texts that the cell's editor offers
-        ValuesRole,                       ///< QVariantList: what setData takes for each choice
-        ChangedRole,                      ///< bool: plan differs from the one that the shown run used
-        LockRole                          ///< QString: why the contract ties or forces this row; empty: it does not
-    };
     /// A contract's word about one linear.
     struct Lock {
         std::string linear;
@@ -41,7 +31,9 @@ public:
 
     void clear();
     void setModel(const ModelDescription& model);
-    const std::vector<LinearInfo>& linears() const { return m_linears; }
+    void setGrouping(Grouping grouping);
+    Grouping grouping() const { return m_cells.grouping; }
+    const std::vector<LinearFacts>& facts() const { return m_facts; }
     /// Every linear's plan, in any order; linears without one show "–".
     void setPlans(const std::vector<ResolvedPlan>& plans);
     /// The plans the shown run used; empty: no run, so nothing is "changed since".
@@ -52,25 +44,27 @@ public:
     void setKernelScheme(int index);
     void setResults(const std::vector<BlockResult>& results);  ///< all of a run; empty clears
     void setBlockResult(const BlockResult& result);            ///< one more block finished
-    void setLocks(const std::vector<Lock>& locks);
+    /// Whose refusals editors say (a contract's id, or none), and its word about linears.
+    void setContract(const std::string& contract, const std::vector<Lock>& locks);
+    void setWeightStatistics(const std::vector<WeightStatistics>& statistics);
     /// Default: methodInfos().
     void setMethods(const std::vector<MethodInfo>& methods);
 
     QModelIndex indexOf(const std::string& linear) const;      ///< column 0; invalid when unknown
+    /// The row of a group of that block; invalid unless grouped by blocks.
     QModelIndex indexOfBlock(int block) const;
     QStringList linearsAt(const QModelIndex& index) const;
-    const LinearInfo* linearAt(const QModelIndex& index) const;   ///< null for a block row
-    int blockAt(const QModelIndex& index) const;
-    const Plan* planOf(const std::string& linear) const;
+    const LinearFacts* factsAt(const QModelIndex& index) const;   ///< null for a group's row
+    const LinearFacts* factsOf(const std::string& linear) const;  ///< null when unknown
+    int blockAt(const QModelIndex& index) const;                  ///< of a linear, or of a group that is a block; else −1
     std::optional<double> kernelShareOf(const std::string& linear) const;
+    int kernelScheme() const { return m_cells.kernelScheme; }
     std::optional<double> sqnrOf(const std::string& linear) const;
     bool changedSinceRun(const std::string& linear) const;
-    std::optional<WeightStatistics> weightStatisticsOf(const std::string& linear) const;
-    void setWeightStatistics(const std::vector<WeightStatistics>& statistics);
     /// Asks for `patch` on `linears`, as an edit of a cell does (nothing when either is empty).
     void requestEdit(const QStringList& linears, const PlanPatch& patch);
     /// What an editor's value in a column means. Empty patch: not editable or out of range.
-    PlanPatch patchFor(Column column, const QVariant& value) const;
+    PlanPatch patchFor(Column column, const QVariant& value) const { return m_cells.patchFor(column, value); }
 
     QModelIndex index(int row, int column, const QModelIndex& parent = {}) const override;
     QModelIndex parent(const QModelIndex& child) const override;
@@ -85,26 +79,21 @@ Q_SIGNALS:
     void editRequested(const QStringList& linears, const halftone::PlanPatch& patch);
 
 private:
-    struct Block { int number = 0; std::vector<int> rows; };
-    QVariant linearData(int linear, Column column, int role) const;
-    QVariant blockData(const Block& block, Column column, int role) const;
-    QVariant plainValue(int linear, Column column) const;
-    QString text(int linear, Column column) const;
-    QString toolTip(int linear, Column column) const;
-    QStringList choices(const QModelIndex& index, QVariantList* values) const;
+    struct RowGroup { QString title; int block = -1; std::vector<int> rows; };   ///< rows: positions in m_facts
+    struct Place { int group = 0, row = 0; };
+    void arrange();
+    bool isFlat() const { return m_cells.grouping == Grouping::None; }
+    /// The linears that an index stands for; empty when it is none.
+    std::vector<int> rowsAt(const QModelIndex& index) const;
+    int rowAt(const QModelIndex& index) const;                 ///< of one linear; −1 for a group
+    LinearFacts* find(const std::string& linear);
     void changed(Column first, Column last);
 
-    std::vector<LinearInfo> m_linears;
-    std::vector<Block> m_blocks;
-    QHash<QString, int> m_index;                               ///< name → position in m_linears
-    std::vector<std::optional<Plan>> m_plans, m_runPlans;
-    std::vector<std::optional<std::array<double, kKernelSchemes>>> m_kernel;
-    std::vector<std::optional<LinearResult>> m_results;
-    std::vector<std::optional<WeightStatistics>> m_weightStatistics;
-    std::vector<QString> m_locks;
-    std::vector<unsigned char> m_breaches;
-    std::vector<MethodInfo> m_methods;
-    int m_kernelScheme = 1;
+    std::vector<LinearFacts> m_facts;
+    LayerCells m_cells{m_facts};
+    QHash<QString, int> m_index;                               ///< name → position in m_facts
+    std::vector<RowGroup> m_groups;
+    std::vector<Place> m_places;                               ///< of each of m_facts
 };
 
 } // namespace halftone

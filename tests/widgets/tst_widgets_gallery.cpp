@@ -100,7 +100,7 @@ private Q_SLOTS:
         for (int b = 0; b < 30; ++b)
             m_layers.setSites(sample::sites(m_model, b));
         m_layers.setResults(sample::results(m_model));
-        m_layers.setLocks({{"model.layers.9.self_attn.k_proj", "q, k and v share a scheme.", false}, {"model.layers.9.mlp.up_proj", "gate and up must agree.", true}});
+        m_layers.setContract({}, {{"model.layers.9.self_attn.k_proj", "q, k and v share a scheme.", false}, {"model.layers.9.mlp.up_proj", "gate and up must agree.", true}});
         auto layers = std::make_unique<LayersView>(&m_layers);
         for (const int block : {9, 10, 11})
             layers->tree()->expand(layers->tree()->model()->index(block, 0));

@@ -1,6 +1,8 @@
 #include "gui_test.h"
 #include "sample_values.h"
+#include "widgets/layers_filter.h"
 #include "widgets/layers_model.h"
+#include "widgets/layers_proxy.h"
 
 #include <QAbstractItemModelTester>
 #include <QSignalSpy>
@@ -35,6 +37,111 @@ private Q_SLOTS:
         model.setModel(small);
         QCOMPARE(model.rowCount(), 3);
         QCOMPARE(model.rowCount(model.index(2, 0)), 7);
+        for (const auto grouping : {LayersModel::Grouping::Kinds, LayersModel::Grouping::Sites, LayersModel::Grouping::None, LayersModel::Grouping::Blocks}) {
+            model.setGrouping(grouping);
+            model.setPlans(sample::plans(small));
+        }
+    }
+
+    void rowsAreGroupedAsAsked()
+    {
+        LayersModel model;
+        const ModelDescription small = sample::model(3);
+        model.setModel(small);
+        const std::string up = "model.layers.1.mlp.up_proj";
+        model.setGrouping(LayersModel::Grouping::Kinds);
+        QCOMPARE(model.rowCount(), 7);
+        QCOMPARE(model.index(6, 0).data().toString(), u"down_proj"_s);
+        QCOMPARE(model.linearsAt(model.index(6, 0)),
+            (QStringList{u"model.layers.0.mlp.down_proj"_s, u"model.layers.1.mlp.down_proj"_s, u"model.layers.2.mlp.down_proj"_s}));
+        QCOMPARE(model.indexOf(up).data().toString(), u"block 1"_s);
+        model.setGrouping(LayersModel::Grouping::Sites);
+        QCOMPARE(model.rowCount(), 4);
+        QCOMPARE(model.rowCount(model.index(0, 0)), 9);
+        QVERIFY(!model.indexOfBlock(1).isValid());
+        model.setGrouping(LayersModel::Grouping::None);
+        QCOMPARE(model.rowCount(), 21);
+        QVERIFY(!model.indexOf(up).parent().isValid());
+        QCOMPARE(model.linearsAt(model.indexOf(up)), QStringList{QString::fromStdString(up)});
+        for (const LinearInfo& linear : small.linears)
+            QCOMPARE(model.factsAt(model.indexOf(linear.name))->info.name, linear.name);
+    }
+
+    void theProxyKeepsQtsRulesAndFiltersAndSorts()
+    {
+        LayersModel model;
+        LayersProxy proxy;
+        proxy.setSourceModel(&model);
+        QAbstractItemModelTester tester(&proxy, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        const ModelDescription small = sample::model(5);
+        model.setModel(small);
+        model.setPlans(sample::plans(small));
+        for (int block = 0; block < 5; ++block)
+            model.setSites(sample::sites(small, block));
+        proxy.setFilter(LayersFilter::parse(u"bits > 4 and kernel > 0"_s));
+        QCOMPARE(proxy.matched(), 5);
+        auto plans = sample::plans(small);
+        plans[6].plan.weights.bits = 3;
+        model.setPlans(plans);                               // what is seen follows the plans
+        QCOMPARE(proxy.matched(), 4);
+        QCOMPARE(proxy.rowCount(), 4);
+        proxy.setFilter(LayersFilter::parse({}));
+        QCOMPARE(proxy.matched(), 35);
+        for (const auto grouping : {LayersModel::Grouping::None, LayersModel::Grouping::Kinds, LayersModel::Grouping::Blocks}) {
+            model.setGrouping(grouping);
+            proxy.sort(LayersModel::Kernel, Qt::DescendingOrder);
+            const QModelIndex group = grouping == LayersModel::Grouping::None ? QModelIndex() : proxy.index(0, 0);
+            for (int row = 1; row < proxy.rowCount(group); ++row)
+                QVERIFY(proxy.index(row, LayersModel::Kernel, group).data(LayersModel::SortRole).toDouble()
+                    <= proxy.index(row - 1, LayersModel::Kernel, group).data(LayersModel::SortRole).toDouble());
+        }
+        proxy.sort(-1);
+        QCOMPARE(proxy.linears().size(), 35);
+        QCOMPARE(proxy.linears().first(), u"model.layers.0.self_attn.q_proj"_s);
+    }
+
+    void fiftyThousandRowsAreFiltered()
+    {
+        LayersModel model;
+        LayersProxy proxy;
+        proxy.setSourceModel(&model);
+        const ModelDescription large = sample::model(7200, 64, 64);   // 50,400 linears
+        model.setModel(large);
+        model.setPlans(sample::plans(large));
+        proxy.setFilter(LayersFilter::parse(u"kind = down_proj and bits > 4"_s));
+        QCOMPARE(proxy.matched(), 7200);
+        proxy.setFilter(LayersFilter::parse(u"block = 7100"_s));
+        QCOMPARE(proxy.matched(), 7);
+        QVERIFY(model.indexOf("model.layers.7199.mlp.down_proj").isValid());
+    }
+
+    void whatTheContractRefusesIsSaidAndWhatItForcesToo()
+    {
+        LayersModel model;
+        const ModelDescription small = sample::model(1);
+        model.setModel(small);
+        auto plans = sample::plans(small);
+        for (ResolvedPlan& plan : plans)
+            plan.plan.activations.scheme = ActivationScheme::None;
+        model.setPlans(plans);
+        const QModelIndex bits = cell(model, "model.layers.0.mlp.up_proj", LayersModel::Bits);
+        QCOMPARE(bits.data(LayersModel::RefusalsRole).toStringList().join(QString()), QString());   // no contract: nothing is refused
+        model.setContract("vllm", {});
+        const QVariantList values = bits.data(LayersModel::ValuesRole).toList();
+        const QStringList refusals = bits.data(LayersModel::RefusalsRole).toStringList();
+        QCOMPARE(refusals.size(), values.size());
+        QVERIFY(refusals[static_cast<int>(values.indexOf(3))].contains(u"3 bits"_s));
+        for (const int allowed : {4, 8, 16})
+            QVERIFY(refusals[static_cast<int>(values.indexOf(allowed))].isEmpty());
+        // Eight-bit weights with eight-bit input: vLLM takes no groups, so that the group is forced.
+        for (ResolvedPlan& plan : plans) {
+            plan.plan.weights.bits = 8;
+            plan.plan.weights.group = 0;
+            plan.plan.activations.scheme = ActivationScheme::PerToken;
+        }
+        model.setPlans(plans);
+        const QString tip = cell(model, "model.layers.0.mlp.up_proj", LayersModel::Group).data(Qt::ToolTipRole).toString();
+        QVERIFY2(tip.contains(u"Forced by the contract"_s) && tip.contains(u"per channel"_s), qPrintable(tip));
     }
 
     void cellsShowThePlan()
@@ -51,8 +158,8 @@ private Q_SLOTS:
         QCOMPARE(cell(model, down, LayersModel::Bits).data().toString(), u"8"_s);
         QCOMPARE(cell(model, down, LayersModel::Group).data().toString(), u"64"_s);
         QCOMPARE(cell(model, down, LayersModel::Activations).data().toString(), u"token 8"_s);
-        // 576 × 1536 at 8 bits and a 16-bit scale for each 64 weights.
-        QCOMPARE(cell(model, down, LayersModel::Size).data().toString(), u"912 kB"_s);
+        // 576 × 1536 at 8 bits and a float32 scale for each 64 weights.
+        QCOMPARE(cell(model, down, LayersModel::Size).data().toString(), u"940 kB"_s);
     }
 
     void aBlockShowsWhatItsLinearsShareOrMixed()
@@ -188,7 +295,7 @@ private Q_SLOTS:
     {
         LayersModel model;
         model.setModel(sample::model(1));
-        model.setLocks({{"model.layers.0.self_attn.k_proj", "q, k and v share one scheme in <vLLM>.", false}});
+        model.setContract({}, {{"model.layers.0.self_attn.k_proj", "q, k and v share one scheme in <vLLM>.", false}});
         const QModelIndex state = cell(model, "model.layers.0.self_attn.k_proj", LayersModel::State);
         QCOMPARE(state.data(LayersModel::LockRole).toString(), u"q, k and v share one scheme in <vLLM>."_s);
         QVERIFY(state.data(Qt::ToolTipRole).toString().contains(u"&lt;vLLM&gt;"_s));   // never read as mark-up

@@ -8,6 +8,8 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QComboBox>
+#include <QHeaderView>
+#include <QLabel>
 #include <QLineEdit>
 #include <QMenu>
 #include <QSignalSpy>
@@ -44,6 +46,7 @@ private Q_SLOTS:
     {
         failOnAnyWarning();
         m_description = sample::model(4);
+        m_model.setGrouping(LayersModel::Grouping::Blocks);
         m_model.setModel(m_description);
         m_model.setPlans(sample::plans(m_description));
         m_view = std::make_unique<LayersView>(&m_model);
@@ -142,24 +145,111 @@ private Q_SLOTS:
     void theFilterNarrowsCountsAndMakesRules()
     {
         auto* box = m_view->findChild<QLineEdit*>(u"layersFilter"_s);
+        QAction* rule = m_view->editActions().last();
+        QVERIFY(!rule->isEnabled());
+        QVERIFY(rule->toolTip().contains(u"Filter"_s));
         QTest::keyClicks(box, u"*.down_proj"_s);
         QCOMPARE(m_view->matchedLinears(), 4);
+        QCOMPARE(m_view->findChild<QLabel*>(u"layersMatches"_s)->text(), u"4 of 28"_s);
         QVERIFY(row(u"model.layers.2.mlp.down_proj"_s).isValid());
         QVERIFY(!row(u"model.layers.2.mlp.up_proj"_s).isValid());
         QSignalSpy rules(m_view.get(), &LayersView::ruleRequested);
-        m_view->editActions().last()->trigger();
+        clickRow(u"model.layers.3.mlp.down_proj"_s);
+        rule->trigger();
         QCOMPARE(rules.count(), 1);
         QCOMPARE(rules.last().at(0).toString(), u"*.down_proj"_s);
+        QCOMPARE(rules.last().at(1).toStringList().size(), 4);
+        QCOMPARE(rules.last().at(2).toString(), u"model.layers.3.mlp.down_proj"_s);   // the plan of the current row
         // An edit of a filtered block reaches what is seen, nothing else.
         QSignalSpy wishes(m_view.get(), &LayersView::editRequested);
         m_view->tree()->setFocus();
         m_view->tree()->selectAll();
         QTest::keyClick(m_view->tree(), Qt::Key_5);
         QCOMPARE(wishes.last().at(0).toStringList().size(), 4);
+        // An expression makes rules too, of the linears that it shows.
         box->clear();
+        QTest::keyClicks(box, u"bits > 4 and block < 2"_s);
+        QCOMPARE(m_view->matchedLinears(), 2);
+        rule->trigger();
+        QCOMPARE(rules.last().at(0).toString(), QString());
+        QCOMPARE(rules.last().at(1).toStringList(), (QStringList{u"model.layers.0.mlp.down_proj"_s, u"model.layers.1.mlp.down_proj"_s}));
+    }
+
+    void aFilterThatIsNotUnderstoodSaysWhyAndChangesNothing()
+    {
+        auto* box = m_view->findChild<QLineEdit*>(u"layersFilter"_s);
+        auto* problem = m_view->findChild<QLabel*>(u"layersFilterProblem"_s);
         QTest::keyClicks(box, u"bits > 4"_s);
         QCOMPARE(m_view->matchedLinears(), 4);
+        m_view->setFilter(u"bits > 4 and heigth > 3"_s);
+        QVERIFY(problem->isVisible());
+        QVERIFY(problem->text().contains(u"heigth"_s));
+        QCOMPARE(m_view->matchedLinears(), 4);
         QVERIFY(!m_view->editActions().last()->isEnabled());
+        box->clear();
+        QVERIFY(!problem->isVisible());
+        QCOMPARE(m_view->matchedLinears(), 28);
+    }
+
+    void aClickOnAHeaderSortsAndTheThirdGoesBack()
+    {
+        for (int block = 0; block < 4; ++block)
+            m_model.setSites(sample::sites(m_description, block));
+        auto* header = m_view->tree()->header();
+        const QAbstractItemModel* shown = m_view->tree()->model();
+        const auto click = [&](int column) {
+            const QPoint at(header->sectionViewportPosition(column) + header->sectionSize(column) / 2, header->height() / 2);
+            QTest::mouseClick(header->viewport(), Qt::LeftButton, {}, at);
+        };
+        const auto kernel = [&](int row) { return shown->index(row, LayersModel::Kernel, shown->index(0, 0)).data(LayersModel::SortRole).toDouble(); };
+        const auto first = [&] { return shown->index(0, 0, shown->index(0, 0)).data().toString(); };
+        QCOMPARE(first(), u"q_proj"_s);
+        click(LayersModel::Kernel);
+        for (int row = 1; row < 7; ++row)
+            QVERIFY(kernel(row) <= kernel(row - 1));          // the largest first
+        click(LayersModel::Kernel);
+        click(LayersModel::Kernel);
+        if (header->sortIndicatorSection() >= 0)
+            click(LayersModel::Kernel);
+        QCOMPARE(header->sortIndicatorSection(), -1);
+        QCOMPARE(first(), u"q_proj"_s);
+    }
+
+    void columnsAndGroupingAreChosenAndKept()
+    {
+        const auto action = [this](const QString& name) { return m_view->findChild<QMenu*>(u"layersTableMenu"_s)->findChild<QAction*>(name); };
+        QVERIFY(m_view->tree()->isColumnHidden(LayersModel::Kurtosis));
+        action(u"layersColumn%1"_s.arg(int(LayersModel::Kurtosis)))->trigger();
+        action(u"layersColumn%1"_s.arg(int(LayersModel::Size)))->trigger();
+        QVERIFY(!m_view->tree()->isColumnHidden(LayersModel::Kurtosis));
+        QVERIFY(m_view->tree()->isColumnHidden(LayersModel::Size));
+        action(u"layersGroup%1"_s.arg(int(LayersModel::Grouping::Kinds)))->trigger();
+        QCOMPARE(m_model.rowCount(), 7);
+        const QByteArray state = m_view->saveState();
+        m_view = std::make_unique<LayersView>(&m_model);
+        m_model.setGrouping(LayersModel::Grouping::Blocks);
+        m_view->restoreState(state);
+        QVERIFY(m_view->tree()->isColumnHidden(LayersModel::Size));
+        QVERIFY(!m_view->tree()->isColumnHidden(LayersModel::Kurtosis));
+        QVERIFY(m_model.grouping() == LayersModel::Grouping::Kinds);
+        m_view->restoreState("no state");                     // changes nothing
+        QVERIFY(m_model.grouping() == LayersModel::Grouping::Kinds);
+        m_model.setGrouping(LayersModel::Grouping::Blocks);
+    }
+
+    void whatTheContractRefusesCannotBeChosen()
+    {
+        m_model.setContract("vllm", {});
+        clickRow(u"model.layers.0.mlp.up_proj"_s);
+        m_view->tree()->edit(row(u"model.layers.0.mlp.up_proj"_s).siblingAtColumn(LayersModel::Bits));
+        QComboBox* box = nullptr;
+        QTRY_VERIFY((box = m_view->tree()->findChild<QComboBox*>(u"layersEditor"_s)) != nullptr);
+        const auto flags = [&](int bits) { return box->model()->flags(box->model()->index(box->findData(bits), 0)); };
+        QVERIFY(!(flags(3) & Qt::ItemIsEnabled));
+        QVERIFY(box->itemData(box->findData(3), Qt::ToolTipRole).toString().contains(u"vLLM"_s));
+        QVERIFY(flags(4) & Qt::ItemIsEnabled);
+        QTest::keyClick(box->view(), Qt::Key_Escape);
+        m_model.setContract({}, {});
     }
 
     void selectionIsToldAndFollowed()
