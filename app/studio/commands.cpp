@@ -63,10 +63,15 @@ int EditRecipe::kindOf(const PlanPatch& patch)
     return Single;
 }
 
-QString editName(const QStringList& linears, const PlanPatch& patch)
+QString editName(const QString& subject, const PlanPatch& patch)
 {
     const auto tr = [](const char* text) { return QCoreApplication::translate("EditRecipe", text); };
     QStringList what;
+    if (patch.bits && patch.group && patch.clip && patch.scheme && patch.rounding) {   // a whole plan
+        const Plan plan = planOf(patch);
+        const MethodInfo* info = findMethod(MethodKind::Rounding, plan.rounding.method);
+        return u"%1 %2: %3"_s.arg(info ? toQString(info->name) : toQString(plan.rounding.method), shortGridText(plan.weights, plan.activations), subject);
+    }
     if (patch.rounding) {
         const MethodInfo* info = findMethod(MethodKind::Rounding, patch.rounding->method);
         what += info ? toQString(info->name) : toQString(patch.rounding->method);
@@ -75,6 +80,8 @@ QString editName(const QStringList& linears, const PlanPatch& patch)
         what += *patch.bits == 16 ? tr("left float") : tr("%1 bits").arg(*patch.bits);
     if (patch.group)
         what += *patch.group == 0 ? tr("per channel") : tr("groups of %1").arg(*patch.group);
+    if (patch.clip)
+        what += *patch.clip == WeightGrid::Clip::Mse ? tr("clipped") : tr("not clipped");
     if (patch.symmetric)
         what += *patch.symmetric ? tr("symmetric") : tr("asymmetric");
     if (patch.scheme || patch.activationBits || patch.alpha) {
@@ -89,7 +96,6 @@ QString editName(const QStringList& linears, const PlanPatch& patch)
     }
     if (what.isEmpty())
         what += tr("plan");
-    const QString subject = linears.size() == 1 ? linears.front() : tr("%1 linears").arg(linears.size());
     return u"%1: %2"_s.arg(what.join(u", "_s), subject);
 }
 

@@ -33,7 +33,7 @@ private:
     QStringList m_subject;
 };
 
-/// "4 bits: model.layers.3.mlp.down_proj", "GPTQ: 7 linears".
-QString editName(const QStringList& linears, const PlanPatch& patch);
+/// "4 bits: model.layers.3.mlp.down_proj", "GPTQ: all down_proj".
+QString editName(const QString& subject, const PlanPatch& patch);
 
 } // namespace halftone

@@ -31,7 +31,6 @@ Document::Document(JobRunner& jobs, std::filesystem::path projectsRoot, QObject*
     , m_jobs(jobs)
     , m_projectsRoot(std::move(projectsRoot))
 {
-    m_undo.setUndoLimit(500);
     m_saveTimer.setSingleShot(true);
     m_saveTimer.setInterval(kAutosaveMs);
     connect(&m_saveTimer, &QTimer::timeout, this, &Document::writeRecipe);
@@ -106,6 +105,7 @@ void Document::close()
     m_runPlans.clear();
     m_size = {};
     m_issues.clear();
+    m_ties.clear();
     m_undo.clear();
     m_analysis = {};
     m_analysisText.clear();

@@ -5,6 +5,7 @@
 #include "app/studio/open_project.h"
 #include "core/analysis/site_statistics.h"
 #include "core/project/project.h"
+#include "core/recipe/contract_ties.h"
 #include "core/recipe/recipe.h"
 #include "widgets/selection.h"
 
@@ -50,10 +51,13 @@ public:
     const SizeEstimate& size() const { return m_size; }
     /// Of the recipe's contract.
     const std::vector<ContractIssue>& contractIssues() const { return m_issues; }
+    /// Linears that the recipe's contract ties together.
+    const std::vector<ContractTie>& ties() const { return m_ties; }
     QUndoStack& undoStack() { return m_undo; }
-    /// Plans changed for `linears`, as one undo step. @return false when the plan is impossible (recipeRejected says why).
+    /// Plans changed for `linears` and, as far as the contract ties them, for others; one undo step.
+    /// @return false when the plan is impossible (recipeRejected says why).
     bool editPlans(const QStringList& linears, const PlanPatch& patch, const QString& name = {});
-    /// Back to what the other rules and the defaults say.
+    /// Back to what the defaults and the rules shared with other linears say.
     bool resetPlans(const QStringList& linears);
     /// Defaults and rules of a preset; calibration and contract stay.
     bool applyPreset(const Preset& preset);
@@ -62,7 +66,10 @@ public:
     bool replaceRecipe(const Recipe& recipe, const QString& name);
     bool setCalibration(const CalibrationSettings& settings);
     bool setContract(const QString& contract);
-    bool addRule(const Rule& rule, const QString& name);
+    /// The plan of `like` for all of `linears` (and those tied to them), as rules. `glob`: the pattern to write, where it says just these.
+    bool makeRule(const QString& glob, const QStringList& linears, const QString& like);
+    /// All linears of the same name within their blocks ("down_proj"), in model order.
+    QStringList linearsOfKind(const std::string& linear) const;
     /// For commands: exchanges the recipe with `other`, resolves, announces.
     void swapRecipe(Recipe& other);
     /// Writes what autosave still holds back, and waits for it.
@@ -123,6 +130,8 @@ private:
     void adopt(OpenedProject&& opened, const QString& path);
     void loadAnalysis();
     bool tryRecipe(Recipe& edited, const std::function<void(Recipe&)>& edit);
+    QStringList withTied(const QStringList& linears) const;
+    QString subjectText(const QStringList& linears) const;
     bool pushRecipe(const QString& name, int kind, const QStringList& subject, const std::function<void(Recipe&)>& edit);
     void resolveNow();
     void autosave();
@@ -139,6 +148,7 @@ private:
     std::vector<ResolvedPlan> m_plans, m_runPlans;
     SizeEstimate m_size;
     std::vector<ContractIssue> m_issues;
+    std::vector<ContractTie> m_ties;
     QUndoStack m_undo;
     QTimer m_saveTimer;
     bool m_unsaved = false;

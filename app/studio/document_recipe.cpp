@@ -4,10 +4,28 @@
 
 #include "app/studio/commands.h"
 #include "app/studio/text.h"
+#include "core/recipe/bulk_edit.h"
+
+#include <QSet>
+
+#include <algorithm>
 
 namespace halftone {
 
 using namespace Qt::StringLiterals;
+
+namespace {
+
+std::vector<std::string> names(const QStringList& linears)
+{
+    std::vector<std::string> all;
+    all.reserve(static_cast<std::size_t>(linears.size()));
+    for (const QString& linear : linears)
+        all.push_back(linear.toStdString());
+    return all;
+}
+
+} // namespace
 
 const Plan* Document::plan(const std::string& name) const
 {
@@ -28,6 +46,7 @@ void Document::resolveNow()
     m_plans = resolve(m_recipe, m_model);
     m_size = estimateSize(m_plans, m_model);
     m_issues = m_recipe.contract.empty() ? std::vector<ContractIssue>{} : checkContract(m_recipe.contract, m_plans, m_model);
+    m_ties = contractTies(m_recipe.contract, m_model);
 }
 
 void Document::swapRecipe(Recipe& other)
@@ -70,22 +89,74 @@ bool Document::pushRecipe(const QString& name, int kind, const QStringList& subj
     return true;
 }
 
+QStringList Document::linearsOfKind(const std::string& name) const
+{
+    QStringList all;
+    const LinearInfo* one = linear(name);
+    for (const LinearInfo& other : m_model.linears)
+        if (one && other.shortName() == one->shortName())
+            all.append(toQString(other.name));
+    return all;
+}
+
+QStringList Document::withTied(const QStringList& linears) const
+{
+    QSet<QString> chosen(linears.begin(), linears.end());
+    for (const ContractTie& tie : m_ties) {
+        const auto isChosen = [&](const std::string& name) { return chosen.contains(toQString(name)); };
+        if (std::any_of(tie.linears.begin(), tie.linears.end(), isChosen))
+            for (const std::string& name : tie.linears)
+                chosen.insert(toQString(name));
+    }
+    QStringList all = linears;
+    for (const LinearInfo& linear : m_model.linears)
+        if (const QString name = toQString(linear.name); chosen.contains(name) && !linears.contains(name))
+            all.append(name);
+    return all;
+}
+
+/// "model.layers.3.mlp.up_proj", "all down_proj", "block 3", "all linears", "5 linears".
+QString Document::subjectText(const QStringList& linears) const
+{
+    if (linears.size() == 1)
+        return linears.front();
+    if (static_cast<std::size_t>(linears.size()) == m_model.linears.size())
+        return tr("all linears");
+    const LinearInfo* first = linears.isEmpty() ? nullptr : linear(linears.front().toStdString());
+    if (first && linearsOfKind(first->name) == linears)
+        return tr("all %1").arg(toQString(first->shortName()));
+    const auto inBlock = std::count_if(m_model.linears.begin(), m_model.linears.end(), [&](const LinearInfo& other) { return first && other.block == first->block; });
+    const auto isThere = [&](const QString& name) {
+        const LinearInfo* info = linear(name.toStdString());
+        return info && info->block == first->block;
+    };
+    if (first && linears.size() == inBlock && std::all_of(linears.begin(), linears.end(), isThere))
+        return tr("block %1").arg(first->block);
+    return tr("%1 linears").arg(linears.size());
+}
+
 bool Document::editPlans(const QStringList& linears, const PlanPatch& patch, const QString& name)
 {
     if (linears.isEmpty() || patch.empty())
         return false;
-    return pushRecipe(name.isEmpty() ? editName(linears, patch) : name, EditRecipe::kindOf(patch), linears, [&](Recipe& recipe) {
-        for (const QString& linear : linears)
-            setPlan(recipe, m_model, linear.toStdString(), patch);
+    const PlanPatch tied = tiedPart(patch);
+    const QStringList all = tied.empty() ? linears : withTied(linears);
+    return pushRecipe(name.isEmpty() ? editName(subjectText(all), patch) : name, EditRecipe::kindOf(patch), all, [&](Recipe& recipe) {
+        if (tied == patch) {
+            setPlans(recipe, m_model, names(all), patch);
+            return;
+        }
+        setPlans(recipe, m_model, names(linears), patch);
+        if (all.size() > linears.size())
+            setPlans(recipe, m_model, names(all.mid(linears.size())), tied);
     });
 }
 
 bool Document::resetPlans(const QStringList& linears)
 {
-    const QString subject = linears.size() == 1 ? linears.front() : tr("%1 linears").arg(linears.size());
-    return pushRecipe(tr("Back to the rules: %1").arg(subject), EditRecipe::Single, linears, [&](Recipe& recipe) {
-        std::erase_if(recipe.rules, [&](const Rule& rule) { return linears.contains(toQString(rule.match)); });
-    });
+    const QStringList all = withTied(linears);
+    return pushRecipe(tr("Back to the rules: %1").arg(subjectText(all)), EditRecipe::Single, all,
+                      [&](Recipe& recipe) { halftone::resetPlans(recipe, m_model, names(all)); });
 }
 
 bool Document::applyPreset(const Preset& preset)
@@ -99,11 +170,11 @@ bool Document::applyPreset(const Preset& preset)
 
 bool Document::applyPreset(const Preset& preset, const QStringList& linears)
 {
-    const QString subject = linears.size() == 1 ? linears.front() : tr("%1 linears").arg(linears.size());
-    return pushRecipe(tr("Preset %1: %2").arg(toQString(preset.name), subject), EditRecipe::Single, linears, [&](Recipe& recipe) {
+    const QStringList all = withTied(linears);
+    return pushRecipe(tr("Preset %1: %2").arg(toQString(preset.name), subjectText(all)), EditRecipe::Single, all, [&](Recipe& recipe) {
         const Recipe fitted = presetForModel(preset.id, m_model);
-        for (const QString& linear : linears)
-            setPlan(recipe, m_model, linear.toStdString(), patchOf(fitted, linear.toStdString()));
+        for (const QString& linear : all)
+            setPlan(recipe, m_model, linear.toStdString(), wholePatch(planOf(fitted, linear.toStdString())));
     });
 }
 
@@ -124,9 +195,20 @@ bool Document::setContract(const QString& contract)
                       [&](Recipe& recipe) { recipe.contract = contract.toStdString(); });
 }
 
-bool Document::addRule(const Rule& rule, const QString& name)
+bool Document::makeRule(const QString& glob, const QStringList& linears, const QString& like)
 {
-    return pushRecipe(name, EditRecipe::Single, {}, [&](Recipe& recipe) { recipe.rules.push_back(rule); });
+    const Plan* found = plan(like.toStdString());
+    if (!found || linears.isEmpty())
+        return false;
+    const QStringList all = withTied(linears);
+    // A person's own pattern is kept; where it does not say just these linears, patterns that do.
+    const bool isWhole = !glob.isEmpty() && all.size() == linears.size();
+    const std::vector<std::string> globs = isWhole ? std::vector{glob.toStdString()} : globsFor(m_model, names(all));
+    const QString text = isWhole ? glob : subjectText(all);
+    return pushRecipe(tr("Rule %1, as %2").arg(text, like), EditRecipe::Single, all, [&, wanted = *found](Recipe& recipe) {
+        for (const std::string& one : globs)
+            setRule(recipe, m_model, one, wanted);
+    });
 }
 
 } // namespace halftone

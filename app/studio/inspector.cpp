@@ -1,8 +1,8 @@
 #include "app/studio/inspector.h"
 
 #include "app/studio/document.h"
-#include "app/studio/plan_editor.h"
 #include "app/studio/text.h"
+#include "app/studio/what_if_panel.h"
 #include "widgets/colour_map.h"
 #include "widgets/elided_label.h"
 #include "widgets/palette.h"
@@ -45,7 +45,7 @@ QString coarseGridWarning(const ModelDescription& model)
         .arg(source).arg(grid.levels).arg(grid.blockSize);
 }
 
-Inspector::Inspector(const Document& document, QWidget* parent)
+Inspector::Inspector(const Document& document, JobRunner& jobs, QWidget* parent)
     : QScrollArea(parent)
     , m_document(document)
 {
@@ -86,20 +86,16 @@ Inspector::Inspector(const Document& document, QWidget* parent)
     m_coarse->setAutoFillBackground(true);
     m_coarse->setFont(smaller(font()));
     m_hint = label(u"inspectorHint"_s);
-    m_layout->addSpacing(4);
-    m_planTitle = new QLabel(body);
-    m_planTitle->setObjectName(u"planTitle"_s);
-    m_planTitle->setFont(bold);
-    m_layout->addWidget(m_planTitle);
-    m_plan = new PlanEditor(body);
-    m_layout->addWidget(m_plan);
+    m_whatIf = new WhatIfPanel(document, jobs, body);
+    m_layout->addWidget(m_whatIf);
     m_site = addSection(u"siteSection"_s, tr("Input activations"), 2);
     m_kernel = addSection(u"kernelSection"_s, tr("Rounded to zero"), 4);
     m_weights = addSection(u"weightsSection"_s, tr("Weights"), 2);
     m_result = addSection(u"resultSection"_s, tr("Last run"), 2);
     m_layout->addStretch(1);
     setWidget(body);
-    connect(m_plan, &PlanEditor::patchRequested, this, [this](const PlanPatch& patch) { Q_EMIT patchRequested(m_targets, patch); });
+    connect(m_whatIf, &WhatIfPanel::patchRequested, this, &Inspector::patchRequested);
+    connect(m_whatIf, &WhatIfPanel::saveFailed, this, &Inspector::saveFailed);
     refresh();
 }
 
@@ -161,6 +157,11 @@ void Inspector::setTargets(const QStringList& linears)
     refresh();
 }
 
+void Inspector::setFiltered(const QStringList& linears)
+{
+    m_whatIf->setFiltered(linears);
+}
+
 void Inspector::refresh()
 {
     const Selection& selection = m_document.selection();
@@ -200,34 +201,12 @@ void Inspector::refresh()
     m_coarse->setVisible(!coarse.isEmpty());
     m_hint->setText(!m_document.isOpen() ? tr("No model is open.") : tr("Select a linear in Layers, or a cell of a map, to see what is known of it."));
     m_hint->setVisible(!linear && !site);
-    refreshPlan(linear);
+    if (m_targets.isEmpty() && linear)
+        m_targets = QStringList{toQString(linear->name)};
+    m_whatIf->setTargets(linear ? linear->name : std::string(), m_targets);
     refreshSite();
     refreshWeights(linear);
     refreshResult(linear);
-}
-
-void Inspector::refreshPlan(const LinearInfo* linear)
-{
-    if (m_targets.isEmpty() && linear)
-        m_targets = QStringList{toQString(linear->name)};
-    std::vector<Plan> plans;
-    std::int64_t width = -1;
-    for (const QString& name : m_targets) {
-        const std::string key = name.toStdString();
-        const Plan* plan = m_document.plan(key);
-        const LinearInfo* info = m_document.linear(key);
-        if (!plan || !info)
-            continue;
-        plans.push_back(*plan);
-        width = width < 0 || width == info->in ? info->in : 0;
-    }
-    m_planTitle->setVisible(!plans.empty());
-    m_plan->setVisible(!plans.empty());
-    if (plans.empty())
-        return;
-    m_planTitle->setText(plans.size() == 1 ? tr("Plan") : tr("Plan of %1 linears").arg(plans.size()));
-    m_plan->setPlans(plans, std::max<std::int64_t>(0, width));
-    m_plan->setReadOnly(m_document.readOnly());
 }
 
 void Inspector::refreshSite()

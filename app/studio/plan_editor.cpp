@@ -1,13 +1,20 @@
 #include "app/studio/plan_editor.h"
 
 #include "app/studio/text.h"
+#include "core/recipe/bulk_edit.h"
+#include "core/recipe/contract_ties.h"
+#include "widgets/colour_map.h"
+#include "widgets/layer_texts.h"
+#include "widgets/palette.h"
 
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDoubleSpinBox>
-#include <QFormLayout>
+#include <QGridLayout>
+#include <QLabel>
 #include <QSignalBlocker>
 #include <QSpinBox>
+#include <QStandardItemModel>
 
 #include <algorithm>
 #include <array>
@@ -20,6 +27,7 @@ namespace {
 
 constexpr std::array kSchemes{ActivationScheme::None, ActivationScheme::PerTensor, ActivationScheme::PerToken, ActivationScheme::PerChannel,
                               ActivationScheme::Cross, ActivationScheme::CrossStatic};
+constexpr int kEditorWidth = 116;
 
 /// The value all plans share; empty when they differ.
 template <typename Get> std::optional<std::invoke_result_t<Get, const Plan&>> common(const std::vector<Plan>& plans, Get get)
@@ -39,45 +47,74 @@ template <typename Value> void showCommon(QComboBox* box, const std::optional<Va
     box->setCurrentIndex(value ? box->findData(QVariant(*value)) : -1);
 }
 
+bool isCross(const Plan& plan)
+{
+    return plan.activations.scheme == ActivationScheme::Cross || plan.activations.scheme == ActivationScheme::CrossStatic;
+}
+
+Plan applied(const Plan& plan, const PlanPatch& patch)
+{
+    PlanPatch whole = wholePatch(plan);
+    whole.merge(patch);
+    return planOf(whole);
+}
+
 } // namespace
 
 PlanEditor::PlanEditor(QWidget* parent)
     : QWidget(parent)
 {
     setObjectName(u"planEditor"_s);
-    m_form = new QFormLayout(this);
-    m_form->setContentsMargins(0, 0, 0, 0);
-    m_form->setHorizontalSpacing(12);
-    m_form->setVerticalSpacing(4);
-    m_form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+    m_grid = new QGridLayout(this);
+    m_grid->setContentsMargins(0, 0, 0, 0);
+    m_grid->setHorizontalSpacing(8);
+    m_grid->setVerticalSpacing(4);
+    m_grid->setColumnStretch(0, 1);
 
-    m_method = addChoice(u"planMethod"_s, tr("Method"), tr("How weights become codes"));
+    const auto methodText = [](const Plan& plan) {
+        const MethodInfo* info = findMethod(MethodKind::Rounding, plan.rounding.method);
+        return !plan.weights.quantized() ? u"–"_s : plan.rounding.method.size() <= 4 ? toQString(plan.rounding.method).toUpper() : info ? toQString(info->name) : toQString(plan.rounding.method);
+    };
+    m_method = addChoice(u"planMethod"_s, tr("Method"), tr("How weights become codes"), methodText, [](const PlanPatch& patch) { return patch.rounding.has_value(); });
     for (const MethodInfo& method : methodInfos())
         if (method.kind == MethodKind::Rounding)
             m_method->addItem(toQString(method.name), toQString(method.id));
-    m_bits = addChoice(u"planBits"_s, tr("Weight bits"), tr("16 leaves the weights as they are"));
+    m_parameters = new QWidget(this);
+    m_parameterGrid = new QGridLayout(m_parameters);
+    m_parameterGrid->setContentsMargins(8, 0, 0, 0);
+    m_parameterGrid->setHorizontalSpacing(8);
+    m_parameterGrid->setVerticalSpacing(4);
+    m_parameterGrid->setColumnStretch(0, 1);
+    m_grid->addWidget(m_parameters, m_row++, 0, 1, 3);
+    m_bits = addChoice(u"planBits"_s, tr("Weight bits"), tr("16 leaves the weights as they are"), [](const Plan& plan) { return QString::number(plan.weights.bits); },
+                       [](const PlanPatch& patch) { return patch.bits.has_value(); });
     for (const int bits : {2, 3, 4, 5, 6, 7, 8})
         m_bits->addItem(QString::number(bits), bits);
     m_bits->addItem(tr("16 (float)"), 16);
-    m_group = addChoice(u"planGroup"_s, tr("Group"), tr("Weights along the input that share a scale"));
-    m_symmetric = addChoice(u"planSymmetric"_s, tr("Zero point"), tr("Asymmetric grids store a zero point a group"));
+    m_group = addChoice(u"planGroup"_s, tr("Group"), tr("Weights along the input that share a scale"), [](const Plan& plan) { return layer_texts::group(plan.weights); },
+                        [](const PlanPatch& patch) { return patch.group.has_value(); });
+    m_symmetric = addChoice(u"planSymmetric"_s, tr("Zero point"), tr("Asymmetric grids store a zero point a group"),
+                            [](const Plan& plan) { return plan.weights.symmetric ? tr("sym.") : tr("asym."); }, [](const PlanPatch& patch) { return patch.symmetric.has_value(); });
     m_symmetric->addItem(tr("symmetric"), true);
     m_symmetric->addItem(tr("asymmetric"), false);
-    m_clip = addChoice(u"planClip"_s, tr("Clip"), tr("MSE search shrinks each scale to the least squared error"));
+    m_clip = addChoice(u"planClip"_s, tr("Clip"), tr("MSE search shrinks each scale to the least error"),
+                       [](const Plan& plan) { return plan.weights.clip == WeightGrid::Clip::Mse ? tr("MSE") : tr("none"); },
+                       [](const PlanPatch& patch) { return patch.clip.has_value(); });
     m_clip->addItem(tr("none"), int(WeightGrid::Clip::None));
     m_clip->addItem(tr("MSE search"), int(WeightGrid::Clip::Mse));
-    m_parameters = new QWidget(this);
-    m_parameterForm = new QFormLayout(m_parameters);
-    m_parameterForm->setContentsMargins(0, 0, 0, 0);
-    m_parameterForm->setHorizontalSpacing(12);
-    m_parameterForm->setVerticalSpacing(4);
-    m_form->addRow(m_parameters);
-    m_scheme = addChoice(u"planScheme"_s, tr("Activations"), tr("How the input of the linear is rounded"));
+    m_scheme = addChoice(u"planScheme"_s, tr("Activations"), tr("How the input of the linear is rounded"),
+                         [](const Plan& plan) {
+                             const QString text = layer_texts::activations(plan.activations);
+                             return plan.activations.quantized() ? text.left(text.lastIndexOf(u' ')) : text;
+                         },
+                         [](const PlanPatch& patch) { return patch.scheme.has_value(); });
     const std::array schemeNames{tr("left float"), tr("per tensor (static)"), tr("per token"), tr("per channel (static)"), tr("CrossQuant"),
                                  tr("CrossQuant, static")};
     for (std::size_t i = 0; i < kSchemes.size(); ++i)
         m_scheme->addItem(schemeNames[i], int(kSchemes[i]));
-    m_activationBits = addChoice(u"planActivationBits"_s, tr("Activation bits"), tr("2 to 8"));
+    m_activationBits = addChoice(u"planActivationBits"_s, tr("Activation bits"), tr("2 to 8"),
+                                 [](const Plan& plan) { return plan.activations.quantized() ? QString::number(plan.activations.bits) : u"–"_s; },
+                                 [](const PlanPatch& patch) { return patch.activationBits.has_value(); });
     for (const int bits : {2, 3, 4, 5, 6, 7, 8})
         m_activationBits->addItem(QString::number(bits), bits);
     m_alpha = new QDoubleSpinBox(this);
@@ -85,14 +122,15 @@ PlanEditor::PlanEditor(QWidget* parent)
     m_alpha->setRange(0, 1);
     m_alpha->setSingleStep(0.05);
     m_alpha->setKeyboardTracking(false);
-    m_alpha->setToolTip(tr("Exponent of the token maximum: 1 is per token, 0 per channel"));
-    m_form->addRow(tr("CrossQuant α"), m_alpha);
+    addField(m_grid, {nullptr, nullptr, m_alpha, [](const Plan& plan) { return isCross(plan) ? formatValue(plan.activations.alpha, 3) : u"–"_s; },
+                      [](const PlanPatch& patch) { return patch.alpha.has_value(); }},
+             tr("CrossQuant α"), tr("Exponent of the token maximum: 1 is per token, 0 per channel"));
 
     const auto onChoice = [this](QComboBox* box, auto set) {
         connect(box, &QComboBox::activated, this, [this, box, set] {
             PlanPatch patch;
             set(patch, box->currentData());
-            Q_EMIT patchRequested(patch);
+            stage(patch);
         });
     };
     onChoice(m_method, [](PlanPatch& patch, const QVariant& value) { patch.rounding = MethodChoice{value.toString().toStdString(), {}}; });
@@ -105,37 +143,122 @@ PlanEditor::PlanEditor(QWidget* parent)
     connect(m_alpha, &QDoubleSpinBox::valueChanged, this, [this](double value) {
         PlanPatch patch;
         patch.alpha = value;
-        Q_EMIT patchRequested(patch);
+        stage(patch);
     });
 }
 
-QComboBox* PlanEditor::addChoice(const QString& name, const QString& label, const QString& tip)
+void PlanEditor::addField(QGridLayout* grid, Field field, const QString& label, const QString& tip)
+{
+    field.editor->setAccessibleName(label);
+    field.editor->setToolTip(tip);
+    field.editor->setFixedWidth(kEditorWidth);
+    field.label = new QLabel(label, this);
+    field.label->setToolTip(tip);
+    field.now = new QLabel(this);
+    field.now->setObjectName(field.editor->objectName() + u"Now"_s);
+    field.now->setFont(tabularFont(font(), false, 1));
+    field.now->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    const int row = grid == m_grid ? m_row++ : grid->rowCount();
+    grid->addWidget(field.label, row, 0);
+    grid->addWidget(field.now, row, 1);
+    grid->addWidget(field.editor, row, 2);
+    if (grid == m_grid)
+        m_fields.push_back(std::move(field));
+}
+
+QComboBox* PlanEditor::addChoice(const QString& name, const QString& label, const QString& tip, std::function<QString(const Plan&)> text,
+                                 std::function<bool(const PlanPatch&)> isTried)
 {
     auto* box = new QComboBox(this);
     box->setObjectName(name);
-    box->setAccessibleName(label);
-    box->setToolTip(tip);
     box->setPlaceholderText(tr("mixed"));
-    box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    box->setMinimumContentsLength(8);
     box->setFocusPolicy(Qt::StrongFocus);
-    m_form->addRow(label, box);
+    addField(m_grid, {nullptr, nullptr, box, std::move(text), std::move(isTried)}, label, tip);
     return box;
+}
+
+std::vector<Plan> PlanEditor::tried() const
+{
+    std::vector<Plan> plans;
+    for (const Plan& plan : m_plans)
+        plans.push_back(applied(plan, m_candidate));
+    return plans;
 }
 
 void PlanEditor::setPlans(const std::vector<Plan>& plans, std::int64_t width)
 {
-    {
-        const QSignalBlocker quiet(m_group);
-        m_group->clear();
-        m_group->addItem(tr("per channel"), 0);
-        for (const int group : {16, 32, 64, 128, 256})
-            if (width == 0 || width % group == 0)
-                m_group->addItem(QString::number(group), group);
-        const auto group = common(plans, [](const Plan& plan) { return plan.weights.group; });
-        if (group && m_group->findData(*group) < 0)
-            m_group->addItem(QString::number(*group), *group);
+    m_plans = plans;
+    m_width = width;
+    stage({});
+}
+
+void PlanEditor::setContract(const std::string& contract, const LinearInfo& linear)
+{
+    m_contract = contract;
+    m_linear = linear;
+    refresh();
+}
+
+void PlanEditor::dropCandidate()
+{
+    m_candidate = {};
+    refresh();
+    Q_EMIT candidateChanged();
+}
+
+void PlanEditor::stage(const PlanPatch& patch)
+{
+    const PlanPatch before = m_candidate;
+    m_candidate.merge(patch);
+    // What is as it stands is no part of the candidate.
+    const auto drop = [&](auto PlanPatch::* key) {
+        PlanPatch without = m_candidate;
+        (without.*key).reset();
+        if (std::all_of(m_plans.begin(), m_plans.end(), [&](const Plan& plan) { return applied(plan, m_candidate) == applied(plan, without); }))
+            m_candidate = without;
+    };
+    drop(&PlanPatch::rounding);
+    drop(&PlanPatch::bits);
+    drop(&PlanPatch::group);
+    drop(&PlanPatch::symmetric);
+    drop(&PlanPatch::clip);
+    drop(&PlanPatch::scheme);
+    drop(&PlanPatch::activationBits);
+    drop(&PlanPatch::alpha);
+    refresh();
+    if (!(m_candidate == before))
+        Q_EMIT candidateChanged();
+}
+
+void PlanEditor::offerGroups()
+{
+    const QSignalBlocker quiet(m_group);
+    m_group->clear();
+    m_group->addItem(tr("per channel"), 0);
+    for (const int group : {16, 32, 64, 128, 256})
+        if (m_width == 0 || m_width % group == 0)
+            m_group->addItem(QString::number(group), group);
+    for (const Plan& plan : m_plans)
+        if (m_group->findData(plan.weights.group) < 0)
+            m_group->addItem(QString::number(plan.weights.group), plan.weights.group);
+}
+
+void PlanEditor::refuse(QComboBox* box, const std::function<PlanPatch(const QVariant&)>& patch)
+{
+    auto* items = static_cast<QStandardItemModel*>(box->model());
+    for (int i = 0; i < box->count(); ++i) {
+        std::string reason;
+        if (!m_contract.empty() && !m_plans.empty())
+            reason = contractRefusal(m_contract, m_linear, applied(applied(m_plans.front(), m_candidate), patch(box->itemData(i))));
+        items->item(i)->setEnabled(reason.empty());
+        box->setItemData(i, reason.empty() ? QVariant() : QVariant(toQString(reason).toHtmlEscaped()), Qt::ToolTipRole);
     }
+}
+
+void PlanEditor::refresh()
+{
+    offerGroups();
+    const std::vector<Plan> plans = tried();
     showCommon(m_method, common(plans, [](const Plan& plan) { return toQString(plan.rounding.method); }));
     showCommon(m_bits, common(plans, [](const Plan& plan) { return plan.weights.bits; }));
     showCommon(m_group, common(plans, [](const Plan& plan) { return plan.weights.group; }));
@@ -146,21 +269,43 @@ void PlanEditor::setPlans(const std::vector<Plan>& plans, std::int64_t width)
     const auto any = [&](auto says) { return std::any_of(plans.begin(), plans.end(), says); };
     const bool weights = any([](const Plan& plan) { return plan.weights.quantized(); });
     const bool activations = any([](const Plan& plan) { return plan.activations.quantized(); });
-    const bool cross = any([](const Plan& plan) {
-        return plan.activations.scheme == ActivationScheme::Cross || plan.activations.scheme == ActivationScheme::CrossStatic;
-    });
     for (QComboBox* box : {m_method, m_group, m_symmetric, m_clip})
         box->setEnabled(weights);
     m_activationBits->setEnabled(activations);
-    m_alpha->setEnabled(cross);
+    m_alpha->setEnabled(any(isCross));
     {
         const QSignalBlocker quiet(m_alpha);
         const auto alpha = common(plans, [](const Plan& plan) { return plan.activations.alpha; });
         m_alpha->setSpecialValueText(alpha ? QString() : tr("mixed"));
         m_alpha->setValue(alpha.value_or(0));
     }
-    const auto choice = common(plans, [](const Plan& plan) { return plan.rounding; });
-    rebuildParameters(weights && choice ? *choice : MethodChoice{"", {}});
+    const auto single = [this](QComboBox* box, auto PlanPatch::* key, auto of) {
+        refuse(box, [key, of](const QVariant& value) {
+            PlanPatch patch;
+            patch.*key = of(value);
+            return patch;
+        });
+    };
+    const auto number = [](const QVariant& value) { return value.toInt(); };
+    single(m_bits, &PlanPatch::bits, number);
+    single(m_group, &PlanPatch::group, number);
+    single(m_symmetric, &PlanPatch::symmetric, [](const QVariant& value) { return value.toBool(); });
+    single(m_scheme, &PlanPatch::scheme, [](const QVariant& value) { return static_cast<ActivationScheme>(value.toInt()); });
+    single(m_activationBits, &PlanPatch::activationBits, number);
+
+    for (const Field& field : m_fields) {
+        const std::optional<QString> text = common(m_plans, field.text);
+        field.now->setText(text.value_or(tr("mixed")));
+        const bool isTried = field.isTried(m_candidate);
+        QFont font = field.editor->font();
+        font.setBold(isTried);
+        field.editor->setFont(font);
+        QPalette palette = field.label->palette();
+        palette.setColor(QPalette::WindowText, isTried ? colours().text : colours().faint);
+        field.label->setPalette(palette);
+        field.now->setPalette(palette);
+    }
+    refreshParameters();
 }
 
 void PlanEditor::setReadOnly(bool readOnly)
@@ -168,13 +313,20 @@ void PlanEditor::setReadOnly(bool readOnly)
     setEnabled(!readOnly);
 }
 
-void PlanEditor::rebuildParameters(const MethodChoice& choice)
+void PlanEditor::refreshParameters()
 {
+    const std::vector<Plan> plans = tried();
+    const bool weights = std::any_of(plans.begin(), plans.end(), [](const Plan& plan) { return plan.weights.quantized(); });
+    const auto shared = common(plans, [](const Plan& plan) { return plan.rounding; });
+    const MethodChoice choice = weights && shared ? *shared : MethodChoice{"", {}};
     if (choice == m_shownChoice)
         return;
     m_shownChoice = choice;
-    while (m_parameterForm->rowCount() > 0)
-        m_parameterForm->removeRow(0);
+    while (QLayoutItem* item = m_parameterGrid->takeAt(0)) {
+        item->widget()->hide();
+        item->widget()->deleteLater();
+        delete item;
+    }
     const MethodInfo* method = findMethod(MethodKind::Rounding, choice.method);
     m_parameters->setVisible(method && !method->parameters.empty());
     if (!method)
@@ -189,7 +341,7 @@ void PlanEditor::addParameter(const MethodInfo& method, const ParameterInfo& inf
     const auto request = [this, id = method.id, key = info.key](const ParameterValue& value) {
         PlanPatch patch;
         patch.rounding = MethodChoice{id, {{key, value}}};
-        QMetaObject::invokeMethod(this, [this, patch] { Q_EMIT patchRequested(patch); }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(this, [this, patch] { stage(patch); }, Qt::QueuedConnection);
     };
     QWidget* field = nullptr;
     switch (info.type) {
@@ -231,11 +383,9 @@ void PlanEditor::addParameter(const MethodInfo& method, const ParameterInfo& inf
     }
     }
     field->setObjectName(u"parameter_"_s + toQString(info.key));
-    field->setToolTip(toQString(info.help));
     QString label = toQString(info.key).replace(u'_', u' ');
     label[0] = label[0].toUpper();
-    field->setAccessibleName(label);
-    m_parameterForm->addRow(label, field);
+    addField(m_parameterGrid, {nullptr, nullptr, field, {}, {}}, label, toQString(info.help));
 }
 
 } // namespace halftone

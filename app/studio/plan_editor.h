@@ -2,35 +2,67 @@
 
 #include "core/recipe/recipe.h"
 
+#include <QHash>
 #include <QWidget>
 
 #include <functional>
+#include <string>
 #include <vector>
 
 class QComboBox;
 class QDoubleSpinBox;
-class QFormLayout;
+class QGridLayout;
+class QLabel;
 
 namespace halftone {
 
-/// The plan of one linear, or of several at once ("mixed" where they differ), as fields. Shows what it is given; asks for changes.
+/// The plan of one linear, or of several at once ("mixed" where they differ), field by field: what stands, and beside it what is tried. Changes
+/// nothing: a field that is set becomes part of the candidate until it is applied or dropped.
 class PlanEditor : public QWidget {
     Q_OBJECT
 public:
     explicit PlanEditor(QWidget* parent = nullptr);
+    /// What stands; the candidate keeps what still differs from it.
     /// @param width input width of the linears (offers groups that divide it); 0: they differ
     void setPlans(const std::vector<Plan>& plans, std::int64_t width);
+    /// Choices that the contract refuses for this linear are off, with the reason.
+    void setContract(const std::string& contract, const LinearInfo& linear);
     void setReadOnly(bool readOnly);
 
+    /// What is tried; empty: nothing.
+    const PlanPatch& candidate() const { return m_candidate; }
+    void dropCandidate();
+
 Q_SIGNALS:
-    void patchRequested(const halftone::PlanPatch& patch);
+    void candidateChanged();
 
 private:
-    QComboBox* addChoice(const QString& name, const QString& label, const QString& tip);
-    void rebuildParameters(const MethodChoice& choice);
+    struct Field {
+        QLabel* label = nullptr;
+        QLabel* now = nullptr;
+        QWidget* editor = nullptr;
+        std::function<QString(const Plan&)> text;                   ///< of a plan, short
+        std::function<bool(const PlanPatch&)> isTried;
+    };
+    QComboBox* addChoice(const QString& name, const QString& label, const QString& tip, std::function<QString(const Plan&)> text,
+                         std::function<bool(const PlanPatch&)> isTried);
+    void addField(QGridLayout* grid, Field field, const QString& label, const QString& tip);
+    void stage(const PlanPatch& patch);
+    void refresh();
+    void refreshParameters();
     void addParameter(const MethodInfo& method, const ParameterInfo& info, const MethodChoice& choice);
+    void offerGroups();
+    void refuse(QComboBox* box, const std::function<PlanPatch(const QVariant&)>& patch);
+    /// What would stand after Apply.
+    std::vector<Plan> tried() const;
 
-    QFormLayout* m_form = nullptr;
+    std::vector<Plan> m_plans;
+    std::int64_t m_width = 0;
+    PlanPatch m_candidate;
+    std::string m_contract;
+    LinearInfo m_linear;
+    std::vector<Field> m_fields;
+    QGridLayout* m_grid = nullptr;
     QComboBox* m_method = nullptr;
     QComboBox* m_bits = nullptr;
     QComboBox* m_group = nullptr;
@@ -40,8 +72,9 @@ private:
     QComboBox* m_activationBits = nullptr;
     QDoubleSpinBox* m_alpha = nullptr;
     QWidget* m_parameters = nullptr;
-    QFormLayout* m_parameterForm = nullptr;
+    QGridLayout* m_parameterGrid = nullptr;
     MethodChoice m_shownChoice{"", {}};
+    int m_row = 0;
 };
 
 } // namespace halftone

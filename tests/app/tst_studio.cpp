@@ -324,6 +324,7 @@ private Q_SLOTS:
         group->setFocus();
         group->setCurrentIndex(group->findData(32));
         Q_EMIT group->activated(group->currentIndex());
+        QTest::mouseClick(m_window->findChild<QPushButton*>(u"whatIfApply"_s), Qt::LeftButton);
         QTRY_COMPARE(document().plan("model.layers.0.mlp.gate_proj")->weights.group, 32);
 
         // Quantize in the background.
