@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/exporting/export_job.h"
 #include "core/pipeline/jobs.h"
+#include "core/pipeline/quantize_plan.h"
 
 #include <memory>
 
@@ -106,14 +107,15 @@ struct QuantizeArguments {
     Common common;
     std::string model, recipe, text, project;
     int samples = 0, length = 0;
-    bool resume = false;
+    bool resume = false, stopAtFlags = false;
 };
 
 void runQuantize(const QuantizeArguments& a, bool seedGiven)
 {
     QuantizeJob job;
     job.model = a.model;
-    job.recipe = loadRecipe(a.recipe, describeModel(a.model, false));
+    const ModelDescription model = describeModel(a.model, false);
+    job.recipe = loadRecipe(a.recipe, model);
     if (a.samples > 0)
         job.recipe.calibration.samples = a.samples;
     if (a.length > 0)
@@ -123,24 +125,39 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
     job.text = a.text;
     job.project = Project::open(a.project, std::filesystem::absolute(a.model));
     job.resume = a.resume;
+    job.stopAtFlags = a.stopAtFlags;
     job.options = a.common.options();
     TerminalProgress progress(a.common.quiet);
+    const QuantizePlan plan = planQuantize(model, resolve(job.recipe, model), job.recipe.calibration, job.options, job.project->folder());
+    progress.note("planned: " + std::to_string(plan.blocks) + " blocks, " + std::to_string(plan.tokens) + " calibration tokens, up to "
+                  + bytesText(plan.diskBytes()) + " on disk (" + bytesText(plan.freeBytes) + " free), about " + bytesText(plan.peakMemory)
+                  + " of memory (" + bytesText(plan.availableMemory) + " available)");
     const QuantizeResult result = quantize(job, progress, stopOnSignals());
     Json linears = Json::array();
     std::vector<std::vector<std::string>> rows;
     for (const LinearResult& l : result.linears) {
         linears.push_back({{"name", l.linear}, {"method", l.method}, {"bits", l.weights.bits}, {"weight_sqnr_db", l.weightSqnrDb}, {"output_mse", l.outputMse},
-                           {"damping", l.damping}, {"seconds", l.seconds}, {"notes", l.notes}});
+                           {"damping", l.damping}, {"saturated", l.saturated}, {"peak_bytes", l.peakBytes}, {"seconds", l.seconds}, {"notes", l.notes}});
         rows.push_back({l.linear, l.method, std::to_string(l.weights.bits), number(l.weightSqnrDb), number(l.outputMse, 3), number(l.seconds, 3)});
     }
+    Json flags = Json::array();
+    for (const BlockFlag& flag : result.flags)
+        flags.push_back({{"sentinel", flag.sentinel}, {"block", flag.block}, {"subject", flag.subject}, {"sentence", flag.sentence}});
     if (a.common.json) {
         printJson({{"run", result.run.id}, {"bits_per_weight", result.run.bitsPerWeight}, {"bytes", result.run.bytes}, {"seconds", result.run.seconds},
-                   {"peak_bytes", result.run.peakBytes}, {"linears", linears}});
+                   {"peak_bytes", result.run.peakBytes}, {"canary_perplexity", result.run.canaryPerplexity}, {"canary_reference", result.run.canaryReference},
+                   {"flags", flags}, {"linears", linears}});
         return;
     }
     printTable({"linear", "method", "bits", "SQNR dB", "output MSE", "s"}, rows);
     std::printf("\n%s: %.3f bits per weight, %s, %.1f s, peak memory %s\n", result.run.id.c_str(), result.run.bitsPerWeight,
                 bytesText(result.run.bytes).c_str(), result.run.seconds, bytesText(result.run.peakBytes).c_str());
+    if (result.run.canaryReference > 0)
+        std::printf("perplexity of a short held-out text: %s, float model %s\n", number(result.run.canaryPerplexity).c_str(), number(result.run.canaryReference).c_str());
+    if (!result.flags.empty())
+        std::printf("%zu flag%s:\n", result.flags.size(), result.flags.size() == 1 ? "" : "s");
+    for (const BlockFlag& flag : result.flags)
+        std::printf("  %s\n", flag.sentence.c_str());
 }
 
 struct ExportArguments {
@@ -161,9 +178,6 @@ void runExport(const ExportArguments& a)
     job.overwrite = a.overwrite;
     job.options = a.common.options();
     TerminalProgress progress(a.common.quiet);
-    for (const ContractIssue& issue : checkExport(job))   // said before anything is written
-        if (!issue.fatal)
-            progress.note(issue.linear + ": " + issue.reason);
     const ExportResult result = exportRun(job, progress, stopOnSignals());
     if (a.common.json) {
         printJson({{"files", result.files}, {"bytes", result.bytes}, {"out", a.out}, {"warnings", result.warnings},
@@ -210,6 +224,7 @@ void addJobCommands(CLI::App& program)
         command->add_option("--samples", a->samples, "calibration samples (default: the recipe's)")->check(CLI::PositiveNumber);
         command->add_option("--length", a->length, "tokens a sample (default: the recipe's)")->check(CLI::Range(2, 1 << 20));
         command->add_flag("--resume", a->resume, "go on with an unfinished run of the same model, recipe and text");
+        command->add_flag("--stop-at-flags", a->stopAtFlags, "stop after the block where a sentinel raises a flag (exit 3); --resume goes on");
         a->common.addTo(*command, true);
         command->callback([a, command] { runQuantize(*a, command->count("--seed") > 0); });
     }

@@ -67,7 +67,7 @@ void resolvePlans(const Arguments& a)
         rows.push_back({p.linear, p.plan.weights.quantized() ? p.plan.rounding.method : "-", std::to_string(p.plan.weights.bits),
                         p.plan.weights.group ? std::to_string(p.plan.weights.group) : "channel", std::string(name(p.plan.activations.scheme))});
     printTable({"linear", "method", "bits", "group", "activations"}, rows);
-    std::printf("\n%s, %.3f bits per weight (%s at 16 bits)\n", bytesText(size.bytes).c_str(), size.bitsPerWeight, bytesText(size.originalBytes).c_str());
+    std::printf("\n%s, %.3f bits per weight (%s unquantized at 16 bits)\n", bytesText(size.bytes).c_str(), size.bitsPerWeight, bytesText(size.originalBytes).c_str());
 }
 
 void listPresets(const Common& common)

@@ -1,6 +1,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/terminal.h"
 #include "core/base/error.h"
+#include "core/base/error_text.h"
 #include "core/base/log.h"
 
 #include <csignal>
@@ -36,7 +37,7 @@ int main(int argc, char** argv)
         std::fprintf(stderr, "\ncancelled; what is on disk is whole, and the same command with --resume goes on\n");
         return 130;
     } catch (const Error& e) {
-        std::fprintf(stderr, "\nhalftone-cli: %s\n", e.what());
+        std::fprintf(stderr, "\nhalftone-cli: %s\n", withoutRules(e.what()).c_str());
         return exitCode(e.kind());
     } catch (const std::bad_alloc&) {
         std::fprintf(stderr, "\nhalftone-cli: out of memory\n");

@@ -1,5 +1,7 @@
 #include "app/cli/terminal.h"
 
+#include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
@@ -68,14 +70,16 @@ void TerminalProgress::endLine()
     m_open = false;
 }
 
-void TerminalProgress::begin(std::string_view phase, std::int64_t total, std::string_view)
+void TerminalProgress::begin(std::string_view phase, std::int64_t total, std::string_view unit, std::int64_t parts)
 {
     if (m_quiet)
         return;
     endLine();
     m_phase = phase;
     m_detail.clear();
+    m_unit = unit;
     m_total = total;
+    m_parts = std::max<std::int64_t>(1, parts);
     m_done = 0;
     m_start = m_drawn = std::chrono::steady_clock::now();
     if (!m_terminal)
@@ -98,6 +102,16 @@ void TerminalProgress::update(std::int64_t done, std::string_view detail)
     draw(done >= m_total);
 }
 
+std::string progressCount(std::int64_t done, std::int64_t total, std::int64_t parts, std::string_view unit)
+{
+    char text[64];
+    std::snprintf(text, sizeof text, parts > 1 ? "%.1f" : "%.0f", std::floor(10 * static_cast<double>(done) / static_cast<double>(parts)) / 10);
+    std::string count = text;
+    if (total > 0)
+        count += " of " + std::to_string(total / parts);
+    return count + " " + std::string(unit);
+}
+
 void TerminalProgress::draw(bool last)
 {
     const double share = m_total > 0 ? std::min(1.0, static_cast<double>(m_done) / static_cast<double>(m_total)) : 0;
@@ -106,7 +120,8 @@ void TerminalProgress::draw(bool last)
     for (int i = 0; i < kBarWidth; ++i)
         bar += i < static_cast<int>(share * kBarWidth + 0.5) ? "█" : "░";
     const std::string time = share > 0.01 && !last ? duration(elapsed / share - elapsed) + " left" : duration(elapsed);
-    std::fprintf(stderr, "\r\033[K%-12s %s %3.0f %%  %s  %.60s", m_phase.c_str(), bar.c_str(), share * 100, time.c_str(), m_detail.c_str());
+    std::fprintf(stderr, "\r\033[K%-12s %s %s  %s  %.60s", m_phase.c_str(), bar.c_str(),
+                 progressCount(m_done, m_total, m_parts, m_unit).c_str(), time.c_str(), m_detail.c_str());
     m_open = true;
     if (last)
         endLine();

@@ -31,7 +31,7 @@ class TerminalProgress final : public Progress {
 public:
     explicit TerminalProgress(bool quiet);
     ~TerminalProgress() override;
-    void begin(std::string_view phase, std::int64_t total, std::string_view unit) override;
+    void begin(std::string_view phase, std::int64_t total, std::string_view unit, std::int64_t parts) override;
     void update(std::int64_t done, std::string_view detail) override;
     void note(std::string_view sentence) override;
 
@@ -39,10 +39,13 @@ private:
     void draw(bool last);
     void endLine();
     bool m_quiet, m_terminal, m_open = false;
-    std::string m_phase, m_detail;
-    std::int64_t m_total = 0, m_done = 0;
+    std::string m_phase, m_detail, m_unit;
+    std::int64_t m_total = 0, m_done = 0, m_parts = 1;
     std::chrono::steady_clock::time_point m_start, m_drawn;
 };
+
+/// "3.4 of 30 blocks" where `done` and `total` count tenths or finer `parts` of a unit, "3 of 30 windows" where they count whole ones.
+std::string progressCount(std::int64_t done, std::int64_t total, std::int64_t parts, std::string_view unit);
 
 /// One JSON document on stdout.
 void printJson(const Json& json);

@@ -85,7 +85,7 @@ public:
         line(u"started: "_s + m_job->spec.title);
     }
 
-    void begin(std::string_view phase, std::int64_t total, std::string_view unit) override
+    void begin(std::string_view phase, std::int64_t total, std::string_view unit, std::int64_t) override
     {
         {
             const std::lock_guard lock(m_job->mutex);

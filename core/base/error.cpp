@@ -1,5 +1,7 @@
 #include "core/base/error.h"
 
+#include "core/base/error_text.h"
+
 #include <utility>
 
 namespace halftone {
@@ -47,6 +49,21 @@ std::string printable(std::string_view text, std::size_t max)
         }
     }
     return out;
+}
+
+std::string withoutRules(std::string_view message)
+{
+    constexpr std::string_view kBegin = " (E-R";
+    std::string text;
+    for (std::size_t at = message.find(kBegin); at != std::string_view::npos; at = message.find(kBegin)) {
+        std::size_t end = at + kBegin.size();
+        while (end < message.size() && message[end] >= '0' && message[end] <= '9')
+            ++end;
+        const bool code = end > at + kBegin.size() && end < message.size() && message[end] == ')';
+        text += message.substr(0, code ? at : end);
+        message.remove_prefix(code ? end + 1 : end);
+    }
+    return text + std::string(message);
 }
 
 } // namespace halftone

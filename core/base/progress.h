@@ -14,8 +14,8 @@ namespace halftone {
 class Progress {
 public:
     virtual ~Progress() = default;
-    /// A phase begins: `total` steps of `unit` ("blocks", "windows", "tensors"); 0 = unknown.
-    virtual void begin(std::string_view phase, std::int64_t total, std::string_view unit) = 0;
+    /// A phase begins: `total` steps, `parts` of which make one `unit` ("blocks", "windows", "tensors"); total 0 = unknown.
+    virtual void begin(std::string_view phase, std::int64_t total, std::string_view unit, std::int64_t parts = 1) = 0;
     /// `done` steps of the current phase are finished. `detail` says what is at work ("block 3 · model.layers.3.mlp.down_proj").
     virtual void update(std::int64_t done, std::string_view detail = {}) = 0;
     /// A fact worth keeping in the job's log (damping raised, a sentinel, a fallback).
@@ -25,7 +25,7 @@ public:
 /// Says nothing; for tests and inner calls.
 class SilentProgress final : public Progress {
 public:
-    void begin(std::string_view, std::int64_t, std::string_view) override {}
+    void begin(std::string_view, std::int64_t, std::string_view, std::int64_t) override {}
     void update(std::int64_t, std::string_view) override {}
     void note(std::string_view) override {}
 };

@@ -23,10 +23,10 @@ constexpr int kProbeTokens = 64;
 /// A job's run with everything an exporter reads of it.
 struct Opened {
     explicit Opened(const ExportJob& job)
-        : model(Model::open(job.project->modelPath())), description(describeModel(job.project->modelPath(), false)), run(job.project->run(job.run)),
+        : model(Model::open(job.project->modelPath())), description(model->describe()), run(job.project->run(job.run)),
           recipe(Recipe::parse(run.recipeJson, "run " + run.id)),
           source{*model, description, resolve(recipe, description), [project = job.project, id = run.id](int b) { return loadBlock(*project, id, b); },
-                 job.dtype == "auto" ? (model->config().storedDtype == "BF16" ? "bf16" : "f32") : job.dtype}
+                 job.dtype == "auto" ? exportDTypeName(model->config()) : job.dtype}
     {
         if (run.state != "done")
             throw Error(ErrorKind::InvalidArgument, "run " + run.id + " is not finished (" + std::to_string(run.blocksDone) + " of " + std::to_string(run.blocks) +
@@ -114,8 +114,11 @@ ExportResult exportRun(const ExportJob& job, Progress& progress, const std::stop
 
     ExportResult result;
     result.warnings = sentences(issues);
-    requireDiskSpace(job.out, job.format == "dense" ? static_cast<std::uint64_t>(opened.model->parameters()) * (exportDType(opened.source.dtype) == DType::BF16 ? 2 : 4)
-                                                    : opened.run.bytes);
+    for (const std::string& warning : result.warnings)   // said before anything is written
+        progress.note(warning);
+    const SizeEstimate size = estimateSize(opened.source.plans, opened.description, opened.source.dtype);
+    requireDiskSpace(job.out, job.format == "dense" ? size.denseBytes : size.bytes);
+    removeStaleTemporaries(std::filesystem::absolute(job.out).parent_path());   // of killed processes
     AtomicFolder folder(job.out);
     result.files = exporter(job.format).write(opened.source, folder.path(), progress, stop);
     const std::shared_ptr<const BlockSource> run = openRun(opened.model, job.project, opened.run.id);

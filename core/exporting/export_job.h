@@ -26,6 +26,7 @@ struct ExportResult {
     std::vector<std::string> warnings;   ///< what a runtime would refuse or silently ignore
     std::string certificate;             ///< JSON text: hashes, fate of every tensor, weights compared bit by bit after re-reading
 };
+/// Notes what a runtime would refuse or ignore before anything is written. @throws Error{Unsupported} for what the format cannot express.
 ExportResult exportRun(const ExportJob& job, Progress& progress, const std::stop_token& stop);
 /// What a runtime would refuse or ignore, before anything is written. Fatal ones make exportRun throw.
 std::vector<ContractIssue> checkExport(const ExportJob& job);

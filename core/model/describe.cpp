@@ -7,19 +7,25 @@ namespace halftone {
 
 ModelDescription describeModel(const std::filesystem::path& path, bool lookForGrid)
 {
-    const std::shared_ptr<const Model> model = Model::open(path);
-    const Checkpoint& checkpoint = model->checkpoint();
-    ModelDescription out;
+    ModelDescription out = Model::open(path)->describe(lookForGrid);
     out.path = path;
+    return out;
+}
+
+ModelDescription Model::describe(bool lookForGrid) const
+{
+    const Checkpoint& checkpoint = this->checkpoint();
+    ModelDescription out;
+    out.path = checkpoint.path();
     out.format = "Hugging Face folder";
     if (checkpoint.kind() == Checkpoint::Kind::Gguf) {
-        const Json* version = ConfigReader(checkpoint.metadata(), path.filename().string()).find("GGUF.version");
+        const Json* version = ConfigReader(checkpoint.metadata(), out.path.filename().string()).find("GGUF.version");
         out.format = version && version->is_number_integer() ? "GGUF v" + version->dump() : "GGUF";
     }
-    out.config = model->config();
-    out.linears = model->linears();
-    out.sites = model->sites();
-    out.parameters = model->parameters();
+    out.config = config();
+    out.linears = linears();
+    out.sites = sites();
+    out.parameters = parameters();
     out.bytes = checkpoint.totalBytes();
     if (lookForGrid)
         out.coarseGrid = detectCoarseGrid(checkpoint);

@@ -26,6 +26,9 @@ public:
     virtual DecoderBlock block(int index) const = 0;
     /// hidden [rows, hidden] → logits [rows, vocabulary] (final norm, project_out, head). Callers keep rows small.
     virtual at::Tensor logits(const at::Tensor& hidden) const = 0;
+    /// True when blocks round activations. Then the last bit of a sum can move a value over a boundary, and from there every later rounding: two
+    /// correct programs agree to the noise of the grid only, unless they compute the same operators in the same order (Arithmetic::Plain).
+    virtual bool roundsActivations() const { return false; }
 };
 
 /// A checkpoint understood: config, names, sites. Opening reads headers only; embedding and head are loaded at first use.
@@ -61,6 +64,9 @@ public:
     std::optional<GgufVocabulary> ggufVocabulary() const;
     /// A Hugging Face config.json: the folder's own, or one made from GGUF key-values. dtype is left for the exporter.
     nlohmann::json huggingFaceConfig() const;
+
+    /// What a person sees of it. Reads a few rows for the coarse grid when `lookForGrid`.
+    ModelDescription describe(bool lookForGrid = false) const;
 
     struct Parts;
     explicit Model(std::unique_ptr<Parts> parts);

@@ -5,6 +5,8 @@
 #include "core/model/model.h"
 #include "core/pipeline/block_driver.h"
 #include "core/pipeline/compute_scope.h"
+#include "core/pipeline/quantize_memory.h"
+#include "core/pipeline/quantize_plan.h"
 #include "core/pipeline/sentinels.h"
 #include "core/project/quantized_model.h"
 #include "core/project/run_store.h"
@@ -20,8 +22,7 @@ namespace halftone {
 namespace {
 
 /// Raised when the arithmetic of a run changes, so that an older run is not resumed with other numbers.
-constexpr std::string_view kNumericsVersion = "halftone-numerics-1";
-constexpr int kTokensPerBatch = 2048;
+constexpr std::string_view kNumericsVersion = "halftone-numerics-2";
 
 std::string runFingerprint(const Model& model, const Recipe& recipe, const TokenWindows& windows, int threads)
 {
@@ -35,10 +36,10 @@ std::string runFingerprint(const Model& model, const Recipe& recipe, const Token
     return hash.finish();
 }
 
-/// Batches of equal samples, about kTokensPerBatch tokens each.
+/// Batches of equal samples.
 std::vector<std::span<const std::vector<std::int32_t>>> batchesOf(const TokenWindows& windows)
 {
-    const std::size_t size = static_cast<std::size_t>(std::max(1, kTokensPerBatch / windows.length));
+    const std::size_t size = std::max<std::size_t>(1, memory::kTokensPerBatch / static_cast<std::size_t>(windows.length));
     std::vector<std::span<const std::vector<std::int32_t>>> batches;
     for (std::size_t at = 0; at < windows.ids.size(); at += size)
         batches.push_back(std::span(windows.ids).subspan(at, std::min(size, windows.ids.size() - at)));
@@ -51,7 +52,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     const WorkClock clock;
     takePeakResidentBytes();
     const std::shared_ptr<const Model> model = Model::open(job.model);
-    const ModelDescription description = describeModel(job.model, false);
+    const ModelDescription description = model->describe();
     const std::vector<ResolvedPlan> plans = resolve(job.recipe, description);
     if (std::none_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized() || p.plan.activations.quantized(); }))
         throw Error(ErrorKind::BadFile, "the recipe quantizes nothing: every linear keeps 16-bit weights and float activations; set weights.bits or activations.scheme",
@@ -69,20 +70,23 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
 
     const std::string fingerprint = runFingerprint(*model, job.recipe, windows, scope.threads());
     std::optional<RunInfo> resumed = job.resume ? findResumable(*job.project, fingerprint) : std::nullopt;
+    const QuantizePlan room = planQuantize(description, plans, calibration, job.options, job.project->folder());
+    if (!resumed)   // else part of it lies on the disk already
+        room.requireDisk(job.project->folder());
+    for (const std::string& warning : room.warnings())
+        progress.note(warning);
     RunInfo info = resumed ? *resumed : beginRun(*job.project, job.recipe.toJson(), fingerprint, config.blocks);
     if (resumed)
         progress.note("resuming " + info.id + " after block " + std::to_string(info.blocksDone - 1));
 
     const auto batches = batchesOf(windows);
     const auto tokens = static_cast<std::uint64_t>(windows.ids.size()) * static_cast<std::uint64_t>(windows.length);
-    const std::uint64_t budget = job.options.memoryBudget / 2;   // the other half is for one block, its Hessians and the two ends
     const std::filesystem::path spill = job.project->folder() / "cache";
     std::filesystem::create_directories(spill);
-    const std::uint64_t hiddenBytes = tokens * static_cast<std::uint64_t>(config.hidden) * 4;
-    const std::uint64_t midBytes = tokens * static_cast<std::uint64_t>(std::max(config.intermediate, config.hidden)) * 4;
-    const std::uint64_t share = budget == 0 ? 0 : std::max<std::uint64_t>(1, budget / 2);
-    CalibrationStreams streams{ActivationStream(batches.size(), hiddenBytes, share, spill), ActivationStream(batches.size(), hiddenBytes, share, spill),
-                               ActivationStream(batches.size(), midBytes, share, spill), batches.size(), windows.ids.size()};
+    const memory::Streams sizes = memory::streamsOf(config, tokens, job.options.memoryBudget);
+    CalibrationStreams streams{ActivationStream(batches.size(), sizes.hidden, sizes.share, spill),
+                               ActivationStream(batches.size(), sizes.hidden, sizes.share, spill),
+                               ActivationStream(batches.size(), sizes.middle, sizes.share, spill), batches.size(), windows.ids.size()};
     Sentinels sentinels(*model, windows.heldOut);
     for (std::size_t i = 0; i < batches.size(); ++i) {
         throwIfStopped(stop);
@@ -95,7 +99,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
 
     // Progress counts thousandths of a block: batches and linears differ in cost, blocks do not.
     constexpr std::int64_t kParts = 1000;
-    progress.begin("quantize", config.blocks * kParts, "‰ of a block");
+    progress.begin("quantize", config.blocks * kParts, "blocks", kParts);
     for (int b = 0; b < config.blocks; ++b) {
         throwIfStopped(stop);
         model->checkpoint().checkUnchanged();

@@ -8,9 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <chrono>
-#include <csignal>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -43,19 +40,6 @@ bool maybeOurs(const std::string& name)
     return known.count(name) > 0 || name.ends_with(".part") || name.starts_with("journal.bad-");
 }
 
-/// ".manifest.json.4711-0.part" → 4711; 0 when the name is no temporary of ours.
-long temporaryPid(const std::string& name)
-{
-    if (!name.starts_with('.') || !name.ends_with(".part"))
-        return 0;
-    const std::size_t dot = name.rfind('.', name.size() - 6);
-    long pid = 0;
-    if (dot == std::string::npos)
-        return 0;
-    const auto [end, error] = std::from_chars(name.data() + dot + 1, name.data() + name.size(), pid);
-    return error == std::errc() && *end == '-' ? pid : 0;
-}
-
 /// "block-012-0123456789ab.h5"
 bool isBlockFile(const std::string& name)
 {
@@ -84,18 +68,16 @@ void collectGarbage(const fs::path& folder, const Manifest& manifest)
         for (const fs::directory_entry& entry : fs::directory_iterator(folder / "runs", ignored))
             if (isRealFolder(entry.path()))
                 folders.push_back(entry.path());
-    const auto hourAgo = fs::file_time_type::clock::now() - std::chrono::hours(1);
     for (const fs::path& place : folders) {
+        if (const int removed = removeStaleTemporaries(place); removed > 0)
+            log(LogLevel::Info, "Removed " + std::to_string(removed) + " temporary files from " + place.string() + ", left by an interrupted job.");
         for (const fs::directory_entry& entry : fs::directory_iterator(place, ignored)) {
             std::error_code error;
             if (!fs::is_regular_file(entry.symlink_status(error)))
                 continue;
             const std::string name = entry.path().filename().string();
-            const long pid = temporaryPid(name);
-            const bool dead = pid > 0 && ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH
-                && entry.last_write_time(error) < hourAgo;
             const bool unnamed = isBlockFile(name) && named.count(entry.path().lexically_relative(folder).generic_string()) == 0;
-            if (dead || unnamed) {
+            if (unnamed) {
                 fs::remove(entry.path(), error);
                 log(LogLevel::Info, "Removed " + entry.path().string() + ", left by an interrupted job.");
             }

@@ -43,14 +43,23 @@ ActivationScheme activationSchemeFromName(std::string_view word)
     refuse("activation scheme \"" + std::string(word) + "\" is not known; known are " + known, "scheme");
 }
 
+std::uint64_t storedBytes(const WeightGrid& grid, std::int64_t rows, std::int64_t columns, bool integers)
+{
+    if (!grid.quantized() || rows <= 0 || columns <= 0)
+        return 0;
+    const auto packed = [&](std::int64_t count) {
+        return static_cast<std::uint64_t>(integers ? count : (count * grid.bits + 31) / 32 * 4);
+    };
+    const std::int64_t groups = grid.group > 0 ? (columns + grid.group - 1) / grid.group : 1;
+    return static_cast<std::uint64_t>(rows) * packed(columns) + 4 * static_cast<std::uint64_t>(rows * groups)
+        + (grid.symmetric ? 0 : static_cast<std::uint64_t>(groups) * packed(rows));
+}
+
 double storedBitsPerWeight(const WeightGrid& grid, std::int64_t rows, std::int64_t columns)
 {
     if (!grid.quantized() || rows <= 0 || columns <= 0)
         return grid.bits;
-    const std::int64_t perRow = grid.group > 0 ? (columns + grid.group - 1) / grid.group : 1;
-    const double scales = grid.perTensor ? 1.0 : static_cast<double>(rows) * static_cast<double>(perRow);
-    const double bitsEach = 16.0 + (grid.symmetric ? 0 : grid.bits);
-    return grid.bits + scales * bitsEach / (static_cast<double>(rows) * static_cast<double>(columns));
+    return 8 * static_cast<double>(storedBytes(grid, rows, columns)) / (static_cast<double>(rows) * static_cast<double>(columns));
 }
 
 void validate(const WeightGrid& grid, std::int64_t columns)

@@ -41,7 +41,10 @@ struct ActivationGrid {
 /// Largest code of a symmetric grid, 2^(bits−1) − 1.
 constexpr int symmetricMax(int bits) { return (1 << (bits - 1)) - 1; }
 
-/// Stored bits of a weight grid per weight, scales (16 bits each) and zero points (`bits` each, asymmetric) included.
+/// Bytes that an export stores of a quantized matrix: codes packed along the row into 32-bit words (plain bytes where `integers`), float32
+/// scales, zero points packed along the column. 0 for weights left as they are.
+std::uint64_t storedBytes(const WeightGrid& grid, std::int64_t rows, std::int64_t columns, bool integers = false);
+/// The same in bits a weight; 16 for weights left as they are.
 double storedBitsPerWeight(const WeightGrid& grid, std::int64_t rows, std::int64_t columns);
 
 /// @throws Error{InvalidArgument} naming the key, the value and the limit; `columns` 0 skips the divisibility check.

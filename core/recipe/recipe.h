@@ -88,14 +88,19 @@ Plan planOf(const PlanPatch& patch);
 /// impossible combinations (linears of one site with different transforms), contract breaches with the reason.
 std::vector<ResolvedPlan> resolve(const Recipe& recipe, const ModelDescription& model);
 
-/// Size accounting over the whole model.
+/// Size accounting over the whole model: the tensors that an export writes. Its headers, config and tokenizer come on top.
 struct SizeEstimate {
-    double bitsPerWeight = 0;        ///< block linears only, scales and zero points included
-    std::uint64_t bytes = 0;         ///< whole export: linears + everything else at bf16
-    std::uint64_t linearBytes = 0;
-    std::uint64_t originalBytes = 0; ///< all weights at bf16
+    double bitsPerWeight = 0;        ///< block linears only, with scales and zero points; a linear left as it is counts 16
+    std::uint64_t bytes = 0;         ///< a compressed-tensors export: linears + everything else
+    std::uint64_t linearBytes = 0;   ///< of these, the block linears
+    std::uint64_t denseBytes = 0;    ///< a dense export
+    std::uint64_t originalBytes = 0; ///< all weights at 16 bits
 };
-SizeEstimate estimateSize(const std::vector<ResolvedPlan>& plans, const ModelDescription& model);
+/// `dtype` is that of what stays unquantized: "bf16", "f32", or "auto" for exportDTypeName(). @throws Error{InvalidArgument} unless each
+/// linear has its plan.
+SizeEstimate estimateSize(const std::vector<ResolvedPlan>& plans, const ModelDescription& model, std::string_view dtype = "auto");
+/// What an export stores unquantized weights in when nobody says: "bf16" where the model is stored so, else "f32", so that nothing is lost.
+std::string exportDTypeName(const ModelConfig& config);
 
 /// Which linears a contract ties to one scheme, and why a plan breaks it. Empty = none.
 struct ContractIssue {

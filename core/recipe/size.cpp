@@ -1,32 +1,53 @@
 #include "core/base/error.h"
 #include "core/recipe/recipe.h"
 
-#include <cmath>
+#include <algorithm>
 
 namespace halftone {
+namespace {
 
-SizeEstimate estimateSize(const std::vector<ResolvedPlan>& plans, const ModelDescription& model)
+/// What a compressed-tensors export adds to a quantized weight (export-formats §1.1): its shape where packed, a static input scale.
+std::uint64_t besideTheGrid(const Plan& plan, bool integers)
+{
+    return (integers ? 0 : 16) + (plan.activations.scheme == ActivationScheme::PerTensor ? 4 : 0);
+}
+
+} // namespace
+
+std::string exportDTypeName(const ModelConfig& config)
+{
+    return config.storedDtype == "BF16" ? "bf16" : "f32";
+}
+
+SizeEstimate estimateSize(const std::vector<ResolvedPlan>& plans, const ModelDescription& model, std::string_view dtype)
 {
     if (plans.size() != model.linears.size())
         throw Error(ErrorKind::InvalidArgument, "There are " + std::to_string(plans.size()) + " plans for "
             + std::to_string(model.linears.size()) + " linears.");
-    constexpr double kFloatBits = 16;
+    const std::uint64_t element = (dtype == "auto" ? exportDTypeName(model.config) : dtype) == "bf16" ? 2 : 4;
     SizeEstimate size;
     double bits = 0;
-    std::int64_t weights = 0;
+    std::uint64_t weights = 0;
     for (std::size_t i = 0; i < plans.size(); ++i) {
         const LinearInfo& linear = model.linears[i];
-        const WeightGrid& grid = plans[i].plan.weights;
-        const double each = grid.quantized() ? storedBitsPerWeight(grid, linear.out, linear.in) : kFloatBits;
-        const double linearBits = each * static_cast<double>(linear.weights());
-        bits += linearBits;
-        weights += linear.weights();
-        size.linearBytes += static_cast<std::uint64_t>(std::ceil(linearBits / 8));
+        const auto count = static_cast<std::uint64_t>(linear.weights());
+        weights += count;
+        if (plans[i].plan.weights.quantized()) {
+            const Plan& plan = plans[i].plan;
+            const bool integers = plan.weights.bits == 8 && plan.activations.quantized();
+            const std::uint64_t grid = storedBytes(plan.weights, linear.out, linear.in, integers);
+            bits += 8 * static_cast<double>(grid);
+            size.linearBytes += grid + besideTheGrid(plan, integers);
+        } else {
+            bits += 16 * static_cast<double>(count);
+            size.linearBytes += element * count;
+        }
     }
+    const auto parameters = std::max(weights, static_cast<std::uint64_t>(std::max<std::int64_t>(0, model.parameters)));
     size.bitsPerWeight = weights > 0 ? bits / static_cast<double>(weights) : 0;
-    const auto rest = static_cast<std::uint64_t>(std::max<std::int64_t>(0, model.parameters - weights));
-    size.bytes = size.linearBytes + 2 * rest;
-    size.originalBytes = 2 * static_cast<std::uint64_t>(model.parameters);
+    size.bytes = size.linearBytes + element * (parameters - weights);
+    size.denseBytes = element * parameters;
+    size.originalBytes = 2 * parameters;
     return size;
 }
 

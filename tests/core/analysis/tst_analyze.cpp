@@ -20,7 +20,7 @@ public:
 
 class CountingProgress final : public Progress {
 public:
-    void begin(std::string_view, std::int64_t total, std::string_view unit) override
+    void begin(std::string_view, std::int64_t total, std::string_view unit, std::int64_t) override
     {
         phases.emplace_back(total, unit);
         last = 0;

@@ -23,6 +23,8 @@ class TestExportJob : public QObject {
 private Q_SLOTS:
     void everySchemeIsReadBackBitForBit_data();
     void everySchemeIsReadBackBitForBit();
+    void theSizeSaidIsTheSizeWritten_data() { everySchemeIsReadBackBitForBit_data(); }
+    void theSizeSaidIsTheSizeWritten();
     void theSameRunGivesTheSameBytes();
     void denseOpensAsAPlainModel();
     void whatCannotBeExpressedIsRefusedBeforeWriting_data();
@@ -95,6 +97,43 @@ void TestExportJob::everySchemeIsReadBackBitForBit()
     for (const auto& [file, hash] : certificate.at("files").items())
         QCOMPARE(sha256File(job.out / file), hash.get<std::string>());
     QCOMPARE(certificate.at("tensors").size(), model->tensors().size());
+}
+
+/// Bytes of the safetensors file's tensors, after its header.
+static std::uint64_t tensorBytesOf(const std::filesystem::path& folder)
+{
+    const std::filesystem::path path = folder / "model.safetensors";
+    std::ifstream file(path, std::ios::binary);
+    std::uint64_t header = 0;
+    file.read(reinterpret_cast<char*>(&header), sizeof header);
+    return std::filesystem::file_size(path) - sizeof header - header;
+}
+
+void TestExportJob::theSizeSaidIsTheSizeWritten()
+{
+    QFETCH(QString, defaults);
+    QFETCH(QString, rules);
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    const Recipe recipe = tinyRecipe(defaults.toStdString(), rules.toStdString());
+    const QuantizeResult run = quantizeTiny(project, recipe);
+    const ModelDescription model = describeModel(tinyLlama(), false);
+    const std::vector<ResolvedPlan> plans = resolve(recipe, model);
+    QCOMPARE(run.run.bytes, estimateSize(plans, model).bytes);
+    SilentProgress progress;
+    for (const char* dtype : {"auto", "bf16"}) {
+        const SizeEstimate size = estimateSize(plans, model, dtype);
+        ExportJob job = jobFor(project, folder);
+        job.dtype = dtype;
+        job.overwrite = true;
+        exportRun(job, progress, {});
+        QCOMPARE(tensorBytesOf(job.out), size.bytes);
+        if (std::string_view(dtype) == "auto") {
+            job.format = "dense";
+            exportRun(job, progress, {});
+            QCOMPARE(tensorBytesOf(job.out), size.denseBytes);
+        }
+    }
 }
 
 void TestExportJob::theSameRunGivesTheSameBytes()

@@ -13,32 +13,53 @@ class TestEvaluateJob : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void aRecipeOnTheFlyEqualsItsRun_data();
     void aRecipeOnTheFlyEqualsItsRun();
+    void roundedActivationsDoNotDependOnThreads();
     void aModelAgainstItselfDiverges0();
     void moreBitsDivergeLess();
     void crossWithAlphaOneIsPerToken();
     void aRecipeOnARunIsRefused();
 
 private:
-    static Evaluation evaluateTiny(const std::string& target, std::optional<Recipe> recipe = {}, const std::filesystem::path& against = {})
+    static Evaluation evaluateTiny(const std::string& target, std::optional<Recipe> recipe = {}, const std::filesystem::path& against = {},
+                                   int threads = 2)
     {
         SilentProgress progress;
         EvaluateJob job{target, {tinyText(), 4, 64}, std::move(recipe), against, {}};
-        job.options.threads = 2;
+        job.options.threads = threads;
         return evaluate(job, progress, {});
     }
 };
 
+void TestEvaluateJob::aRecipeOnTheFlyEqualsItsRun_data()
+{
+    QTest::addColumn<QString>("contract");
+    for (const char* contract : {"transformers", "vllm"})
+        QTest::addRow("%s", contract) << contract;
+}
+
 void TestEvaluateJob::aRecipeOnTheFlyEqualsItsRun()
 {
+    QFETCH(QString, contract);
     QTemporaryDir folder;
     const auto project = newProject(folder);
-    const Recipe recipe = tinyRecipe(R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}, "activations": {"scheme": "per_token", "bits": 8}})");
+    Recipe recipe = tinyRecipe(R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}, "activations": {"scheme": "per_token", "bits": 8}})");
+    recipe.contract = contract.toStdString();
     quantizeTiny(project, recipe);
     const Evaluation run = evaluateTiny(project->folder().string());
     const Evaluation fly = evaluateTiny(tinyLlama().string(), recipe);
     QCOMPARE(run.perplexity.perplexity, fly.perplexity.perplexity);
     QCOMPARE(run.perplexity.tokens, std::int64_t{4 * 63});
+}
+
+/// Where a last bit decides a rounding, sums must not depend on how the work was cut.
+void TestEvaluateJob::roundedActivationsDoNotDependOnThreads()
+{
+    const Recipe recipe = tinyRecipe(R"({"activations": {"scheme": "per_token", "bits": 4}})");
+    const double one = evaluateTiny(tinyLlama().string(), recipe, {}, 1).perplexity.perplexity;
+    QCOMPARE(evaluateTiny(tinyLlama().string(), recipe, {}, 2).perplexity.perplexity, one);
+    QCOMPARE(evaluateTiny(tinyLlama().string(), recipe, {}, 3).perplexity.perplexity, one);
 }
 
 void TestEvaluateJob::aModelAgainstItselfDiverges0()

@@ -20,7 +20,7 @@ const std::string kGptq = R"({"rounding": {"method": "gptq"}, "weights": {"bits"
 class CloseAt final : public Progress {
 public:
     CloseAt(PauseGate& gate, int at) : m_gate(gate), m_at(at) {}
-    void begin(std::string_view, std::int64_t, std::string_view) override {}
+    void begin(std::string_view, std::int64_t, std::string_view, std::int64_t) override {}
     void update(std::int64_t, std::string_view) override
     {
         if (++seen == m_at)

@@ -27,7 +27,7 @@ const std::string kGptq = R"({"rounding": {"method": "gptq"}, "weights": {"bits"
 class StopAt final : public Progress {
 public:
     StopAt(std::stop_source source, int at) : m_source(std::move(source)), m_at(at) {}
-    void begin(std::string_view, std::int64_t, std::string_view) override {}
+    void begin(std::string_view, std::int64_t, std::string_view, std::int64_t) override {}
     void update(std::int64_t, std::string_view) override
     {
         if (++m_seen == m_at)

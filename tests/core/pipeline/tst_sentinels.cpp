@@ -77,7 +77,7 @@ Planted jobOn(const std::filesystem::path& model, const Recipe& recipe)
 
 class Notes final : public Progress {
 public:
-    void begin(std::string_view, std::int64_t, std::string_view) override {}
+    void begin(std::string_view, std::int64_t, std::string_view, std::int64_t) override {}
     void update(std::int64_t, std::string_view) override {}
     void note(std::string_view sentence) override { said.emplace_back(sentence); }
     std::vector<std::string> said;

@@ -78,6 +78,7 @@ class TestWeightQuantizer : public QObject {
 private Q_SLOTS:
     void codesAndValuesEqualTheFormula_data() { addCases(); }
     void codesAndValuesEqualTheFormula();
+    void storedBitsCountScalesAndZeroPoints();
     void quantizingTheResultChangesNothing_data() { addCases(); }
     void quantizingTheResultChangesNothing();
     void zeroStaysExactlyZero_data() { addCases(); }
@@ -97,7 +98,6 @@ private Q_SLOTS:
     void threadsDoNotChangeTheResult();
     void notFiniteWeightsAreNamed();
     void gridsThatDoNotFitAreRefused();
-    void storedBitsCountScalesAndZeroPoints();
 };
 
 void TestWeightQuantizer::codesAndValuesEqualTheFormula()
@@ -352,10 +352,13 @@ void TestWeightQuantizer::gridsThatDoNotFitAreRefused()
 void TestWeightQuantizer::storedBitsCountScalesAndZeroPoints()
 {
     QCOMPARE(storedBitsPerWeight({}, 10, 64), 16.0);
-    QCOMPARE(storedBitsPerWeight({.bits = 4, .group = 64}, 10, 128), 4.25);
-    QCOMPARE(storedBitsPerWeight({.bits = 4, .group = 64, .symmetric = false}, 10, 128), 4 + 20.0 / 64);
-    QCOMPARE(storedBitsPerWeight({.bits = 8}, 10, 128), 8 + 16.0 / 128);
-    QCOMPARE(storedBitsPerWeight({.bits = 8, .perTensor = true}, 10, 128), 8 + 16.0 / 1280);
+    QCOMPARE(storedBitsPerWeight({.bits = 4, .group = 64}, 10, 128), 4.5);                        // a float32 scale
+    QCOMPARE(storedBitsPerWeight({.bits = 4, .group = 64, .symmetric = false}, 16, 128), 4 + 36.0 / 64);
+    QCOMPARE(storedBitsPerWeight({.bits = 8}, 10, 128), 8 + 32.0 / 128);
+    QCOMPARE(storedBitsPerWeight({.bits = 8, .perTensor = true}, 10, 128), 8 + 32.0 / 128);       // written per channel
+    QCOMPARE(storedBytes({.bits = 3}, 10, 33), std::uint64_t{10 * (16 + 4)});                     // 99 bits: four words a row
+    QCOMPARE(storedBytes({.bits = 8, .symmetric = false}, 10, 33, true), std::uint64_t{10 * (33 + 4 + 1)});
+    QCOMPARE(storedBytes({.bits = 8, .symmetric = false}, 10, 33), std::uint64_t{10 * (36 + 4) + 12});
 }
 
 QTEST_APPLESS_MAIN(TestWeightQuantizer)

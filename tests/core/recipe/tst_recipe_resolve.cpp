@@ -120,21 +120,31 @@ private Q_SLOTS:
 
     void sizesAddUp()
     {
-        const ModelDescription model = llamaDescription();
-        std::int64_t weights = 0;
-        for (const LinearInfo& linear : model.linears)
-            weights += linear.weights();
-        const auto floatSize = estimateSize(resolve(Recipe{}, model), model);
+        ModelDescription model = llamaDescription();
+        model.config.storedDtype = "BF16";
+        std::uint64_t weights = 0, shapes = 0;
+        for (const LinearInfo& linear : model.linears) {
+            weights += static_cast<std::uint64_t>(linear.weights());
+            shapes += 16;
+        }
+        const auto parameters = static_cast<std::uint64_t>(model.parameters);
+        const auto sizeOf = [&](const char* defaults, std::string_view dtype = "auto") {
+            return estimateSize(resolve(recipeOf(std::string(R"("defaults": )") + defaults), model), model, dtype);
+        };
+        const auto floatSize = sizeOf("{}");
         QCOMPARE(floatSize.bitsPerWeight, 16.0);
         QCOMPARE(floatSize.bytes, floatSize.originalBytes);
-        QCOMPARE(floatSize.originalBytes, std::uint64_t(2 * model.parameters));
-        const auto groups = estimateSize(resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 64}})"), model), model);
-        QCOMPARE(groups.bitsPerWeight, 4.25);   // 16 bits of scale for 64 weights
-        QCOMPARE(groups.linearBytes, std::uint64_t(weights) * 17 / 32);
-        QCOMPARE(groups.bytes - groups.linearBytes, std::uint64_t(2 * (model.parameters - weights)));
-        const auto asymmetric = estimateSize(resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 64, "symmetric": false}})"),
-            model), model);
-        QCOMPARE(asymmetric.bitsPerWeight, 4 + 20.0 / 64);
+        QCOMPARE(floatSize.denseBytes, floatSize.originalBytes);
+        QCOMPARE(floatSize.originalBytes, 2 * parameters);
+        QCOMPARE(sizeOf("{}", "f32").bytes, 4 * parameters);
+        const auto groups = sizeOf(R"({"weights": {"bits": 4, "group": 64}})");
+        QCOMPARE(groups.bitsPerWeight, 4.5);   // a float32 scale for 64 weights
+        QCOMPARE(groups.linearBytes, weights * 9 / 16 + shapes);
+        QCOMPARE(groups.bytes - groups.linearBytes, 2 * (parameters - weights));
+        QCOMPARE(groups.denseBytes, floatSize.bytes);
+        QCOMPARE(sizeOf(R"({"weights": {"bits": 4, "group": 64, "symmetric": false}})").bitsPerWeight, 4 + 36.0 / 64);
+        model.config.storedDtype = "F16";   // bf16 would lose some of it
+        QCOMPARE(sizeOf("{}").bytes, 4 * parameters);
     }
 
     void contractsTellFatalFromIgnored_data()

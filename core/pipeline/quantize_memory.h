@@ -1,0 +1,47 @@
+#pragma once
+
+#include "core/model/model_info.h"
+
+#include <algorithm>
+#include <cstdint>
+
+/// What a quantize job keeps, in one place for the job and for its estimate.
+namespace halftone::memory {
+
+/// A batch of calibration samples has about so many tokens.
+inline constexpr std::uint64_t kTokensPerBatch = 2048;
+/// Sum, finished Hessian, damped copy, inverse and factor of a site.
+inline constexpr std::uint64_t kHessianCopies = 5;
+/// Of the linear at work: transposed weights, rounded weights, their error and a temporary in float32, and the codes twice.
+inline constexpr std::uint64_t kLinearBytesPerWeight = 18;
+/// Float rows as wide as the widest site that one forward pass of a batch holds.
+inline constexpr std::uint64_t kForwardCopies = 6;
+/// Rows of logits that the canary holds, twice.
+inline constexpr std::uint64_t kCanaryLogitRows = 256;
+
+/// The calibration's activations between two stages: bytes of each stream, and where a memory budget lets them live.
+struct Streams {
+    std::uint64_t hidden = 0, middle = 0;   ///< the second is that of attention output and of the MLP's middle, never both
+    std::uint64_t share = 0;                ///< most that one stream may keep in memory; 0: no limit
+    std::uint64_t kept = 0, spilled = 0;    ///< at once, in memory and on disk
+};
+
+/// `budget` 0: no limit. Half of it is for the streams, the other half for one block, its Hessians and the model's two ends.
+inline Streams streamsOf(const ModelConfig& config, std::uint64_t tokens, std::uint64_t budget)
+{
+    Streams streams;
+    streams.hidden = tokens * static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.hidden)) * 4;
+    streams.middle = tokens * static_cast<std::uint64_t>(std::max({std::int64_t{0}, config.intermediate, config.hidden})) * 4;
+    streams.share = budget == 0 ? 0 : std::max<std::uint64_t>(1, budget / 4);
+    const auto place = [&](std::uint64_t bytes, std::uint64_t onDisk) {
+        const bool spills = streams.share > 0 && bytes > streams.share;
+        streams.kept += spills ? 0 : bytes;
+        streams.spilled += spills ? onDisk : 0;
+    };
+    place(streams.hidden, streams.hidden);
+    // In memory one of the two lives at a time; a file keeps its slots.
+    place(streams.middle, streams.hidden + streams.middle);
+    return streams;
+}
+
+} // namespace halftone::memory

@@ -1,0 +1,154 @@
+#include "core/pipeline/quantize_plan.h"
+
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/pipeline/compute_scope.h"
+#include "core/pipeline/quantize_memory.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <map>
+
+namespace halftone {
+namespace {
+
+/// HDF5's own: groups, attributes and chunk tables of one linear, measured at 9 to 14 kB.
+constexpr std::uint64_t kLinearOverhead = 16 * 1024;
+constexpr std::uint64_t kBlockOverhead = 32 * 1024;
+/// What the program holds once LibTorch's kernels have run.
+constexpr std::uint64_t kProgramBytes = 250'000'000;
+constexpr std::uint64_t kFloat = 4;
+
+std::uint64_t positive(std::int64_t x) { return x > 0 ? static_cast<std::uint64_t>(x) : 0; }
+
+/// What block files keep of one linear: nibbles or bytes, float32 scales, int32 zero points, the ranges of a static activation grid.
+std::uint64_t storedBytes(const Plan& plan, const LinearInfo& linear)
+{
+    std::uint64_t bytes = kLinearOverhead;
+    const WeightGrid& grid = plan.weights;
+    if (grid.quantized()) {
+        const std::uint64_t count = positive(linear.weights());
+        const std::uint64_t groups = grid.group > 0 ? (positive(linear.in) + positive(grid.group) - 1) / positive(grid.group) : 1;
+        bytes += grid.bits <= 4 ? (count + 1) / 2 : count;
+        bytes += positive(linear.out) * groups * (grid.symmetric ? 4 : 8);
+    }
+    if (plan.activations.quantized())
+        bytes += 3 * kFloat * positive(linear.in);
+    return bytes;
+}
+
+std::uint64_t availableMemory()
+{
+    std::ifstream file("/proc/meminfo");
+    std::string key, unit;
+    for (std::uint64_t kilobytes = 0; file >> key >> kilobytes; std::getline(file, unit))
+        if (key == "MemAvailable:")
+            return kilobytes * 1024 + residentBytes();
+    return 0;
+}
+
+/// One block's share of the work, worst over the blocks: weights in float32, the largest Hessian with its factor, the largest linear's copies.
+std::uint64_t blockBytes(const ModelDescription& model, const std::vector<ResolvedPlan>& plans)
+{
+    struct Block {
+        std::uint64_t weights = 0, stored = kBlockOverhead, largest = 0;
+        std::array<std::uint64_t, kSiteKinds> hessian{};
+        bool together = false;   ///< all four Hessians at once
+    };
+    std::map<int, Block> blocks;
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        const LinearInfo& linear = model.linears[i];
+        const Plan& plan = plans[i].plan;
+        Block& block = blocks[linear.block];
+        block.weights += kFloat * positive(linear.weights());
+        block.stored += storedBytes(plan, linear);
+        block.hessian[static_cast<std::size_t>(linear.site)] = kFloat * positive(linear.in) * positive(linear.in);
+        if (!plan.weights.quantized())
+            continue;
+        block.largest = std::max(block.largest, positive(linear.weights()));
+        for (const auto& [key, value] : plan.rounding.parameters)
+            block.together = block.together || (key == "true_sequential" && std::holds_alternative<bool>(value) && !std::get<bool>(value));
+    }
+    std::uint64_t most = 0;
+    for (const auto& [index, block] : blocks) {
+        const std::uint64_t largest = *std::max_element(block.hessian.begin(), block.hessian.end());
+        std::uint64_t hessians = memory::kHessianCopies * largest;
+        if (block.together)
+            for (const std::uint64_t one : block.hessian)
+                hessians += one;
+        most = std::max(most, block.weights + 2 * block.stored + hessians + memory::kLinearBytesPerWeight * block.largest);
+    }
+    return most;
+}
+
+} // namespace
+
+std::string bytesInWords(std::uint64_t bytes)
+{
+    constexpr std::array kUnits{"bytes", "kB", "MB", "GB", "TB"};
+    double value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    for (; value >= 999.5 && unit + 1 < kUnits.size(); ++unit)
+        value /= 1000;
+    std::array<char, 48> text{};
+    std::snprintf(text.data(), text.size(), unit == 0 || value >= 99.95 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+    return text.data();
+}
+
+QuantizePlan planQuantize(const ModelDescription& model, const std::vector<ResolvedPlan>& plans, const CalibrationSettings& calibration,
+                          const ComputeOptions& options, const std::filesystem::path& project)
+{
+    if (plans.size() != model.linears.size())
+        throw Error(ErrorKind::InvalidArgument, "There are " + std::to_string(plans.size()) + " plans for "
+            + std::to_string(model.linears.size()) + " linears.");
+    const ModelConfig& config = model.config;
+    QuantizePlan plan;
+    plan.blocks = config.blocks;
+    plan.tokens = std::int64_t{calibration.samples} * calibration.length;
+    for (std::size_t i = 0; i < plans.size(); ++i)
+        plan.projectBytes += storedBytes(plans[i].plan, model.linears[i]);
+    plan.projectBytes += positive(config.blocks) * kBlockOverhead;
+    plan.exportBytes = estimateSize(plans, model).bytes;
+
+    const memory::Streams streams = memory::streamsOf(config, positive(plan.tokens), options.memoryBudget);
+    plan.cacheBytes = streams.spilled;
+    plan.freeBytes = freeDiskBytes(project);
+
+    const std::uint64_t length = positive(calibration.length);
+    const std::uint64_t samples = length == 0 ? 0 : std::min(positive(calibration.samples), std::max<std::uint64_t>(1, memory::kTokensPerBatch / length));
+    const std::uint64_t wide = std::max(positive(config.hidden), positive(config.intermediate));
+    const std::uint64_t forward = kFloat * samples * length * memory::kForwardCopies * wide;
+    const std::uint64_t head = kFloat * positive(config.vocabulary)
+        * (positive(config.embeddingWidth > 0 ? config.embeddingWidth : config.hidden) + memory::kCanaryLogitRows);
+    plan.peakMemory = std::max(residentBytes(), kProgramBytes) + streams.kept + std::max(blockBytes(model, plans) + forward, head);
+    plan.availableMemory = availableMemory();
+    return plan;
+}
+
+std::vector<std::string> QuantizePlan::warnings() const
+{
+    std::vector<std::string> said;
+    const std::uint64_t usable = freeBytes - freeBytes / 20;
+    if (diskBytes() + diskBytes() / 5 > usable)
+        said.push_back("the disk of the project is nearly too small: the run writes up to " + bytesInWords(diskBytes()) + ", "
+            + bytesInWords(freeBytes) + " are free");
+    else if (diskBytes() + exportBytes > usable)
+        said.push_back("an export of " + bytesInWords(exportBytes) + " will not fit beside the run on the disk of the project, where "
+            + bytesInWords(freeBytes) + " are free");
+    if (availableMemory > 0 && peakMemory > availableMemory)
+        said.push_back("the run will hold about " + bytesInWords(peakMemory) + " of memory, but " + bytesInWords(availableMemory)
+            + " are there: take fewer or shorter samples, or set a memory budget, which sends activations to the disk");
+    return said;
+}
+
+void QuantizePlan::requireDisk(const std::filesystem::path& project) const
+{
+    if (diskBytes() <= freeBytes - freeBytes / 20)
+        return;
+    throw Error(ErrorKind::Io, project.string() + ": the run writes up to " + std::to_string(diskBytes()) + " bytes there, but only "
+        + std::to_string(freeBytes) + " are free. Free some space, or put the project on another disk.", project.string());
+}
+
+} // namespace halftone
