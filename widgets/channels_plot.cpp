@@ -215,7 +215,8 @@ void ChannelsPlot::restyle()
     graph(High)->setBrush(band);
     graph(Absmax)->setPen(QPen(c.accent, 1.5));
     graph(Median)->setPen(QPen(c.warning, 1.5, Qt::DashLine));
-    graph(After)->setPen(QPen(kernelColour(), 1.2, Qt::DotLine));
+    graph(After)->setLineStyle(QCPGraph::lsNone);
+    graph(After)->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, Qt::NoPen, kernelColour(), 2.5));
     m_largestLabel->setColor(c.text);
     m_medianLabel->setColor(c.warning);
     m_largestLabel->setFont(small);

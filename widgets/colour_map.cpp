@@ -208,7 +208,7 @@ ValueScale fitScale(std::span<const float> values, ValueScale::Kind kind, double
     return {kind, low, high};
 }
 
-ValueScale fitSymmetric(std::span<const float> values)
+ValueScale fitSymmetric(std::span<const float> values, double inside)
 {
     double largest = 0;
     for (const float v : values)
@@ -216,6 +216,20 @@ ValueScale fitSymmetric(std::span<const float> values)
             largest = std::max(largest, static_cast<double>(std::abs(v)));
     if (largest == 0)
         largest = 1;
+    if (inside < 1 && !values.empty()) {
+        constexpr std::size_t kLooked = 100'000;
+        const std::size_t step = std::max<std::size_t>(1, values.size() / kLooked) | 1;   // odd: out of step with rows
+        std::vector<float> magnitudes;
+        for (std::size_t i = 0; i < values.size(); i += step)
+            if (std::isfinite(values[i]))
+                magnitudes.push_back(std::abs(values[i]));
+        if (!magnitudes.empty()) {
+            const auto at = magnitudes.begin() + static_cast<std::ptrdiff_t>(inside * static_cast<double>(magnitudes.size() - 1));
+            std::nth_element(magnitudes.begin(), at, magnitudes.end());
+            if (*at > 0 && largest > 2 * static_cast<double>(*at))
+                largest = static_cast<double>(*at);
+        }
+    }
     return {ValueScale::Kind::Linear, -largest, largest};
 }
 

@@ -53,8 +53,9 @@ struct ValueScale {
 /// The scale that shows `values`: the extremes of those that are finite (Log: and above 0; at most `decades` below the largest).
 /// Empty or constant input gives a scale that still maps (high > low).
 ValueScale fitScale(std::span<const float> values, ValueScale::Kind kind, double decades = 6);
-/// The scale symmetric about 0 for a diverging map.
-ValueScale fitSymmetric(std::span<const float> values);
+/// The scale symmetric about 0 for a diverging map. `inside` below 1: the ends leave out the largest values where they stand far (twice) above that
+/// share of the magnitudes, so that one outlier does not bleach all others; it takes the end colour. (Judged from at most some 100 000 values.)
+ValueScale fitSymmetric(std::span<const float> values, double inside = 1);
 
 struct Tick {
     double value = 0;

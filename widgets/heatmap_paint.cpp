@@ -130,6 +130,8 @@ void HeatmapView::drawBar(QPainter& painter, const QRect& bar) const
     if (!m_axes.unit.isEmpty())
         caption += u" ["_s + m_axes.unit + u']';
     caption += u", "_s + kind;
+    if (m_beyond > 0)
+        caption += tr(", ends for up to ±%1").arg(formatValue(m_beyond, 3));
     painter.save();
     painter.translate(bar.right() + 2 * kGap + widest + line * 0.75, bar.center().y());
     painter.rotate(-90);

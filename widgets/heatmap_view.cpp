@@ -55,10 +55,11 @@ void HeatmapView::setAxes(Axes axes)
     invalidate();
 }
 
-void HeatmapView::setColours(const ColourMap& map, Pooling pooling)
+void HeatmapView::setColours(const ColourMap& map, Pooling pooling, double inside)
 {
     m_map = &map;
     m_pooling = pooling;
+    m_inside = inside;
     refit();
 }
 
@@ -83,15 +84,29 @@ void HeatmapView::setReadout(Readout readout)
 void HeatmapView::setRowLabels(QStringList labels)
 {
     m_rowLabels = std::move(labels);
+    measureLabels();
     invalidate();
+}
+
+void HeatmapView::measureLabels()
+{
+    const QFontMetrics metrics(tabularFont(font(), false, 1));
+    m_widestLabel = 0;
+    for (const QString& label : m_rowLabels)
+        m_widestLabel = std::max(m_widestLabel, metrics.horizontalAdvance(label));
 }
 
 void HeatmapView::refit()
 {
+    m_beyond = 0;
     if (m_fixedScale)
         m_scale = *m_fixedScale;
-    else if (m_pooling == Pooling::FarthestFromZero)
-        m_scale = fitSymmetric(m_data.overview(m_pooling).cells());
+    else if (m_pooling == Pooling::FarthestFromZero) {
+        const std::span<const float> cells = m_data.overview(m_pooling).cells();
+        m_scale = fitSymmetric(cells, m_inside);
+        if (const double largest = m_inside < 1 ? fitSymmetric(cells).high : 0; largest > m_scale.high)
+            m_beyond = largest;
+    }
     else
         m_scale = fitScale(m_data.overview(m_pooling).cells(), m_kind);
     invalidate();
@@ -140,12 +155,8 @@ HeatmapView::Layout HeatmapView::layoutFor(const QRect& area) const
     const QFontMetrics metrics(tabularFont(font(), false, 1));
     const int line = metrics.height();
     int left = metrics.horizontalAdvance(u"0000"_s) + 2 * kGap + line;
-    if (!m_rowLabels.isEmpty()) {
-        int widest = 0;
-        for (const QString& label : m_rowLabels)
-            widest = std::max(widest, metrics.horizontalAdvance(label));
-        left = std::min(widest, area.width() / 4) + 2 * kGap + line;
-    }
+    if (!m_rowLabels.isEmpty())
+        left = std::min(m_widestLabel, area.width() / 4) + 2 * kGap + line;
     const int right = kBarGap + kBarWidth + kGap + metrics.horizontalAdvance(u"0 000 000"_s) + line;
     const int bottom = 2 * line + 2 * kGap;
     const QRect map = area.adjusted(left, line / 2, -right, -bottom);
@@ -199,6 +210,8 @@ void HeatmapView::resizeEvent(QResizeEvent*)
 
 void HeatmapView::changeEvent(QEvent* event)
 {
+    if (event->type() == QEvent::FontChange)
+        measureLabels();
     if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange)
         invalidate();
     QWidget::changeEvent(event);

@@ -37,7 +37,8 @@ public:
     const HeatmapData& data() const { return m_data; }
 
     void setAxes(Axes axes);
-    void setColours(const ColourMap& map, Pooling pooling = Pooling::Maximum);
+    /// `inside`: of diverging maps, the share of the values that the colours tell apart, see fitSymmetric(); the bar says where they end.
+    void setColours(const ColourMap& map, Pooling pooling = Pooling::Maximum, double inside = 1);
     /// Log or linear, fitted to the data as it comes; diverging maps are symmetric about 0.
     void setScaleKind(ValueScale::Kind kind);
     /// A fixed scale instead (for maps that must compare).
@@ -92,6 +93,7 @@ private:
     static constexpr int kLeastColumns = 4;   ///< on screen, however far one zooms in
     struct Layout { int left = 0; QRect map, bar; };
     Layout layoutFor(const QRect& area) const;
+    void measureLabels();
     void refit();
     void invalidate();
     QImage render(const QSize& pixels, const QRectF& region, PooledCells* pooledOut) const;
@@ -108,11 +110,13 @@ private:
     Axes m_axes;
     const ColourMap* m_map = nullptr;
     Pooling m_pooling = Pooling::Maximum;
+    double m_inside = 1, m_beyond = 0;   ///< largest magnitude, where it lies beyond the colours
     ValueScale m_scale;
     ValueScale::Kind m_kind = ValueScale::Kind::Linear;
     std::optional<ValueScale> m_fixedScale;
     Readout m_readout;
     QStringList m_rowLabels;
+    int m_widestLabel = 0;        ///< pixels, of m_rowLabels
     QRectF m_visible;
     int m_selectedRow = -1, m_selectedColumn = -1;
 

@@ -25,6 +25,7 @@ void SegmentedControl::setSegments(const QStringList& texts, const QStringList& 
         m_group->removeButton(button);
         delete button;
     }
+    m_tips = tips;
     for (int i = 0; i < texts.size(); ++i) {
         auto* button = new QPushButton(texts[i], this);
         button->setCheckable(true);
@@ -49,10 +50,13 @@ void SegmentedControl::setCurrent(int index)
         button->setChecked(true);
 }
 
-void SegmentedControl::setSegmentEnabled(int index, bool enabled)
+void SegmentedControl::setSegmentEnabled(int index, bool enabled, const QString& whyOff)
 {
-    if (QAbstractButton* button = m_group->button(index))
-        button->setEnabled(enabled);
+    QAbstractButton* button = m_group->button(index);
+    if (!button)
+        return;
+    button->setEnabled(enabled);
+    button->setToolTip(enabled || whyOff.isEmpty() ? m_tips.value(index, button->text()) : whyOff);
 }
 
 int SegmentedControl::count() const

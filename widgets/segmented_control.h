@@ -18,7 +18,8 @@ public:
     void setSegments(const QStringList& texts, const QStringList& tips = {});
     int current() const;
     void setCurrent(int index);               ///< does not emit
-    void setSegmentEnabled(int index, bool enabled);
+    /// `whyOff` is its tooltip while it is disabled.
+    void setSegmentEnabled(int index, bool enabled, const QString& whyOff = {});
     int count() const;
 
 Q_SIGNALS:
@@ -27,6 +28,7 @@ Q_SIGNALS:
 private:
     QHBoxLayout* m_layout = nullptr;
     QButtonGroup* m_group = nullptr;
+    QStringList m_tips;
 };
 
 } // namespace halftone

@@ -184,7 +184,7 @@ void TokensView::rebuild()
         m_map->setAxes({tr("token"), channels, tr("rounded − original"), {}});
         m_map->setScale(std::nullopt);
         m_map->setScaleKind(ValueScale::Kind::Linear);
-        m_map->setColours(ColourMap::blueOrange(), Pooling::FarthestFromZero);
+        m_map->setColours(ColourMap::blueOrange(), Pooling::FarthestFromZero, 0.995);
         break;
     }
     m_map->setData(std::move(shown));

@@ -133,6 +133,7 @@ void WeightsView::setLinear(const QString& linear)
 
 void WeightsView::refresh()
 {
+    m_outdated = true;
     ask();
 }
 
@@ -148,7 +149,7 @@ void WeightsView::setRun(const QString& run, bool stale)
     const bool changed = run != m_run;
     m_run = run;
     m_runStale = stale;
-    m_sources->setSegmentEnabled(1, !run.isEmpty());
+    m_sources->setSegmentEnabled(1, !run.isEmpty(), tr("No run is finished yet: quantize first"));
     if (run.isEmpty() && m_request.source == WeightsRequest::Source::Run) {
         m_request.source = WeightsRequest::Source::Recipe;
         m_sources->setCurrent(0);
@@ -171,6 +172,7 @@ void WeightsView::setPicture(const WeightsPicture& picture)
     if (!(picture.request == m_request))
         return;
     m_picture = picture;
+    m_outdated = false;
     present();
 }
 
@@ -212,7 +214,7 @@ void WeightsView::present()
         m_map->setColours(ColourMap::cividis(), Pooling::Maximum);
     } else {
         m_map->setScaleKind(ValueScale::Kind::Linear);
-        m_map->setColours(ColourMap::blueOrange(), Pooling::FarthestFromZero);
+        m_map->setColours(ColourMap::blueOrange(), Pooling::FarthestFromZero, 0.9995);
     }
     m_map->setData(m_picture->cells);
     QString text = m_request.linear + u" · %1 × %2"_s.arg(map.rows).arg(map.columns);
@@ -224,9 +226,9 @@ void WeightsView::present()
     }
     setSubtitle(text);
     for (int plot : {ByOutput, ByInput, ByGroup})
-        m_plots->setSegmentEnabled(plot, map.quantized != nullptr);
+        m_plots->setSegmentEnabled(plot, map.quantized != nullptr, tr("The recipe leaves this linear float: there is no error"));
     for (int m : {1, 2, 3})
-        m_modes->setSegmentEnabled(m, map.quantized != nullptr || m_modes->current() == m);
+        m_modes->setSegmentEnabled(m, map.quantized != nullptr || m_modes->current() == m, tr("The recipe leaves this linear float: give it bits in Layers to see this"));
     setHasData(true);
     showPlot();
 }

@@ -57,7 +57,7 @@ public:
     void setPicture(const WeightsPicture& picture);
     /// The file could not be read.
     void setFailed(const QString& sentence);
-    bool isCurrent() const { return m_picture && m_picture->request == m_request; }
+    bool isCurrent() const { return m_picture && !m_outdated && m_picture->request == m_request; }
     void setSelection(const Selection& selection);
     HeatmapView* map() const { return m_map; }
     HistogramPlot* plot() const { return m_plot; }
@@ -86,7 +86,7 @@ private:
     WeightsRequest m_request;
     std::optional<WeightsPicture> m_picture;
     QString m_run;
-    bool m_runStale = false;
+    bool m_runStale = false, m_outdated = false;
     Selection m_selection;
 };
 

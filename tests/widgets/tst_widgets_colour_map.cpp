@@ -24,6 +24,20 @@ class TestColourMap : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void oneOutlierDoesNotBleachADivergingMap()
+    {
+        std::vector<float> values;
+        for (int i = 0; i < 5000; ++i)
+            values.push_back(static_cast<float>(i % 101 - 50) * 0.01F);
+        QVERIFY(std::abs(fitSymmetric(values, 0.99).high - 0.5) < 1e-6);   // nothing stands out: all of it
+        values[777] = -90;
+        QCOMPARE(fitSymmetric(values).high, 90.0);
+        const ValueScale scale = fitSymmetric(values, 0.99);
+        QVERIFY(scale.high > 0.4 && scale.high < 0.51);
+        QCOMPARE(scale.low, -scale.high);
+        QVERIFY(scale.position(-90) < 0);                        // drawn in the end colour
+    }
+
     void cividisGrowsLighterAllTheWay()
     {
         const ColourMap& map = ColourMap::cividis();
