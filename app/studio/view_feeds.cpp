@@ -8,7 +8,7 @@
 #include "widgets/tokens_view.h"
 #include "widgets/weights_view.h"
 
-#include <QEvent>
+#include <QDockWidget>
 
 #include <algorithm>
 
@@ -17,6 +17,12 @@ namespace halftone {
 using namespace Qt::StringLiterals;
 
 namespace {
+
+/// A view behind another tab counts as visible for Qt; it only lies outside its window.
+bool onScreen(const QWidget* view)
+{
+    return view->isVisible() && !view->visibleRegion().isEmpty();
+}
 
 /// Unlisted, and the newest of a tag wins.
 JobSpec preview(const QString& tag, const QString& title)
@@ -48,25 +54,27 @@ ViewFeeds::ViewFeeds(Document& document, JobRunner& jobs, const Views& views, QO
     connect(views.channels, &ChannelsView::summaryRequested, this, &ViewFeeds::answerChannels);
     connect(views.weights, &WeightsView::pictureRequested, this, &ViewFeeds::answerWeights);
     for (QWidget* view : {static_cast<QWidget*>(views.kernel), static_cast<QWidget*>(views.tokens), static_cast<QWidget*>(views.channels), static_cast<QWidget*>(views.weights)})
-        view->installEventFilter(this);
+        if (auto* dock = qobject_cast<QDockWidget*>(view->parentWidget()))
+            connect(
+                dock, &QDockWidget::visibilityChanged, this, [this, view](bool visible) {
+                    if (visible)
+                        catchUp(view);
+                },
+                Qt::QueuedConnection);   // once it lies where it is seen
 }
 
 ViewFeeds::~ViewFeeds() = default;
 
-bool ViewFeeds::eventFilter(QObject* watched, QEvent* event)
+void ViewFeeds::catchUp(const QWidget* view)
 {
-    if (event->type() == QEvent::Show) {
-        // Once it is on screen: the answers ask whether it is.
-        if (watched == m_views.kernel)
-            QMetaObject::invokeMethod(m_views.kernel, &KernelView::request, Qt::QueuedConnection);
-        else if (watched == m_views.tokens)
-            QMetaObject::invokeMethod(m_views.tokens, &TokensView::request, Qt::QueuedConnection);
-        else if (watched == m_views.channels)
-            QMetaObject::invokeMethod(m_views.channels, &ChannelsView::request, Qt::QueuedConnection);
-        else if (watched == m_views.weights && !m_views.weights->isCurrent())
-            QMetaObject::invokeMethod(m_views.weights, &WeightsView::refresh, Qt::QueuedConnection);
-    }
-    return QObject::eventFilter(watched, event);
+    if (view == m_views.kernel)
+        m_views.kernel->request();
+    else if (view == m_views.tokens)
+        m_views.tokens->request();
+    else if (view == m_views.channels)
+        m_views.channels->request();
+    else if (!m_views.weights->isCurrent())
+        m_views.weights->refresh();
 }
 
 void ViewFeeds::showModel()
@@ -142,7 +150,7 @@ void ViewFeeds::followGrid(const ActivationGrid& grid)
 
 void ViewFeeds::answerKernel(const ActivationGrid& grid, const ActivationGrid& other)
 {
-    if (m_samples.empty() || !m_views.kernel->isVisible())
+    if (m_samples.empty() || !onScreen(m_views.kernel))
         return;
     m_jobs.submit(
         preview(u"kernel-preview"_s, tr("Estimate the kernel")),
@@ -168,7 +176,7 @@ void ViewFeeds::answerKernel(const ActivationGrid& grid, const ActivationGrid& o
 
 void ViewFeeds::answerTokens(const std::shared_ptr<const SiteSample>& sample, const ActivationGrid& grid)
 {
-    if (!m_views.tokens->isVisible())
+    if (!onScreen(m_views.tokens))
         return;
     m_jobs.submit(
         preview(u"tokens-preview"_s, tr("Round the sample")),
@@ -178,7 +186,7 @@ void ViewFeeds::answerTokens(const std::shared_ptr<const SiteSample>& sample, co
 
 void ViewFeeds::answerChannels(const std::shared_ptr<const SiteSample>& sample, const ActivationGrid& grid)
 {
-    if (!m_views.channels->isVisible())
+    if (!onScreen(m_views.channels))
         return;
     m_jobs.submit(
         preview(u"channels-preview"_s, tr("Summarize the channels")),
@@ -190,7 +198,7 @@ void ViewFeeds::answerWeights(const WeightsRequest& request)
 {
     const Plan* plan = m_document.plan(request.linear.toStdString());
     const LinearInfo* info = m_document.linear(request.linear.toStdString());
-    if (!plan || !info || !m_weightMaps || !m_views.weights->isVisible())
+    if (!plan || !info || !m_weightMaps || !onScreen(m_views.weights))
         return;
     const RunInfo* run = m_document.latestRun();
     const bool ofRun = request.source == WeightsRequest::Source::Run && run;
@@ -213,9 +221,9 @@ void ViewFeeds::answerWeights(const WeightsRequest& request)
 
 bool ViewFeeds::isSettled() const
 {
-    return (!m_views.kernel->isVisible() || m_samples.empty() || m_views.kernel->isCurrent())
-        && (!m_views.tokens->isVisible() || m_views.tokens->isCurrent())
-        && (!m_views.weights->isVisible() || m_views.weights->linear().isEmpty() || m_views.weights->isCurrent());
+    return (!onScreen(m_views.kernel) || m_samples.empty() || m_views.kernel->isCurrent())
+        && (!onScreen(m_views.tokens) || m_views.tokens->isCurrent())
+        && (!onScreen(m_views.weights) || m_views.weights->linear().isEmpty() || m_views.weights->isCurrent());
 }
 
 } // namespace halftone

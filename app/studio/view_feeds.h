@@ -37,16 +37,14 @@ public:
     /// Every view on screen shows the grid chosen, and the linear selected.
     bool isSettled() const;
 
-protected:
-    /// Asks for what a view missed while it was hidden.
-    bool eventFilter(QObject* watched, QEvent* event) override;
-
 private:
     struct Sampled {
         SiteKind kind;
         int block;
         std::shared_ptr<const SiteSample> sample;
     };
+    /// Asks for what a view missed while it was hidden.
+    void catchUp(const QWidget* view);
     void showModel();
     void forget();
     void showAnalysis();
