@@ -7,7 +7,7 @@
 #include <memory>
 #include <optional>
 
-class QCheckBox;
+class QPushButton;
 
 namespace halftone {
 
@@ -50,7 +50,7 @@ private:
 
     ChannelsPlot* m_plot = nullptr;
     SegmentedControl* m_order = nullptr;
-    QCheckBox* m_after = nullptr;
+    QPushButton* m_after = nullptr;
     GridControls* m_controls = nullptr;
     std::shared_ptr<const ChannelSummary> m_summary;
     ActivationGrid m_summaryGrid;

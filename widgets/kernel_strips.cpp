@@ -82,7 +82,7 @@ KernelStrips::Layout KernelStrips::layoutFor(const QRect& area) const
     const double left = area.left() + widest + 2 * kGap;
     const double right = area.right() - 12 - metrics.horizontalAdvance(u"00.0 %"_s) - 4 * kGap;
     const double foot = 5 * layout.line + 24 + 3 * kGap;     // block numbers, summary, bar, its numbers and names
-    const double height = std::clamp(area.height() - foot, 48.0, 280.0);
+    const double height = std::clamp(area.height() - foot, 48.0, 640.0);
     layout.strips = QRectF(left, area.top() + layout.line / 2, std::max(40.0, right - left), height);
     layout.bar = QRectF(layout.strips.right() + 2 * kGap, layout.strips.top(), 12, height);
     layout.summaryTop = layout.strips.bottom() + kGap + layout.line + kGap;
@@ -157,7 +157,8 @@ void KernelStrips::drawPicture(QPainter& painter, const QRect& area)
             const QRgb ground = map.at(m_scale.position(share));
             painter.fillRect(cell, QColor(ground));
             const QString text = QString::number(std::lround(share * 100));
-            if (share >= 0.1 && cell.width() >= tinyMetrics.horizontalAdvance(text) && cell.height() >= tinyMetrics.height()) {
+            const bool telling = share >= 0.1 || cell.width() >= 3 * tinyMetrics.horizontalAdvance(u"00"_s);   // small ones where there is room
+            if (telling && cell.width() >= tinyMetrics.horizontalAdvance(text) && cell.height() >= tinyMetrics.height()) {
                 painter.setFont(tiny);
                 painter.setPen(inkOn(ground));
                 painter.drawText(cell, Qt::AlignCenter, text);
