@@ -1,0 +1,61 @@
+#pragma once
+
+#include "core/methods/linear_result.h"
+#include "widgets/picture.h"
+#include "widgets/selection.h"
+#include "widgets/view_frame.h"
+
+#include <QString>
+
+#include <memory>
+#include <vector>
+
+class QCustomPlot;
+
+namespace halftone {
+
+class SegmentedControl;
+
+/// What one run measured, under its name.
+struct RunCurve {
+    QString name;
+    std::vector<BlockResult> blocks;
+};
+
+/// A figure of a block: mean weight SQNR in dB, mean output MSE, or the drift of the held-out text; NaN where it was not measured.
+enum class CurveFigure { Sqnr, OutputMse, Drift };
+double blockFigure(const BlockResult& block, CurveFigure figure);
+
+/// One line a run over the blocks: where quantization hurts.
+class CurvesView : public ViewFrame {
+    Q_OBJECT
+
+public:
+    explicit CurvesView(QWidget* parent = nullptr);
+    ~CurvesView() override;
+    void setCurves(std::vector<RunCurve> curves);
+    const std::vector<RunCurve>& curves() const { return m_curves; }
+    /// The run drawn thick; empty: none.
+    void setChosen(const QString& run);
+    void setFigure(CurveFigure figure);
+    CurveFigure figure() const;
+    QCustomPlot* plot() const { return m_plot; }
+
+Q_SIGNALS:
+    void selectionRequested(const halftone::Selection& selection);
+
+protected:
+    void changeEvent(QEvent* event) override;
+
+private:
+    class CurvesPicture;
+    void refresh();
+
+    std::vector<RunCurve> m_curves;
+    QString m_chosen;
+    SegmentedControl* m_figure = nullptr;
+    QCustomPlot* m_plot = nullptr;
+    std::unique_ptr<CurvesPicture> m_picture;
+};
+
+} // namespace halftone

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "widgets/qcustomplot_wrapper.h"
+
+#include <QColor>
+#include <QRect>
+
+class QPainter;
+
+namespace halftone {
+
+/// Okabe–Ito colours with a marker and a dash each, so that lines are told apart without colour.
+struct SeriesLook {
+    QColor colour;
+    QCPScatterStyle::ScatterShape marker;
+    Qt::PenStyle dash;
+};
+SeriesLook seriesLook(int index);
+
+/// Axes, grid and ground after the theme in force.
+void stylePlot(QCustomPlot& plot);
+
+/// Ticks in the program's own digits: "1.3e-4", "24 MB".
+class ValueTicker final : public QCPAxisTicker {
+public:
+    enum class Unit { Number, Bytes, Duration };
+    explicit ValueTicker(Unit unit) : m_unit(unit) {}
+
+protected:
+    QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
+
+private:
+    Unit m_unit;
+};
+class LogValueTicker final : public QCPAxisTickerLog {
+protected:
+    QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
+};
+
+/// Draws a plot into any painter as drawing commands, so that SVG and PDF stay sharp.
+void drawPlot(QCustomPlot& plot, QPainter& painter, const QRect& area);
+
+} // namespace halftone
