@@ -16,7 +16,7 @@ using namespace Qt::Literals::StringLiterals;
 
 namespace {
 
-constexpr int kButtonsWidth = 96;
+constexpr int kButtonsWidth = 120;
 
 } // namespace
 
@@ -48,16 +48,18 @@ JobWidget::JobWidget(QWidget* parent) : QWidget(parent)
     buttons->addStretch();
     row->addWidget(m_buttons);
     m_log = addButton(u"jobLogButton"_s, u"info"_s, tr("Show the log of this job"));
-    m_pause = addButton(u"jobPause"_s, u"pause"_s, tr("Pause after the block at work"));
-    m_resume = addButton(u"jobResume"_s, u"resume"_s, tr("Go on from the last finished block"));
+    m_up = addButton(u"jobUp"_s, u"up"_s, tr("Before the job that waits before it"));
+    m_pause = addButton(u"jobPause"_s, u"pause"_s, tr("Pause; it keeps its memory and goes on where it stands"));
+    m_resume = addButton(u"jobResume"_s, u"resume"_s, tr("Go on"));
     m_cancel = addButton(u"jobCancel"_s, u"cancel"_s, tr("Cancel; what is finished is kept"));
     m_dismiss = addButton(u"jobDismiss"_s, u"close"_s, tr("Take this line away"));
     connect(m_log, &QToolButton::clicked, this, &JobWidget::logClicked);
+    connect(m_up, &QToolButton::clicked, this, &JobWidget::moveUpClicked);
     connect(m_pause, &QToolButton::clicked, this, &JobWidget::pauseClicked);
     connect(m_resume, &QToolButton::clicked, this, &JobWidget::resumeClicked);
     connect(m_cancel, &QToolButton::clicked, this, &JobWidget::cancelClicked);
     connect(m_dismiss, &QToolButton::clicked, this, &JobWidget::dismissClicked);
-    setLogLines(0);
+    refresh();
 }
 
 QToolButton* JobWidget::addButton(const QString& name, const QString& picture, const QString& tip)
@@ -75,11 +77,6 @@ void JobWidget::setJob(const JobRow& job)
 {
     m_job = job;
     refresh();
-}
-
-void JobWidget::setLogLines(int lines)
-{
-    m_log->setVisible(lines > 0);
 }
 
 void JobWidget::refresh()
@@ -103,6 +100,10 @@ void JobWidget::refresh()
     }
     m_bar->setAccessibleName(m_job.title);
     m_pause->setVisible(m_job.state == JobRow::State::Running && m_job.canPause);
+    m_resume->setToolTip(m_job.state == JobRow::State::Paused ? tr("Go on") : tr("Go on from the last finished block"));
+    m_resume->setAccessibleName(m_resume->toolTip());
+    m_up->setVisible(waiting && m_job.ahead > 0);
+    m_log->setVisible(!waiting);
     m_resume->setVisible(m_job.canResume && m_job.state != JobRow::State::Running && m_job.state != JobRow::State::Done);
     m_cancel->setVisible(active || waiting);
     m_dismiss->setVisible(!active && !waiting);

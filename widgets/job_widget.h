@@ -18,7 +18,6 @@ class JobWidget : public QWidget {
 public:
     explicit JobWidget(QWidget* parent = nullptr);
     void setJob(const JobRow& job);
-    void setLogLines(int lines);
 
 Q_SIGNALS:
     void cancelClicked();
@@ -26,6 +25,7 @@ Q_SIGNALS:
     void resumeClicked();
     void dismissClicked();
     void logClicked();
+    void moveUpClicked();
 
 protected:
     void changeEvent(QEvent* event) override;
@@ -44,6 +44,7 @@ private:
     QToolButton* m_resume = nullptr;
     QToolButton* m_cancel = nullptr;
     QToolButton* m_dismiss = nullptr;
+    QToolButton* m_up = nullptr;
 };
 
 } // namespace halftone

@@ -9,6 +9,7 @@
 #include <QLabel>
 #include <QPlainTextEdit>
 #include <QScrollArea>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -21,6 +22,11 @@ using namespace Qt::Literals::StringLiterals;
 namespace {
 
 constexpr int kLogLines = 2000;
+
+QString flagsText(int flags)
+{
+    return flags == 1 ? JobsView::tr("1 flag") : JobsView::tr("%1 flags").arg(flags);
+}
 
 } // namespace
 
@@ -42,12 +48,14 @@ QString jobLine(const JobRow& job)
     QStringList parts;
     switch (job.state) {
     case JobRow::State::Waiting:
-        parts << JobsView::tr("waiting for the device");
+        parts << (job.ahead == 0 ? JobsView::tr("waiting for the device") : job.ahead == 1 ? JobsView::tr("waiting, 1 job before it") : JobsView::tr("waiting, %1 jobs before it").arg(job.ahead));
         if (!job.detail.isEmpty())
             parts << job.detail;
         return parts.join(u" · "_s);
     case JobRow::State::Done:
         parts << JobsView::tr("done in %1").arg(formatDuration(job.elapsed));
+        if (job.flags > 0)
+            parts << flagsText(job.flags);
         if (!job.detail.isEmpty())
             parts << job.detail;
         return parts.join(u" · "_s);
@@ -71,9 +79,9 @@ QString jobLine(const JobRow& job)
     if (!job.detail.isEmpty())
         parts << job.detail;
     else if (job.total > 0 && !job.unit.isEmpty())
-        parts << JobsView::tr("%1 of %2 %3").arg(job.done).arg(job.total).arg(job.unit);
+        parts << JobsView::tr("%1 of %2 %3").arg(job.done / job.parts).arg(job.total / job.parts).arg(job.unit);
     if (job.state == JobRow::State::Running && job.done > 0 && job.elapsed >= 1 && !job.unit.isEmpty()) {
-        const double rate = static_cast<double>(job.done) / job.elapsed;
+        const double rate = job.rate > 0 ? job.rate : static_cast<double>(job.done) / job.parts / job.elapsed;
         if (rate >= 1)
             parts << u"%1 %2/s"_s.arg(formatValue(rate, 2), job.unit);
         else
@@ -83,6 +91,8 @@ QString jobLine(const JobRow& job)
         const QString from = formatDuration(job.remaining->first), to = formatDuration(job.remaining->second);
         parts << (from == to ? JobsView::tr("%1 left").arg(to) : JobsView::tr("%1–%2 left").arg(from, to));
     }
+    if (job.flags > 0)
+        parts << flagsText(job.flags);
     return parts.join(u" · "_s);
 }
 
@@ -94,6 +104,8 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     column->setContentsMargins(12, 4, 12, 4);
     column->setSpacing(4);
     auto* scroll = new QScrollArea(this);
+    scroll->setObjectName(u"jobsScroll"_s);
+    scroll->setAccessibleName(tr("Jobs"));
     scroll->setWidgetResizable(true);
     scroll->setFrameShape(QFrame::NoFrame);
     auto* inside = new QWidget(scroll);
@@ -106,13 +118,41 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     m_rows->addWidget(m_idle);
     m_rows->addStretch();
     scroll->setWidget(inside);
-    m_log = new QPlainTextEdit(this);
+    m_logPanel = new QWidget(this);
+    auto* panel = new QVBoxLayout(m_logPanel);
+    panel->setContentsMargins(0, 0, 0, 0);
+    panel->setSpacing(4);
+    auto* head = new QHBoxLayout;
+    head->setSpacing(8);
+    m_logFile = new ElidedLabel(m_logPanel);
+    m_logFile->setObjectName(u"jobLogFile"_s);
+    m_logFile->setFaint(true);
+    m_logFile->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    auto* open = new QToolButton(m_logPanel);
+    open->setObjectName(u"jobLogOpen"_s);
+    open->setText(tr("Open the file"));
+    open->setToolTip(tr("Open the log in the desktop's own program"));
+    open->setIcon(icon(u"open"_s));
+    open->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    auto* hide = new QToolButton(m_logPanel);
+    hide->setObjectName(u"jobLogClose"_s);
+    hide->setAccessibleName(tr("Close the log"));
+    hide->setToolTip(tr("Close the log"));
+    hide->setIcon(icon(u"close"_s));
+    head->addWidget(m_logFile, 1);
+    head->addWidget(open);
+    head->addWidget(hide);
+    panel->addLayout(head);
+    connect(open, &QToolButton::clicked, this, [this] { Q_EMIT openLogRequested(m_logged); });
+    connect(hide, &QToolButton::clicked, this, [this] { showLog({}); });
+    m_log = new QPlainTextEdit(m_logPanel);
     m_log->setObjectName(u"jobLog"_s);
     m_log->setAccessibleName(tr("Log of the chosen job"));
     m_log->setReadOnly(true);
     m_log->setMaximumBlockCount(kLogLines);
     m_log->setLineWrapMode(QPlainTextEdit::NoWrap);
-    m_log->hide();
+    panel->addWidget(m_log, 1);
+    m_logPanel->hide();
     m_footnote = new QLabel(this);
     m_footnote->setObjectName(u"jobsFootnote"_s);
     m_footnote->setTextFormat(Qt::PlainText);
@@ -120,7 +160,7 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     m_footnote->setFont(tabularFont(font(), false, 1));
     m_footnote->hide();
     column->addWidget(scroll, 1);
-    column->addWidget(m_log, 1);
+    column->addWidget(m_logPanel, 2);
     column->addWidget(m_footnote);
 }
 
@@ -134,6 +174,14 @@ void JobsView::setJobs(const std::vector<JobRow>& jobs)
         removeJob(id);
     for (const JobRow& job : jobs)
         updateJob(job);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {   // waiting jobs may have changed places; the idle text comes first
+        JobWidget* widget = m_jobs[jobs[i].id];
+        const int place = static_cast<int>(i) + 1;
+        if (m_rows->indexOf(widget) != place) {
+            m_rows->removeWidget(widget);
+            m_rows->insertWidget(place, widget);
+        }
+    }
 }
 
 void JobsView::updateJob(const JobRow& job)
@@ -147,12 +195,13 @@ void JobsView::updateJob(const JobRow& job)
         connect(widget, &JobWidget::pauseClicked, this, [this, id] { Q_EMIT pauseRequested(id); });
         connect(widget, &JobWidget::resumeClicked, this, [this, id] { Q_EMIT resumeRequested(id); });
         connect(widget, &JobWidget::dismissClicked, this, [this, id] { Q_EMIT dismissRequested(id); });
+        connect(widget, &JobWidget::moveUpClicked, this, [this, id] { Q_EMIT moveUpRequested(id); });
         connect(widget, &JobWidget::logClicked, this, [this, id] { showLog(m_logged == id ? QString() : id); });
         m_rows->insertWidget(m_rows->count() - 1, widget);
         found = m_jobs.emplace(job.id, widget).first;
     }
     found->second->setJob(job);
-    found->second->setLogLines(static_cast<int>(m_logs[job.id].size()));
+    m_files[job.id] = job.logFile;
     m_idle->hide();
 }
 
@@ -166,6 +215,7 @@ void JobsView::removeJob(const QString& id)
     m_rows->removeWidget(found->second);
     m_jobs.erase(found);
     m_logs.erase(id);
+    m_files.erase(id);
     if (m_logged == id)
         showLog({});
     m_idle->setVisible(m_jobs.empty());
@@ -177,10 +227,16 @@ void JobsView::appendLog(const QString& id, const QString& line)
     lines << line;
     if (lines.size() > kLogLines)
         lines.removeFirst();
-    if (const auto found = m_jobs.find(id); found != m_jobs.end())
-        found->second->setLogLines(static_cast<int>(lines.size()));
     if (m_logged == id)
         m_log->appendPlainText(line);
+}
+
+void JobsView::setLog(const QString& id, const QString& text)
+{
+    if (m_logged == id && !text.isEmpty()) {
+        m_log->setPlainText(text);
+        m_log->moveCursor(QTextCursor::End);
+    }
 }
 
 void JobsView::setFootnote(const QString& footnote)
@@ -197,8 +253,14 @@ int JobsView::count() const
 void JobsView::showLog(const QString& id)
 {
     m_logged = id;
-    m_log->setVisible(!id.isEmpty());
+    m_logPanel->setVisible(!id.isEmpty());
     m_log->setPlainText(id.isEmpty() ? QString() : m_logs[id].join(u'\n'));
+    if (id.isEmpty())
+        return;
+    const QString file = m_files[id];
+    m_logFile->setText(file.isEmpty() ? tr("This job keeps no log file") : file);
+    findChild<QToolButton*>(u"jobLogOpen"_s)->setEnabled(!file.isEmpty());
+    Q_EMIT logRequested(id);
 }
 
 } // namespace halftone

@@ -15,6 +15,7 @@ class QVBoxLayout;
 
 namespace halftone {
 
+class ElidedLabel;
 class JobWidget;
 
 /// One job as the window shows it (a value; the runner in app makes it).
@@ -32,6 +33,11 @@ struct JobRow {
     QString nextStep;                      ///< Failed: what is likely to help
     bool canResume = false;                ///< Failed, Cancelled, Paused
     bool canPause = false;
+    int parts = 1;                         ///< `done` and `total` count this many parts of a unit
+    double rate = 0;                       ///< units a second of late; 0: said from what is done
+    int ahead = 0;                         ///< Waiting: jobs that come before it
+    int flags = 0;                         ///< raised by sentinels
+    QString logFile;
 };
 
 /// "62 % · block 18 · 3.1 blocks/s · 2:10–2:40 left": the line beside a job's bar.
@@ -50,6 +56,8 @@ public:
     void updateJob(const JobRow& job);                 ///< adds it when its id is new
     void removeJob(const QString& id);
     void appendLog(const QString& id, const QString& line);
+    /// What the job's log file says; answers logRequested().
+    void setLog(const QString& id, const QString& text);
     void setFootnote(const QString& text);             ///< "plan 0.52 GiB · now 0.44 GiB · disk 182 MB of 79 GB free"
     int count() const;
 
@@ -58,6 +66,9 @@ Q_SIGNALS:
     void pauseRequested(const QString& id);
     void resumeRequested(const QString& id);
     void dismissRequested(const QString& id);          ///< a finished job's line is no longer wanted
+    void moveUpRequested(const QString& id);           ///< before the job that waits before it
+    void logRequested(const QString& id);              ///< its log was opened here: what does the file say?
+    void openLogRequested(const QString& id);          ///< in the desktop's own program
 
 private:
     void showLog(const QString& id);
@@ -65,10 +76,13 @@ private:
     QVBoxLayout* m_rows = nullptr;
     QLabel* m_idle = nullptr;
     QLabel* m_footnote = nullptr;
+    QWidget* m_logPanel = nullptr;
+    ElidedLabel* m_logFile = nullptr;
     QPlainTextEdit* m_log = nullptr;
     QString m_logged;
     std::map<QString, JobWidget*> m_jobs;
     std::map<QString, QStringList> m_logs;
+    std::map<QString, QString> m_files;
 };
 
 } // namespace halftone

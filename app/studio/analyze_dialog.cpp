@@ -1,8 +1,10 @@
 #include "app/studio/analyze_dialog.h"
 
+#include "app/studio/machine_rates.h"
 #include "app/studio/resources.h"
 #include "app/studio/text.h"
 #include "app/studio/text_field.h"
+#include "widgets/colour_map.h"
 
 #include <QDoubleSpinBox>
 #include <QFormLayout>
@@ -19,6 +21,7 @@ AnalyzeDialog::AnalyzeDialog(const Document& document, const AnalyzeRequest& las
                 tr("Runs the text through %1 once, block by block, and measures every activation that feeds a linear: channel ranges, "
                    "outliers, and the share of elements that each activation grid rounds to zero.").arg(document.name()),
                 tr("&Analyze"), parent)
+    , m_document(document)
 {
     const int longest = static_cast<int>(std::clamp<std::int64_t>(document.model().config.maxPositions, 2, 1 << 20));
     m_text = new TextField(u"text"_s, resourceFile(u"text/sample.txt"_s), this);
@@ -65,7 +68,11 @@ void AnalyzeDialog::refresh()
     const QString amount = m_windows->value() == 0
         ? tr("The whole text, cut into windows of %1 tokens.").arg(m_length->value())
         : tr("%1 tokens, cut from the start of the text. The views fill while it runs.").arg(countText(std::int64_t(m_windows->value()) * m_length->value()));
-    setNote(amount, m_text->problem());
+    const std::int64_t tokens = std::int64_t(m_windows->value()) * m_length->value();
+    QString cost;
+    if (tokens > 0)   // of a whole text the length is not known before it is read
+        cost = u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(estimateWalkMemory(m_document.model(), tokens, false)), MachineRates::text(u"analyze"_s, walkWork(m_document.model(), double(tokens))));
+    setNote(amount + cost, m_text->problem());
 }
 
 } // namespace halftone

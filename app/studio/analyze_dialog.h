@@ -20,6 +20,7 @@ public:
 private:
     void refresh();
 
+    const Document& m_document;
     TextField* m_text = nullptr;
     QSpinBox* m_windows = nullptr;
     QSpinBox* m_length = nullptr;

@@ -1,8 +1,10 @@
 #include "app/studio/evaluate_dialog.h"
 
+#include "app/studio/machine_rates.h"
 #include "app/studio/resources.h"
 #include "app/studio/text.h"
 #include "app/studio/text_field.h"
+#include "widgets/colour_map.h"
 
 #include <QCheckBox>
 #include <QComboBox>
@@ -20,6 +22,7 @@ EvaluateDialog::EvaluateDialog(const Document& document, const EvaluateRequest& 
     : JobDialog(u"evaluateDialog"_s, tr("Evaluate"),
                 tr("Measures perplexity on a text, and how far the quantized model's next-token distribution lies from the float model's."),
                 tr("&Evaluate"), parent)
+    , m_document(document)
 {
     const int longest = static_cast<int>(std::clamp<std::int64_t>(document.model().config.maxPositions, 2, 1 << 20));
     m_text = new TextField(u"text"_s, resourceFile(u"text/held-out.txt"_s), this);
@@ -79,7 +82,7 @@ EvaluateDialog::EvaluateDialog(const Document& document, const EvaluateRequest& 
     connect(m_text, &TextField::changed, this, &EvaluateDialog::refresh);
     for (QSpinBox* box : {m_windows, m_length})
         connect(box, &QSpinBox::valueChanged, this, &EvaluateDialog::refresh);
-    for (QCheckBox* box : {m_float, m_run, m_recipe})
+    for (QCheckBox* box : {m_float, m_run, m_recipe, m_divergence})
         connect(box, &QCheckBox::toggled, this, &EvaluateDialog::refresh);
     refresh();
 }
@@ -112,7 +115,18 @@ void EvaluateDialog::refresh()
     const QString amount = m_windows->value() == 0
         ? tr("The whole text, cut into windows of %1 tokens.").arg(m_length->value())
         : tr("%1 tokens, cut from the start of the text.").arg(countText(std::int64_t(m_windows->value()) * m_length->value()));
-    setNote(amount + u' ' + tr("Figures compare only when text and windows are the same."), problem);
+    const std::int64_t tokens = std::int64_t(m_windows->value()) * m_length->value();
+    QString cost;
+    if (tokens > 0 && problem.isEmpty()) {
+        const bool divergence = m_divergence->isChecked();
+        double work = m_float->isChecked() ? evaluateWork(m_document.model(), double(tokens), false) : 0;
+        for (const QCheckBox* box : {m_run, m_recipe})
+            if (box->isChecked())
+                work += evaluateWork(m_document.model(), double(tokens), divergence);
+        const bool twice = divergence && (m_run->isChecked() || m_recipe->isChecked());
+        cost = u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(estimateWalkMemory(m_document.model(), tokens, twice)), MachineRates::text(u"evaluate"_s, work));
+    }
+    setNote(amount + u' ' + tr("Figures compare only when text and windows are the same.") + cost, problem);
 }
 
 } // namespace halftone

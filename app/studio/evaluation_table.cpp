@@ -1,16 +1,20 @@
 #include "app/studio/evaluation_table.h"
 
 #include "app/studio/text.h"
+#include "widgets/action_reason.h"
 #include "widgets/colour_map.h"
+#include "widgets/curves_view.h"
 #include "widgets/empty_state.h"
 #include "widgets/jobs_view.h"
 #include "widgets/palette.h"
+#include "widgets/tradeoff_view.h"
 
 #include <QAction>
 #include <QApplication>
 #include <QClipboard>
 #include <QHeaderView>
 #include <QLabel>
+#include <QSplitter>
 #include <QStackedLayout>
 #include <QTableView>
 #include <QVBoxLayout>
@@ -45,12 +49,24 @@ int EvaluationModel::columnCount(const QModelIndex& parent) const
     return parent.isValid() ? 0 : Columns;
 }
 
-double EvaluationModel::floatPerplexity(const EvaluationRecord& record) const
+void EvaluationModel::setBaseline(const QString& label)
+{
+    beginResetModel();
+    m_baseline = label;
+    endResetModel();
+}
+
+bool EvaluationModel::isBaseline(const EvaluationRecord& record) const
+{
+    return m_baseline.isEmpty() ? record.target == EvaluationRecord::Target::Float : record.label == m_baseline;
+}
+
+double EvaluationModel::baselinePerplexity(const EvaluationRecord& record) const
 {
     for (const EvaluationRecord& other : m_records)
-        if (other.target == EvaluationRecord::Target::Float && other.sameText(record))
+        if (isBaseline(other) && other.sameText(record))
             return other.result.perplexity.perplexity;
-    return record.result.hasDivergence ? record.result.divergence.referencePerplexity : 0;
+    return m_baseline.isEmpty() && record.result.hasDivergence ? record.result.divergence.referencePerplexity : 0;
 }
 
 QString EvaluationModel::text(const EvaluationRecord& record, Column column) const
@@ -62,8 +78,8 @@ QString EvaluationModel::text(const EvaluationRecord& record, Column column) con
     case Bits: return record.target == EvaluationRecord::Target::Float ? tr("float") : formatValue(record.bitsPerWeight, 3);
     case Perplexity: return u"%1 ± %2"_s.arg(formatValue(result.perplexity.perplexity, 5), formatValue(result.perplexity.standardError, 2));
     case Change: {
-        const double reference = floatPerplexity(record);
-        if (record.target == EvaluationRecord::Target::Float || reference <= 0)
+        const double reference = baselinePerplexity(record);
+        if (isBaseline(record) || reference <= 0)
             return none;
         const double change = result.perplexity.perplexity / reference - 1;
         return u"%1 %2 %"_s.arg(change > 0 ? u"▲ +"_s : change < 0 ? u"▼ −"_s : u""_s, formatValue(std::abs(change) * 100, 3)).replace(u"+ "_s, u"+"_s).replace(u"− "_s, u"−"_s);
@@ -95,8 +111,8 @@ QVariant EvaluationModel::data(const QModelIndex& index, int role) const
     case Qt::TextAlignmentRole: return int(Qt::AlignVCenter | (column == Target || column == Text ? Qt::AlignLeft : Qt::AlignRight));
     case Qt::FontRole: return column == Target || column == Text ? QVariant() : QVariant(tabularFont(QApplication::font()));
     case Qt::ForegroundRole:
-        if (column == Change && record.target != EvaluationRecord::Target::Float && floatPerplexity(record) > 0)
-            return record.result.perplexity.perplexity > floatPerplexity(record) ? colours().bad : colours().good;
+        if (column == Change && !isBaseline(record) && baselinePerplexity(record) > 0)
+            return record.result.perplexity.perplexity > baselinePerplexity(record) ? colours().bad : colours().good;
         return {};
     default: return {};
     }
@@ -112,6 +128,8 @@ QVariant EvaluationModel::headerData(int section, Qt::Orientation orientation, i
         QT_TR_NOOP("exp(mean negative log likelihood a predicted token) ± standard error"), QT_TR_NOOP("Perplexity against the float model's on the same windows; less is better"),
         QT_TR_NOOP("KL(float ‖ this), nats a token, ± standard error"), QT_TR_NOOP("99th percentile over tokens"), QT_TR_NOOP("Largest over tokens"),
         QT_TR_NOOP("Share of tokens where both models think the same next token likeliest"), QT_TR_NOOP("Text · windows × tokens"), QT_TR_NOOP("Predicted tokens"), ""};
+    if (role == Qt::DisplayRole && section == Change && !m_baseline.isEmpty())
+        return tr("Against %1").arg(m_baseline);
     if (role == Qt::DisplayRole)
         return tr(kTitles[static_cast<std::size_t>(section)]);
     if (role == Qt::ToolTipRole)
@@ -150,12 +168,29 @@ EvaluationTable::EvaluationTable(QWidget* parent)
     m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
     m_table->setFrameShape(QFrame::NoFrame);
     auto* copy = new QAction(tr("&Copy row"), m_table);
+    copy->setObjectName(u"evaluationCopy"_s);
     copy->setShortcut(QKeySequence::Copy);
     copy->setShortcutContext(Qt::WidgetShortcut);
     auto* remove = new QAction(tr("&Remove"), m_table);
+    remove->setObjectName(u"evaluationRemove"_s);
     remove->setShortcut(QKeySequence::Delete);
     remove->setShortcutContext(Qt::WidgetShortcut);
-    m_table->addActions({copy, remove});
+    auto* baseline = new QAction(tr("Compare the others with &this"), m_table);
+    baseline->setObjectName(u"evaluationBaseline"_s);
+    auto* againstFloat = new QAction(tr("Compare with the &float model"), m_table);
+    againstFloat->setObjectName(u"evaluationFloat"_s);
+    describeAction(*copy, tr("Copy the figures of this row as text"));
+    describeAction(*remove, tr("Forget this measurement"));
+    describeAction(*baseline, tr("Show what the other rows gain or lose against this one"));
+    describeAction(*againstFloat, tr("Show what the rows lose against the float model"));
+    m_table->addActions({baseline, againstFloat, copy, remove});
+    connect(baseline, &QAction::triggered, this, [this] {
+        if (const QModelIndex current = m_table->currentIndex(); current.isValid()) {
+            const EvaluationRecord& record = m_model->records()[static_cast<std::size_t>(current.row())];
+            m_model->setBaseline(record.target == EvaluationRecord::Target::Float ? QString() : record.label);
+        }
+    });
+    connect(againstFloat, &QAction::triggered, this, [this] { m_model->setBaseline({}); });
     m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
     connect(copy, &QAction::triggered, this, [this] {
         QStringList cells;
@@ -170,20 +205,87 @@ EvaluationTable::EvaluationTable(QWidget* parent)
     m_empty = new EmptyState(this);
     m_empty->setObjectName(u"evaluationsEmpty"_s);
     m_stack->addWidget(m_empty);
-    m_stack->addWidget(m_table);
+    auto* parts = new QSplitter(Qt::Vertical, this);
+    parts->setChildrenCollapsible(false);
+    m_table->setMinimumHeight(90);
+    parts->addWidget(m_table);
+    auto* plots = new QSplitter(Qt::Horizontal, parts);
+    plots->setChildrenCollapsible(false);
+    m_curves = new CurvesView(plots);
+    m_tradeoff = new TradeoffView(plots);
+    plots->addWidget(m_curves);
+    plots->addWidget(m_tradeoff);
+    plots->setSizes({600, 500});
+    parts->addWidget(plots);
+    parts->setStretchFactor(0, 1);
+    parts->setStretchFactor(1, 2);
+    parts->setSizes({180, 340});
+    m_stack->addWidget(parts);
+    connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
+        refreshTradeoff();
+        m_curves->setChosen(chosenRun());
+        if (m_telling && !chosenRun().isEmpty())
+            Q_EMIT runChosen(chosenRun());
+    });
+    connect(m_tradeoff, &TradeoffView::pointClicked, m_table, &QTableView::selectRow);
     connect(m_empty, &EmptyState::clicked, this, &EvaluationTable::evaluateRequested);
 }
 
 void EvaluationTable::setRecords(const std::vector<EvaluationRecord>& records, bool documentOpen)
 {
+    m_telling = false;
     m_model->setRecords(records);
+    m_telling = true;
     m_empty->setTexts(documentOpen ? tr("Nothing is measured yet. Evaluate the float model and a run on the same text to see what quantization cost.")
                                    : tr("Open a model first."),
                       documentOpen ? tr("Evaluate…") : QString());
-    m_stack->setCurrentWidget(records.empty() ? static_cast<QWidget*>(m_empty) : m_table);
+    m_stack->setCurrentWidget(records.empty() ? static_cast<QWidget*>(m_empty) : m_stack->widget(1));
+    refreshTradeoff();
     m_table->resizeColumnsToContents();
     for (int column = 0; column < EvaluationModel::Columns; ++column)
         m_table->setColumnWidth(column, std::min(420, m_table->columnWidth(column) + 16));
+}
+
+void EvaluationTable::refreshTradeoff()
+{
+    // Points of one text only: those of the row at hand, else of the first.
+    const auto& records = m_model->records();
+    const QModelIndex current = m_table->currentIndex();
+    std::vector<TradeoffPoint> points;
+    QString text;
+    if (!records.empty()) {
+        const EvaluationRecord& shown = records[current.isValid() ? static_cast<std::size_t>(current.row()) : 0];
+        text = tr("%1 · %2 × %3").arg(shown.textName).arg(shown.result.perplexity.windows ? shown.result.perplexity.windows : shown.windows).arg(shown.length);
+        for (std::size_t i = 0; i < records.size(); ++i) {
+            const EvaluationRecord& record = records[i];
+            if (!record.sameText(shown))
+                continue;
+            const Evaluation& result = record.result;
+            points.push_back({record.label, record.bitsPerWeight, result.perplexity.perplexity, result.perplexity.standardError,
+                              result.hasDivergence ? result.divergence.klMean : -1, result.hasDivergence ? result.divergence.klMeanError : 0,
+                              record.target == EvaluationRecord::Target::Float, current.isValid() && static_cast<int>(i) == current.row(), static_cast<int>(i)});
+        }
+    }
+    m_tradeoff->setPoints(std::move(points), text);
+}
+
+QString EvaluationTable::chosenRun() const
+{
+    const QModelIndex current = m_table->currentIndex();
+    return current.isValid() ? m_model->records()[static_cast<std::size_t>(current.row())].run : QString();
+}
+
+void EvaluationTable::setChosenRun(const QString& run)
+{
+    if (run.isEmpty() || chosenRun() == run)
+        return;
+    for (std::size_t i = 0; i < m_model->records().size(); ++i)
+        if (m_model->records()[i].run == run) {
+            m_telling = false;
+            m_table->selectRow(static_cast<int>(i));
+            m_telling = true;
+            return;
+        }
 }
 
 } // namespace halftone

@@ -27,14 +27,23 @@ public:
     QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
     QVariant headerData(int section, Qt::Orientation orientation, int role = Qt::DisplayRole) const override;
 
+    /// Differences are told against the record of this label on the same windows; empty: against the float model.
+    void setBaseline(const QString& label);
+    QString baseline() const { return m_baseline; }
+    /// Perplexity of the baseline on the same windows; 0 when it was not measured.
+    double baselinePerplexity(const EvaluationRecord& record) const;
+
 private:
     QString text(const EvaluationRecord& record, Column column) const;
-    /// The float model's perplexity on the same windows; 0 when it was not measured.
-    double floatPerplexity(const EvaluationRecord& record) const;
+    bool isBaseline(const EvaluationRecord& record) const;
     std::vector<EvaluationRecord> m_records;
+    QString m_baseline;
 };
 
-/// The Compare view: the table, or what one click would fill it with.
+class CurvesView;
+class TradeoffView;
+
+/// The Compare view: the table with curves by block and quality against size below it, or what one click would fill it with.
 class EvaluationTable : public QWidget {
     Q_OBJECT
 public:
@@ -42,16 +51,28 @@ public:
     void setRecords(const std::vector<EvaluationRecord>& records, bool documentOpen);
     EvaluationModel* model() const { return m_model; }
     QTableView* table() const { return m_table; }
+    CurvesView* curves() const { return m_curves; }
+    TradeoffView* tradeoff() const { return m_tradeoff; }
+    /// The run of the row at hand; empty for another.
+    QString chosenRun() const;
+    /// Goes to the row that measured a run, if there is one; says nothing.
+    void setChosenRun(const QString& run);
 
 Q_SIGNALS:
     void evaluateRequested();
     void removeRequested(const halftone::EvaluationRecord& record);
+    void runChosen(const QString& run);            ///< the person went to a row that measured it
 
 private:
     EvaluationModel* m_model = nullptr;
     QTableView* m_table = nullptr;
+    void refreshTradeoff();
+
     EmptyState* m_empty = nullptr;
     QStackedLayout* m_stack = nullptr;
+    CurvesView* m_curves = nullptr;
+    TradeoffView* m_tradeoff = nullptr;
+    bool m_telling = true;
 };
 
 } // namespace halftone

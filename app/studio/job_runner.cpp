@@ -53,7 +53,10 @@ struct JobRunner::Job {
     JobSpec spec;
     Task task;
     std::stop_source stop;
+    PauseGate gate;
     bool superseded = false;   // GUI thread only
+
+    double seconds() const { return clock.isValid() ? static_cast<double>(clock.nsecsElapsed()) * 1e-9 - gate.seconds() : 0; }
 
     mutable std::mutex mutex;  // guards what follows: the job's thread writes, the GUI thread reads
     JobStatus status;
@@ -85,7 +88,7 @@ public:
         line(u"started: "_s + m_job->spec.title);
     }
 
-    void begin(std::string_view phase, std::int64_t total, std::string_view unit, std::int64_t) override
+    void begin(std::string_view phase, std::int64_t total, std::string_view unit, std::int64_t parts) override
     {
         {
             const std::lock_guard lock(m_job->mutex);
@@ -95,10 +98,11 @@ public:
             status.detail.clear();
             status.done = 0;
             status.total = total;
-            m_job->estimate.begin(m_job->clock.nsecsElapsed() * 1e-9);
+            status.parts = static_cast<int>(std::max<std::int64_t>(1, parts));
+            m_job->estimate.begin(m_job->seconds());
             m_job->dirty = true;
         }
-        line(u"phase: %1 (%2 %3)"_s.arg(text(phase)).arg(total).arg(text(unit)));
+        line(u"phase: %1 (%2 %3)"_s.arg(text(phase)).arg(total / std::max<std::int64_t>(1, parts)).arg(text(unit)));
     }
 
     void update(std::int64_t done, std::string_view detail) override
@@ -107,7 +111,7 @@ public:
         m_job->status.done = done;
         if (!detail.empty())
             m_job->status.detail = text(detail);
-        m_job->estimate.step(done, m_job->clock.nsecsElapsed() * 1e-9);
+        m_job->estimate.step(done, m_job->seconds());
         m_job->dirty = true;
     }
 
@@ -140,10 +144,12 @@ JobRunner::JobRunner(const QString& logFolder, QObject* parent)
     , m_logFolder(logFolder)
 {
     qRegisterMetaType<JobError>();
-    m_compute.setMaxThreadCount(1);
-    m_compute.setExpiryTimeout(-1);   // LibTorch keeps its per-thread state
-    m_compute.setStackSize(16u << 20);
-    m_files.setMaxThreadCount(1);
+    qRegisterMetaType<JobStatus>();
+    for (Lane& lane : m_lanes) {
+        lane.pool.setMaxThreadCount(1);
+        lane.pool.setExpiryTimeout(-1);   // LibTorch keeps its per-thread state
+        lane.pool.setStackSize(16u << 20);
+    }
     m_tick.setInterval(100);
     connect(&m_tick, &QTimer::timeout, this, [this] {
         bool moved = false, active = false;
@@ -162,8 +168,13 @@ JobRunner::~JobRunner()
 {
     for (const auto& job : m_jobs)
         job->stop.request_stop();
-    m_compute.waitForDone();
-    m_files.waitForDone();
+    for (Lane& lane : m_lanes)
+        lane.pool.waitForDone();
+}
+
+JobRunner::Lane& JobRunner::laneOf(const Job& job)
+{
+    return m_lanes[job.spec.lane == JobSpec::Lane::Compute ? 0 : 1];
 }
 
 std::shared_ptr<JobRunner::Job> JobRunner::find(int id) const
@@ -176,7 +187,8 @@ std::shared_ptr<JobRunner::Job> JobRunner::find(int id) const
 
 int JobRunner::enqueue(const JobSpec& spec, Task task)
 {
-    for (const auto& old : m_jobs) {
+    const auto jobs = m_jobs;
+    for (const auto& old : jobs) {
         if (old->spec.tag == spec.tag && this->job(old->status.id).active()) {
             old->superseded = true;
             cancel(old->status.id);
@@ -191,8 +203,23 @@ int JobRunner::enqueue(const JobSpec& spec, Task task)
     job->status.listed = spec.listed;
     job->status.resumable = static_cast<bool>(spec.resume);
     m_jobs.push_back(job);
-    QThreadPool& pool = spec.lane == JobSpec::Lane::Compute ? m_compute : m_files;
-    pool.start([this, job] { run(job); });
+    Lane& lane = laneOf(*job);
+    {
+        const std::lock_guard lock(lane.mutex);
+        lane.queue.push_back(job);
+    }
+    // Each start takes whatever comes first by then: the order may change while jobs wait.
+    lane.pool.start([this, &lane] {
+        std::shared_ptr<Job> next;
+        {
+            const std::lock_guard lock(lane.mutex);
+            if (lane.queue.empty())
+                return;
+            next = lane.queue.front();
+            lane.queue.pop_front();
+        }
+        run(next);
+    });
     m_tick.start();
     Q_EMIT changed();
     return job->status.id;
@@ -211,6 +238,7 @@ void JobRunner::run(const std::shared_ptr<Job>& job)
             job->clock.start();
             job->dirty = true;
         }
+        const PauseScope scope(job->gate);
         Reporter reporter(job, job->spec.listed ? m_logFolder : QString());
         try {
             deliver = job->task(reporter, job->stop.get_token());
@@ -253,7 +281,7 @@ void JobRunner::settle(const std::shared_ptr<Job>& job, JobState state, const De
         const std::lock_guard lock(job->mutex);
         job->status.state = state;
         job->status.error = error.sentence;
-        job->status.seconds = job->clock.isValid() ? job->clock.nsecsElapsed() * 1e-9 : 0;
+        job->status.seconds = job->seconds();
         if (state == JobState::Done)
             job->status.done = std::max(job->status.done, job->status.total);
     }
@@ -264,6 +292,8 @@ void JobRunner::settle(const std::shared_ptr<Job>& job, JobState state, const De
     if (job->superseded)
         return;
     const QPointer<JobRunner> alive(this);
+    if (job->spec.listed)
+        Q_EMIT ended(job->status);   // nobody else writes it any more
     switch (state) {
     case JobState::Done:
         if (deliver)
@@ -288,12 +318,56 @@ void JobRunner::cancel(int id)
     const auto job = find(id);
     if (!job)
         return;
+    bool waiting = false;
+    {
+        Lane& lane = laneOf(*job);
+        const std::lock_guard lock(lane.mutex);
+        waiting = std::erase(lane.queue, job) > 0;
+    }
     job->stop.request_stop();
     {
         const std::lock_guard lock(job->mutex);
-        if (job->status.state == JobState::Waiting || job->status.state == JobState::Running)
+        if (job->status.active())
             job->status.state = JobState::Cancelling;
     }
+    if (waiting)   // it never starts; what waits for its end hears of it as of any other
+        QMetaObject::invokeMethod(this, [this, job] { settle(job, JobState::Cancelled, {}, {}); }, Qt::QueuedConnection);
+    Q_EMIT changed();
+}
+
+void JobRunner::pause(int id)
+{
+    const auto job = find(id);
+    if (!job || this->job(id).state != JobState::Running)
+        return;
+    job->gate.close();
+    Q_EMIT changed();
+}
+
+void JobRunner::moveUp(int id)
+{
+    const auto job = find(id);
+    if (!job)
+        return;
+    std::shared_ptr<Job> before;
+    {
+        Lane& lane = laneOf(*job);
+        const std::lock_guard lock(lane.mutex);
+        const auto here = std::find(lane.queue.begin(), lane.queue.end(), job);
+        if (here == lane.queue.end())
+            return;
+        for (auto other = here; other != lane.queue.begin();) {
+            --other;
+            if ((*other)->spec.listed) {
+                before = *other;
+                std::iter_swap(here, other);
+                break;
+            }
+        }
+    }
+    if (!before)
+        return;
+    std::iter_swap(std::find(m_jobs.begin(), m_jobs.end(), job), std::find(m_jobs.begin(), m_jobs.end(), before));
     Q_EMIT changed();
 }
 
@@ -315,7 +389,14 @@ void JobRunner::cancelAll()
 void JobRunner::resume(int id)
 {
     const auto job = find(id);
-    if (!job || this->job(id).active() || !job->spec.resume)
+    if (!job)
+        return;
+    if (job->gate.isClosed() && this->job(id).working()) {
+        job->gate.open();
+        Q_EMIT changed();
+        return;
+    }
+    if (this->job(id).active() || !job->spec.resume)
         return;
     const auto again = job->spec.resume;
     std::erase(m_jobs, job);
@@ -348,10 +429,21 @@ JobStatus JobRunner::job(int id) const
     const auto job = find(id);
     if (!job)
         return {};
+    int ahead = 0;
+    {
+        const Lane& lane = const_cast<JobRunner*>(this)->laneOf(*job);
+        const std::lock_guard lock(lane.mutex);
+        const auto here = std::find(lane.queue.begin(), lane.queue.end(), job);
+        if (here != lane.queue.end())
+            ahead = static_cast<int>(std::count_if(lane.queue.begin(), here, [](const auto& other) { return other->spec.listed; }));
+    }
     const std::lock_guard lock(job->mutex);
     JobStatus status = job->status;
+    status.ahead = ahead;
+    if (status.state == JobState::Running && job->gate.isClosed())
+        status.state = job->gate.isHolding() ? JobState::Paused : JobState::Pausing;
     if (status.active() && job->clock.isValid()) {
-        const double now = job->clock.nsecsElapsed() * 1e-9;
+        const double now = job->seconds();
         status.seconds = now;
         status.rate = job->estimate.rate();
         if (const auto range = job->estimate.remaining(status.total, now)) {
@@ -373,8 +465,8 @@ std::vector<JobStatus> JobRunner::jobs() const
 
 void JobRunner::waitForFinished()
 {
-    m_compute.waitForDone();
-    m_files.waitForDone();
+    for (Lane& lane : m_lanes)
+        lane.pool.waitForDone();
 }
 
 } // namespace halftone

@@ -10,6 +10,8 @@
 #include <QThreadPool>
 #include <QTimer>
 
+#include <array>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -19,7 +21,7 @@
 
 namespace halftone {
 
-enum class JobState { Waiting, Running, Cancelling, Cancelled, Failed, Done };
+enum class JobState { Waiting, Running, Pausing, Paused, Cancelling, Cancelled, Failed, Done };
 
 /// What went wrong in a job, ready to be shown once.
 struct JobError {
@@ -36,16 +38,19 @@ struct JobStatus {
     JobState state = JobState::Waiting;
     QString phase, unit, detail;
     qint64 done = 0, total = 0;       ///< of the phase; total 0: unknown
-    double rate = 0;                  ///< units a second over the last steps; 0: not known yet
+    int parts = 1;                    ///< `done` and `total` count this many parts of a unit
+    double rate = 0;                  ///< parts a second over the last steps; 0: not known yet
     double etaLow = -1, etaHigh = -1; ///< seconds left in this phase; −1: not known
-    double seconds = 0;               ///< since it started to run
+    double seconds = 0;               ///< of work since it started to run; pauses do not count
     QString error;
     QStringList notes;
     QString logFile;
     bool resumable = false;
     bool listed = true;
+    int ahead = 0;                    ///< Waiting: jobs of its lane that come before it
 
-    bool active() const { return state == JobState::Waiting || state == JobState::Running || state == JobState::Cancelling; }
+    bool active() const { return state < JobState::Cancelled; }
+    bool working() const { return state == JobState::Running || state == JobState::Pausing || state == JobState::Paused; }
 };
 
 /// How a job is queued.
@@ -87,8 +92,12 @@ public:
     void cancel(int id);
     void cancelTag(const QString& tag);
     void cancelAll();
-    /// Starts a cancelled or failed job again; its row goes.
+    /// A running job stops at its next stop point, keeps what it holds, and goes on with resume().
+    void pause(int id);
+    /// A paused job goes on; a cancelled or failed one is started again, and its row goes.
     void resume(int id);
+    /// A waiting job changes places with the listed one that waits before it.
+    void moveUp(int id);
     /// Takes a finished job off the list.
     void drop(int id);
 
@@ -105,21 +114,29 @@ Q_SIGNALS:
     void failed(const QString& tag, const halftone::JobError& error);
     void cancelled(const QString& tag);
     void finished(const QString& tag);                              ///< after `done`
+    void ended(const halftone::JobStatus& status);                  ///< a listed job came to its end, whatever that was
 
 private:
     using Delivery = std::function<void()>;
     using Task = std::function<Delivery(Progress&, const std::stop_token&)>;
     struct Job;
     class Reporter;
+    /// One thread and what waits for it, in order.
+    struct Lane {
+        QThreadPool pool;
+        mutable std::mutex mutex;
+        std::deque<std::shared_ptr<Job>> queue;
+    };
 
     int enqueue(const JobSpec& spec, Task task);
     void run(const std::shared_ptr<Job>& job);
     void settle(const std::shared_ptr<Job>& job, JobState state, const Delivery& deliver, const JobError& error);
     std::shared_ptr<Job> find(int id) const;
+    Lane& laneOf(const Job& job);
 
     QString m_logFolder;
     std::vector<std::shared_ptr<Job>> m_jobs;
-    QThreadPool m_compute, m_files;
+    std::array<Lane, 2> m_lanes;
     QTimer m_tick;
     int m_nextId = 1;
 };
@@ -127,3 +144,4 @@ private:
 } // namespace halftone
 
 Q_DECLARE_METATYPE(halftone::JobError)
+Q_DECLARE_METATYPE(halftone::JobStatus)

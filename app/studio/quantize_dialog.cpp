@@ -1,9 +1,10 @@
 #include "app/studio/quantize_dialog.h"
 
+#include "app/studio/machine_rates.h"
 #include "app/studio/resources.h"
 #include "app/studio/text.h"
 #include "app/studio/text_field.h"
-#include "core/base/atomic_file.h"
+#include "core/pipeline/quantize_plan.h"
 #include "widgets/colour_map.h"
 
 #include <QCheckBox>
@@ -69,6 +70,10 @@ QuantizeDialog::QuantizeDialog(const Document& document, const QString& lastText
     } else {
         m_resume->hide();
     }
+    m_stop = new QCheckBox(tr("Stop &at the first flag: vanishing scales, saturation, drift of a held-out text"), this);
+    m_stop->setObjectName(u"stopAtFlags"_s);
+    m_stop->setToolTip(tr("Without it flags are shown at their block and the run goes on. NaN and infinity always stop it."));
+    body()->addWidget(m_stop);
     m_cost = new QLabel(this);
     m_cost->setObjectName(u"cost"_s);
     m_cost->setTextFormat(Qt::PlainText);
@@ -80,7 +85,7 @@ QuantizeDialog::QuantizeDialog(const Document& document, const QString& lastText
 
 QuantizeRequest QuantizeDialog::request() const
 {
-    return {m_text->file(), m_resume->isChecked()};
+    return {m_text->file(), m_resume->isChecked(), m_stop->isChecked()};
 }
 
 CalibrationSettings QuantizeDialog::calibration() const
@@ -92,19 +97,21 @@ void QuantizeDialog::refresh()
 {
     const SizeEstimate& size = m_document.size();
     const int linears = quantizedLinears(m_document);
-    const std::uint64_t memory = estimateQuantizeMemory(m_document.model(), calibration());
-    const std::uint64_t freeDisk = freeDiskBytes(m_document.project()->folder());
+    const QuantizePlan plan = planQuantize(m_document.model(), m_document.plans(), calibration(), {}, m_document.project()->folder());
     m_cost->setText(tr("%1 of %2 linears are quantized · export %3 of %4 in bf16 · %5 bits a weight\n"
-                       "Memory: about %6 (estimate) · disk: about %7 in the project, %8 free")
+                       "Memory: about %6 at its peak · disk: about %7 in the project, %8 free\n%9")
                         .arg(linears).arg(m_document.plans().size())
                         .arg(formatBytes(size.bytes), formatBytes(size.originalBytes), formatValue(size.bitsPerWeight, 3))
-                        .arg(formatBytes(memory), formatBytes(size.linearBytes), formatBytes(freeDisk)));
+                        .arg(formatBytes(plan.peakMemory), formatBytes(plan.diskBytes()), formatBytes(plan.freeBytes),
+                             tr("Time: %1").arg(MachineRates::text(quantizeKind(m_document.plans()), quantizeWork(m_document.model(), m_document.plans(), calibration())))));
     QString problem = m_text->problem();
     if (m_document.readOnly())
         problem = tr("The project is read-only: a run has no place to go.");
     else if (linears == 0)
         problem = tr("The recipe leaves every linear as it is. Choose a preset, or set bits in Layers, first.");
     QString note = tr("%1 tokens calibrate the run.").arg(countText(std::int64_t(m_samples->value()) * m_length->value()));
+    for (const std::string& warning : plan.warnings())
+        note += u'\n' + toQString(warning);
     if (m_document.model().coarseGrid)
         note += u' ' + tr("The model's own weights already lie on a coarse grid: results look better than they would from a float model.");
     setNote(note, problem);

@@ -28,6 +28,7 @@ private:
     QSpinBox* m_length = nullptr;
     QSpinBox* m_seed = nullptr;
     QCheckBox* m_resume = nullptr;
+    QCheckBox* m_stop = nullptr;
     QLabel* m_cost = nullptr;
 };
 

@@ -1,6 +1,7 @@
 #include "app/studio/runs_table.h"
 
 #include "app/studio/text.h"
+#include "widgets/action_reason.h"
 #include "widgets/colour_map.h"
 #include "widgets/empty_state.h"
 #include "widgets/jobs_view.h"
@@ -11,15 +12,11 @@
 #include <QDateTime>
 #include <QHeaderView>
 #include <QLabel>
-#include <QMouseEvent>
-#include <QPainter>
 #include <QStackedLayout>
 #include <QTableView>
 #include <QVBoxLayout>
 
-#include <algorithm>
 #include <array>
-#include <functional>
 
 namespace halftone {
 
@@ -52,6 +49,10 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const
         return int(Qt::AlignVCenter | (index.column() <= State || index.column() == Created ? Qt::AlignLeft : Qt::AlignRight));
     if (role == Qt::FontRole)
         return index.column() <= State ? QVariant() : QVariant(tabularFont(QApplication::font()));
+    if (role == Qt::ForegroundRole && index.column() == State && run.flags > 0)
+        return colours().warning;
+    if (role == Qt::ToolTipRole && index.column() == State && run.canaryReference > 0)
+        return tr("Perplexity of a short held-out text: %1, float model %2").arg(formatValue(run.canaryPerplexity, 4), formatValue(run.canaryReference, 4));
     if (role == Qt::ToolTipRole && index.column() == Id)
         return toQString(run.recipeJson);
     if (role != Qt::DisplayRole)
@@ -59,7 +60,10 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const
     const QString none = u"–"_s;
     switch (static_cast<Column>(index.column())) {
     case Id: return toQString(run.id);
-    case State: return done ? tr("done") : tr("not finished");
+    case State: {
+        const QString state = done ? tr("done") : tr("not finished");
+        return run.flags == 0 ? state : run.flags == 1 ? tr("%1, 1 flag").arg(state) : tr("%1, %2 flags").arg(state).arg(run.flags);
+    }
     case Blocks: return u"%1 / %2"_s.arg(run.blocksDone).arg(run.blocks);
     case Bits: return done ? formatValue(run.bitsPerWeight, 3) : none;
     case Size: return done ? formatBytes(run.bytes) : none;
@@ -87,52 +91,6 @@ QVariant RunsModel::headerData(int section, Qt::Orientation orientation, int rol
     return {};
 }
 
-/// One cell a block: finished blocks are filled; a click inspects the block.
-class RunsTable::Strip : public QWidget {
-public:
-    Strip(RunsTable* parent, std::function<void(int)> clicked)
-        : QWidget(parent)
-        , m_clicked(std::move(clicked))
-    {
-        setObjectName(u"runStrip"_s);
-        setAccessibleName(RunsTable::tr("Blocks of the run at work"));
-        setFixedHeight(28);
-    }
-    void set(int blocks, const std::vector<int>& done)
-    {
-        m_done.assign(static_cast<std::size_t>(blocks), false);
-        for (const int block : done)
-            if (block >= 0 && block < blocks)
-                m_done[static_cast<std::size_t>(block)] = true;
-        setVisible(blocks > 0);
-        setToolTip(RunsTable::tr("%1 of %2 blocks are on disk").arg(done.size()).arg(blocks));
-        update();
-    }
-
-protected:
-    void paintEvent(QPaintEvent*) override
-    {
-        QPainter painter(this);
-        const auto count = static_cast<int>(m_done.size());
-        for (int i = 0; i < count; ++i) {
-            const int left = width() * i / count, right = width() * (i + 1) / count;
-            painter.fillRect(QRect(left, 4, std::max(1, right - left - (count < 200 ? 1 : 0)), height() - 8),
-                             m_done[static_cast<std::size_t>(i)] ? colours().accent : colours().field);
-        }
-    }
-    void mousePressEvent(QMouseEvent* event) override
-    {
-        const auto count = static_cast<int>(m_done.size());
-        const int block = width() > 0 ? static_cast<int>(event->position().x() * count / width()) : -1;
-        if (block >= 0 && block < count)
-            m_clicked(block);
-    }
-
-private:
-    std::vector<bool> m_done;
-    std::function<void(int)> m_clicked;
-};
-
 RunsTable::RunsTable(QWidget* parent)
     : QWidget(parent)
 {
@@ -145,9 +103,6 @@ RunsTable::RunsTable(QWidget* parent)
     bold.setBold(true);
     title->setFont(bold);
     layout->addWidget(title);
-    m_strip = new Strip(this, [this](int block) { Q_EMIT blockClicked(block); });
-    m_strip->hide();
-    layout->addWidget(m_strip);
     m_stack = new QStackedLayout;
     layout->addLayout(m_stack, 1);
     m_model = new RunsModel(this);
@@ -163,9 +118,10 @@ RunsTable::RunsTable(QWidget* parent)
     m_table->horizontalHeader()->setHighlightSections(false);
     m_table->setFrameShape(QFrame::NoFrame);
     m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
-    const auto add = [this](const QString& text, const QString& name, bool onlyDone, auto signal) {
+    const auto add = [this](const QString& text, const QString& name, const QString& tip, bool onlyDone, auto signal) {
         auto* action = new QAction(text, m_table);
         action->setObjectName(name);
+        describeAction(*action, tip);
         m_table->addAction(action);
         connect(action, &QAction::triggered, this, [this, onlyDone, signal] {
             const QModelIndex current = m_table->currentIndex();
@@ -173,18 +129,27 @@ RunsTable::RunsTable(QWidget* parent)
                 Q_EMIT (this->*signal)(toQString(m_model->runAt(current.row()).id));
         });
     };
-    add(tr("&Evaluate…"), u"runEvaluate"_s, true, &RunsTable::evaluateRequested);
-    add(tr("E&xport…"), u"runExport"_s, true, &RunsTable::exportRequested);
-    add(tr("&Take its recipe"), u"runRecipe"_s, false, &RunsTable::recipeRequested);
+    add(tr("&Evaluate…"), u"runEvaluate"_s, tr("Measure the run that is selected"), true, &RunsTable::evaluateRequested);
+    add(tr("E&xport…"), u"runExport"_s, tr("Write the run that is selected as a checkpoint"), true, &RunsTable::exportRequested);
+    add(tr("&Take its recipe"), u"runRecipe"_s, tr("Edit the recipe that this run took; one undo step"), false, &RunsTable::recipeRequested);
     m_empty = new EmptyState(this);
     m_stack->addWidget(m_empty);
     m_stack->addWidget(m_table);
     connect(m_empty, &EmptyState::clicked, this, &RunsTable::quantizeRequested);
+    connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this](const QModelIndex& current) {
+        if (!m_telling || !current.isValid())
+            return;
+        m_chosen = toQString(m_model->runAt(current.row()).id);
+        Q_EMIT runChosen(m_chosen);
+    });
 }
 
 void RunsTable::setRuns(const std::vector<RunInfo>& runs, bool documentOpen)
 {
+    m_telling = false;
     m_model->setRuns(runs);
+    m_telling = true;
+    setChosen(m_chosen);
     m_empty->setTexts(documentOpen ? tr("No run yet. A run quantizes every linear as the recipe says and keeps the result in the project.")
                                    : tr("Open a model first."),
                       documentOpen ? tr("Quantize…") : QString());
@@ -194,9 +159,15 @@ void RunsTable::setRuns(const std::vector<RunInfo>& runs, bool documentOpen)
         m_table->setColumnWidth(column, m_table->columnWidth(column) + 16);
 }
 
-void RunsTable::setStrip(int blocks, const std::vector<int>& done)
+void RunsTable::setChosen(const QString& run)
 {
-    m_strip->set(blocks, done);
+    m_chosen = run;
+    m_telling = false;
+    m_table->clearSelection();
+    for (int row = 0; row < m_model->rowCount(); ++row)
+        if (toQString(m_model->runAt(row).id) == run)
+            m_table->selectRow(row);
+    m_telling = true;
 }
 
 } // namespace halftone

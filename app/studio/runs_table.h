@@ -33,14 +33,14 @@ private:
     std::vector<RunInfo> m_runs;
 };
 
-/// The Runs view: the table; while a run is at work, one cell a block filling up.
+/// The Runs view: the table; the row chosen is the run that the Run view shows.
 class RunsTable : public QWidget {
     Q_OBJECT
 public:
     explicit RunsTable(QWidget* parent = nullptr);
     void setRuns(const std::vector<RunInfo>& runs, bool documentOpen);
-    /// The strip of the run at work: `done` blocks are on disk. blocks 0 hides it.
-    void setStrip(int blocks, const std::vector<int>& done);
+    /// Marks the run that is shown elsewhere; says nothing.
+    void setChosen(const QString& run);
     RunsModel* model() const { return m_model; }
     QTableView* table() const { return m_table; }
 
@@ -49,14 +49,14 @@ Q_SIGNALS:
     void exportRequested(const QString& run);
     void evaluateRequested(const QString& run);
     void recipeRequested(const QString& run);      ///< take the run's recipe as the one being edited
-    void blockClicked(int block);
+    void runChosen(const QString& run);            ///< the person went to its row
 
 private:
-    class Strip;
     RunsModel* m_model = nullptr;
     QTableView* m_table = nullptr;
-    Strip* m_strip = nullptr;
     EmptyState* m_empty = nullptr;
+    QString m_chosen;
+    bool m_telling = true;
     QStackedLayout* m_stack = nullptr;
 };
 

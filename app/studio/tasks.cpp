@@ -1,8 +1,11 @@
 #include "app/studio/tasks.h"
 
+#include "app/studio/machine_rates.h"
 #include "app/studio/text.h"
 #include "core/base/sha256.h"
+#include "core/pipeline/compute_scope.h"
 #include "core/pipeline/jobs.h"
+#include "core/pipeline/quantize_plan.h"
 
 #include <QElapsedTimer>
 #include <QFileInfo>
@@ -23,6 +26,12 @@ Tasks::Tasks(Document& document, JobRunner& jobs, QObject* parent)
             m_document.abandonAnalysis();
         else if (tag == u"quantize"_s)
             m_document.reloadRuns();
+    });
+    connect(&m_jobs, &JobRunner::ended, this, [this](const JobStatus& status) {
+        const Expected expected = m_expected.take(status.tag);
+        const bool whole = status.tag != u"quantize"_s || static_cast<int>(m_document.results().size()) == m_document.model().config.blocks;   // not one that went on
+        if (status.state == JobState::Done && whole)
+            MachineRates::record(expected.kind, expected.work, status.seconds);
     });
     connect(&m_jobs, &JobRunner::failed, this, [this](const QString& tag) {
         if (tag == u"analyze"_s)
@@ -53,6 +62,8 @@ void Tasks::analyze(const AnalyzeRequest& request)
     const QString name = QFileInfo(request.text).fileName();
     JobSpec spec{u"analyze"_s, tr("Analyze · %1 windows of %2 · %3").arg(request.windows ? QString::number(request.windows) : tr("all")).arg(request.length).arg(name),
                  JobSpec::Lane::Compute, true, [this, request] { analyze(request); }, {}};
+    if (request.windows > 0)   // of a whole text the length is not known
+        m_expected[spec.tag] = {u"analyze"_s, walkWork(m_document.model(), double(request.windows) * request.length)};
     m_document.beginAnalysis(request.settings, request.windows, request.length, name);
     m_jobs.submit(
         spec, [job](Progress& progress, const std::stop_token& stop) { return halftone::analyze(job, progress, stop).sites.size(); },
@@ -85,6 +96,10 @@ void Tasks::quantize(const QuantizeRequest& request)
     const SizeEstimate size = m_document.size();
     JobSpec spec{u"quantize"_s, tr("Quantize · %1 bits a weight").arg(size.bitsPerWeight, 0, 'f', 2), JobSpec::Lane::Compute, true,
                  [this, again] { quantize(again); }, {}};
+    job.stopAtFlags = request.stopAtFlags;
+    const CalibrationSettings& calibration = job.recipe.calibration;
+    m_expected[spec.tag] = {quantizeKind(m_document.plans()), quantizeWork(m_document.model(), m_document.plans(), calibration)};
+    Q_EMIT quantizeStarted(planQuantize(m_document.model(), m_document.plans(), calibration, m_options, project->folder()).peakMemory);
     m_document.beginRun();
     m_jobs.submit(
         spec, [job](Progress& progress, const std::stop_token& stop) { return toQString(halftone::quantize(job, progress, stop).run.id); },
@@ -135,6 +150,8 @@ void Tasks::evaluate(const EvaluateRequest& request)
 
     JobSpec spec{u"evaluate:%1:%2"_s.arg(int(request.target)).arg(request.run), tr("Evaluate · %1 · %2").arg(record.label, record.textName),
                  JobSpec::Lane::Compute, true, [this, request] { evaluate(request); }, {}};
+    if (request.windows > 0)
+        m_expected[spec.tag] = {u"evaluate"_s, evaluateWork(m_document.model(), double(request.windows) * request.length, !job.against.empty())};
     m_jobs.submit(
         spec,
         [job, record](Progress& progress, const std::stop_token& stop) {
@@ -182,20 +199,38 @@ void Tasks::checkExport(const ExportRequest& request)
         [this, request](const std::vector<ContractIssue>& issues) { Q_EMIT exportChecked(request.run, request.format, issues, {}); });
 }
 
-std::uint64_t estimateQuantizeMemory(const ModelDescription& model, const CalibrationSettings& calibration)
+namespace {
+
+constexpr std::uint64_t kFloat = 4;
+constexpr std::uint64_t kLibraries = 190u << 20;   // LibTorch and the rest once they compute; held already after the first job
+constexpr std::uint64_t kBatchTokens = 2048;
+
+/// The parts of a model that a walk holds at once, in bytes.
+struct Parts {
+    explicit Parts(const ModelDescription& model)
+    {
+        std::vector<std::uint64_t> blocks(static_cast<std::size_t>(std::max(1, model.config.blocks)));
+        for (const LinearInfo& linear : model.linears)
+            if (linear.block >= 0 && static_cast<std::size_t>(linear.block) < blocks.size())
+                blocks[static_cast<std::size_t>(linear.block)] += static_cast<std::uint64_t>(linear.weights());
+        hidden = static_cast<std::uint64_t>(model.config.hidden);
+        mid = static_cast<std::uint64_t>(std::max(model.config.intermediate, model.config.hidden));
+        block = *std::max_element(blocks.begin(), blocks.end()) * kFloat;
+        ends = static_cast<std::uint64_t>(model.config.vocabulary) * hidden * kFloat * (model.config.tiedEmbeddings ? 1 : 2);
+        process = std::max(residentBytes(), kLibraries);
+    }
+    std::uint64_t batch(std::uint64_t tokens) const { return std::min(tokens, kBatchTokens) * (3 * mid + 4 * hidden) * kFloat; }
+
+    std::uint64_t hidden = 0, mid = 0, block = 0, ends = 0, process = 0;
+};
+
+} // namespace
+
+std::uint64_t estimateWalkMemory(const ModelDescription& model, std::int64_t tokens, bool twice)
 {
-    std::vector<std::uint64_t> blocks(static_cast<std::size_t>(std::max(1, model.config.blocks)));
-    for (const LinearInfo& linear : model.linears)
-        if (linear.block >= 0 && static_cast<std::size_t>(linear.block) < blocks.size())
-            blocks[static_cast<std::size_t>(linear.block)] += static_cast<std::uint64_t>(linear.weights());
-    std::uint64_t channels = 0;
-    for (const SiteInfo& site : model.sites)
-        channels = std::max(channels, static_cast<std::uint64_t>(site.channels));
-    const auto weights = *std::max_element(blocks.begin(), blocks.end()) * 4 * 2;
-    const auto hessian = channels * channels * 4 * 3;
-    const auto streams = static_cast<std::uint64_t>(calibration.samples) * static_cast<std::uint64_t>(calibration.length)
-        * static_cast<std::uint64_t>(model.config.hidden) * 4 * 2;
-    return weights + hessian + streams;
+    const Parts parts(model);
+    const std::uint64_t count = static_cast<std::uint64_t>(std::max<std::int64_t>(0, tokens));
+    return parts.process + (parts.ends + parts.block + count * parts.hidden * kFloat) * (twice ? 2 : 1) + parts.batch(count);
 }
 
 } // namespace halftone

@@ -19,6 +19,7 @@ struct AnalyzeRequest {
 struct QuantizeRequest {
     QString text;
     bool resume = true;    ///< go on with an unfinished run of the same recipe and text
+    bool stopAtFlags = false;   ///< end after the block where a sentinel raises a flag
 };
 
 struct EvaluateRequest {
@@ -52,6 +53,8 @@ public:
 
 Q_SIGNALS:
     void analyzed();
+    /// A run begins; `peak` bytes of memory are planned for it.
+    void quantizeStarted(std::uint64_t peak);
     void quantized(const QString& run);
     void evaluated(const halftone::EvaluationRecord& record);
     void exported(const QString& folder, const halftone::ExportResult& result);
@@ -65,10 +68,12 @@ private:
     JobRunner& m_jobs;
     ComputeOptions m_options;
     int m_serial = 0, m_runSerial = 0;   ///< of the newest analysis and run
+    struct Expected { QString kind; double work = 0; };
+    QHash<QString, Expected> m_expected; ///< tag → what its rate is told by when it ends well
 };
 
-/// Peak bytes a quantization of `model` is likely to take: the largest block's weights twice in float32, its largest Hessian with its
-/// factor, and both streams. An estimate, shown as one.
-std::uint64_t estimateQuantizeMemory(const ModelDescription& model, const CalibrationSettings& calibration);
+/// Peak bytes that this process is likely to hold resident while a float model walks over `tokens` tokens (analyze, evaluate): what it holds
+/// now, the two ends of the model in float32, one block, the stream and one batch at work. `twice`: with a second model beside.
+std::uint64_t estimateWalkMemory(const ModelDescription& model, std::int64_t tokens, bool twice);
 
 } // namespace halftone

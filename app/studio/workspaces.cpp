@@ -146,7 +146,7 @@ void Workspaces::arrange(Kind kind)
     m_docks.tokens->setVisible(maps);
     m_docks.weights->setVisible(maps);
     m_docks.run->setVisible(run);
-    m_docks.runs->setVisible(run || compare);
+    m_docks.runs->setVisible(run);
     m_docks.compare->setVisible(compare);
     if (tune) {
         v->addDockWidget(Qt::LeftDockWidgetArea, m_docks.kernel);
@@ -155,7 +155,7 @@ void Workspaces::arrange(Kind kind)
 
     const int width = w->width(), height = w->height();
     const int layers = maps ? qBound(320, width * 28 / 100, 460) : run ? qBound(300, width * 24 / 100, 420) : qBound(360, width * 40 / 100, 640);
-    const QList<int> sides{layers, qBound(264, width * 19 / 100, 320)};
+    const QList<int> sides{layers, qBound(288, width * 21 / 100, 380)};
     w->resizeDocks({m_docks.layers, m_docks.inspector}, sides, Qt::Horizontal);
     w->resizeDocks({m_docks.jobs}, {run ? qBound(110, height * 16 / 100, 220) : qBound(64, height * 10 / 100, 120)}, Qt::Vertical);
     if (maps) {
@@ -172,8 +172,6 @@ void Workspaces::arrange(Kind kind)
         });
     } else if (run) {
         v->resizeDocks({m_docks.run, m_docks.runs}, {height * 52 / 100, height * 14 / 100}, Qt::Vertical);
-    } else if (compare) {
-        v->resizeDocks({m_docks.compare, m_docks.runs}, {height * 60 / 100, height * 14 / 100}, Qt::Vertical);
     } else if (tune) {
         v->resizeDocks({m_docks.kernel, m_docks.channels}, {height * 40 / 100, height * 40 / 100}, Qt::Vertical);
     }
