@@ -16,14 +16,15 @@ namespace halftone {
 
 namespace {
 
-/// Tokens a forward takes at a time: short windows go together, so that the matrix products are large enough.
+/// Tokens a forward takes at a time: short windows go together, so that the matrix products are large enough. A model that rounds activations
+/// takes windows one by one, in plain arithmetic, as a stock loader would be asked to.
 constexpr int kTokensPerBatch = 2048;
 
 /// Hidden states of every window of one model, advanced block by block.
 class Stream {
 public:
     Stream(const BlockSource& source, const TokenWindows& windows, const at::Device& device)
-        : m_source(source), m_device(device), m_perBatch(static_cast<std::size_t>(std::max(1, kTokensPerBatch / windows.length)))
+        : m_source(source), m_device(device), m_perBatch(source.roundsActivations() ? 1 : static_cast<std::size_t>(std::max(1, kTokensPerBatch / windows.length)))
     {
         const std::span<const std::vector<std::int32_t>> all(windows.ids);
         for (std::size_t first = 0; first < all.size(); first += m_perBatch)
@@ -36,6 +37,8 @@ public:
     {
         m_block.reset();   // the old block's memory goes first
         m_block.emplace(m_source.block(block));
+        if (m_source.roundsActivations())
+            m_block->arithmetic = Arithmetic::Plain;
         if (!m_device.is_cpu())
             m_block->moveTo(m_device);
     }

@@ -13,7 +13,7 @@ namespace halftone {
 
 namespace {
 
-/// Rotary frequencies [headDim/2] in float32, as the reference computes them.
+/// Rotary frequencies [headDim/2]: θ^(−2i/headDim) in float32 by the operators of transformers, whose bits they have; scaled in double.
 std::vector<float> inverseFrequencies(const ModelConfig& config, std::int64_t tokens)
 {
     const RopeScaling& scaling = config.ropeScaling;
@@ -24,9 +24,11 @@ std::vector<float> inverseFrequencies(const ModelConfig& config, std::int64_t to
         const double length = std::max(static_cast<double>(tokens), most);
         theta *= std::pow(scaling.factor * length / most - (scaling.factor - 1), dim / (dim - 2));
     }
+    const at::Tensor plain = at::pow(at::Scalar(theta), at::arange(0, config.headDim, 2, at::kFloat) / dim).reciprocal();
+    const float* unscaled = plain.const_data_ptr<float>();
     std::vector<float> frequencies(static_cast<std::size_t>(config.headDim / 2));
     for (std::size_t i = 0; i < frequencies.size(); ++i) {
-        double f = 1.0 / std::pow(theta, 2.0 * static_cast<double>(i) / dim);
+        auto f = static_cast<double>(unscaled[i]);
         if (scaling.kind == RopeScaling::Kind::Linear) {
             f /= scaling.factor;
         } else if (scaling.kind == RopeScaling::Kind::Llama3) {
@@ -48,17 +50,8 @@ std::vector<float> inverseFrequencies(const ModelConfig& config, std::int64_t to
 
 RopeTable makeRopeTable(const std::vector<float>& frequencies, std::int64_t tokens)
 {
-    const auto half = static_cast<std::int64_t>(frequencies.size());
-    RopeTable table{at::empty({tokens, half}, at::kFloat), at::empty({tokens, half}, at::kFloat)};
-    float* c = table.cosines.mutable_data_ptr<float>();
-    float* s = table.sines.mutable_data_ptr<float>();
-    for (std::int64_t t = 0; t < tokens; ++t)
-        for (std::int64_t i = 0; i < half; ++i) {
-            const float angle = static_cast<float>(t) * frequencies[static_cast<std::size_t>(i)];
-            c[t * half + i] = std::cos(angle);
-            s[t * half + i] = std::sin(angle);
-        }
-    return table;
+    const at::Tensor angles = at::arange(tokens, at::kFloat).unsqueeze(1) * at::tensor(frequencies);
+    return {angles.cos(), angles.sin()};
 }
 
 /// ALiBi's slope per head: powers of 2^(−8/n) for the power of two n ≤ heads, then odd powers of the next finer series.

@@ -33,9 +33,9 @@ float sumOfSquares(const float* x, std::int64_t n)
     return sum + partial[0];
 }
 
-at::Tensor rmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon)
+at::Tensor rmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon, Arithmetic arithmetic)
 {
-    if (recorded(x) || recorded(weight) || !x.is_cpu())
+    if (arithmetic == Arithmetic::Plain || recorded(x) || recorded(weight) || !x.is_cpu())
         return x * at::rsqrt(x.square().mean(-1, true) + epsilon) * weight;
     const at::Tensor in = x.contiguous();
     at::Tensor out = at::empty_like(in);
@@ -91,17 +91,17 @@ bool recorded(const at::Tensor& x)
     return at::GradMode::is_enabled() && x.requires_grad();
 }
 
-at::Tensor normalize(const at::Tensor& x, const Norm& norm, NormKind kind, double epsilon)
+at::Tensor normalize(const at::Tensor& x, const Norm& norm, NormKind kind, double epsilon, Arithmetic arithmetic)
 {
     if (kind == NormKind::Rms)
-        return rmsNorm(x, norm.weight, epsilon);
+        return rmsNorm(x, norm.weight, epsilon, arithmetic);
     return at::layer_norm(x, {x.size(-1)}, norm.weight, norm.bias, epsilon);
 }
 
-at::Tensor rotate(at::Tensor x, const at::Tensor& cosines, const at::Tensor& sines)
+at::Tensor rotate(at::Tensor x, const at::Tensor& cosines, const at::Tensor& sines, Arithmetic arithmetic)
 {
     const std::int64_t half = x.size(3) / 2;
-    if (recorded(x) || !x.is_cpu()) {
+    if (arithmetic == Arithmetic::Plain || recorded(x) || !x.is_cpu()) {
         const at::Tensor c = cosines.unsqueeze(1);
         const at::Tensor s = sines.unsqueeze(1);
         const at::Tensor low = x.narrow(3, 0, half);
@@ -148,11 +148,11 @@ at::Tensor activate(at::Tensor x, ActivationFunction function)
     return x;
 }
 
-at::Tensor activateAndMultiply(at::Tensor gate, const at::Tensor& up, ActivationFunction function)
+at::Tensor activateAndMultiply(at::Tensor gate, const at::Tensor& up, ActivationFunction function, Arithmetic arithmetic)
 {
     if (recorded(gate) || recorded(up))
         return activate(std::move(gate), function) * up;
-    if (!gate.is_cpu() || !gate.is_contiguous() || !up.is_contiguous())
+    if (arithmetic == Arithmetic::Plain || !gate.is_cpu() || !gate.is_contiguous() || !up.is_contiguous())
         return activate(std::move(gate), function).mul_(up);
     inCachePieces(gate, up, [function](at::Tensor& pieceOfGate, const at::Tensor& pieceOfUp) {
         activateInPlace(pieceOfGate, function);

@@ -4,64 +4,19 @@
 #include "core/model/compressed_scheme.h"
 #include "core/model/model_ends.h"
 #include "core/model/model_tensors.h"
+#include "core/quant/served_quantizer.h"
 
 #include <ATen/ATen.h>
 
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 namespace halftone {
 
 namespace {
 
 const char* const kConfigFile = "config.json";
-
-/// The loader's activation grid, which is not Halftone's: codes −2^(b−1) … 2^(b−1)−1 with scale absmax / ((2^b − 1) / 2) (127.5 at 8 bits, where
-/// Halftone's narrow grid divides by 127), computed as compressed-tensors 0.20's calculate_qparams does.
-class ServedQuantizer final : public ActivationQuantizer {
-public:
-    /// A static grid has one scale and zero point; a dynamic one makes them for each token.
-    ServedQuantizer(int bits, bool symmetric)
-        : ActivationQuantizer({ActivationScheme::PerToken, bits, symmetric, 0}, {}), m_low(-std::ldexp(1.0, bits - 1)), m_high(std::ldexp(1.0, bits - 1) - 1)
-    {
-    }
-    ServedQuantizer(int bits, bool symmetric, float scale, float zero)
-        : ActivationQuantizer({ActivationScheme::PerTensor, bits, symmetric, 0}, servedRange(bits, scale, zero)), m_low(-std::ldexp(1.0, bits - 1)),
-          m_high(std::ldexp(1.0, bits - 1) - 1), m_scale(at::full({1}, scale, at::kFloat)), m_zero(at::full({1}, zero, at::kFloat))
-    {
-    }
-
-    at::Tensor apply(const at::Tensor& x) const override
-    {
-        if (m_scale.defined())
-            return round(x, m_scale.to(x.device()), m_zero.to(x.device()));
-        const at::Tensor low = x.amin(-1, true).clamp_max(0);
-        const at::Tensor high = x.amax(-1, true).clamp_min(0);
-        at::Tensor scale = grid().symmetric ? at::maximum(low.neg(), high) / ((m_high - m_low) / 2) : (high - low) / (m_high - m_low);
-        const at::Tensor empty = scale == 0;
-        const at::Tensor zero = grid().symmetric ? at::zeros_like(scale) : at::round(at::clamp(m_low - low / scale, m_low, m_high)).masked_fill_(empty, 0);
-        scale.masked_fill_(empty, static_cast<double>(std::numeric_limits<float>::epsilon()));
-        return round(x, scale, zero);
-    }
-
-private:
-    static ActivationRanges servedRange(int bits, float scale, float zero)
-    {
-        ActivationRanges ranges;
-        const auto half = static_cast<float>(1 << (bits - 1));
-        ranges.minimum = scale * (-half - zero);
-        ranges.maximum = scale * (half - 1 - zero);
-        return ranges;
-    }
-    at::Tensor round(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& zero) const
-    {
-        return at::div(x, scale).add_(zero).clamp_(m_low, m_high).round_().sub_(zero).mul_(scale);
-    }
-    double m_low, m_high;
-    at::Tensor m_scale, m_zero;
-};
 
 /// Codes [rows, columns] from words [rows, words] of one dense stream of bits, lowest first; offset binary becomes signed.
 at::Tensor unpack(std::span<const std::byte> words, std::int64_t rows, std::int64_t wordsPerRow, std::int64_t columns, int bits)
@@ -110,6 +65,7 @@ public:
     const ModelConfig& config() const override { return *m_config; }
     at::Tensor embed(std::span<const std::vector<std::int32_t>> ids) const override { return m_ends->embed(ids); }
     at::Tensor logits(const at::Tensor& hidden) const override { return m_ends->logits(hidden); }
+    bool roundsActivations() const override { return m_scheme->roundsInputs(); }
 
     DecoderBlock block(int index) const override
     {

@@ -158,6 +158,11 @@ CompressedConfig::CompressedConfig(const Json& config, const std::string& subjec
     }
 }
 
+bool CompressedConfig::roundsInputs() const
+{
+    return std::any_of(m_schemes.begin(), m_schemes.end(), [](const CompressedScheme& scheme) { return scheme.inputs != CompressedScheme::Inputs::Float; });
+}
+
 const CompressedScheme* CompressedConfig::of(std::string_view module) const
 {
     for (const std::string& ignored : m_ignore)

@@ -34,6 +34,8 @@ public:
     /// The scheme of a module of class Linear, or null when it stays float. Exact names go before regular expressions before the class name,
     /// and `ignore` goes before all.
     const CompressedScheme* of(std::string_view module) const;
+    /// True when any group rounds what its linears read.
+    bool roundsInputs() const;
 
 private:
     std::vector<CompressedScheme> m_schemes;

@@ -12,7 +12,7 @@ namespace halftone {
 /// What the linears of one site read: the activation itself, or its rounding, computed once per distinct quantizer.
 class DecoderBlock::SiteInput {
 public:
-    explicit SiteInput(const at::Tensor& x) : m_x(x) {}
+    SiteInput(const at::Tensor& x, Arithmetic arithmetic) : m_x(x), m_arithmetic(arithmetic) {}
 
     at::Tensor through(const Linear& linear)
     {
@@ -26,13 +26,16 @@ private:
             return m_x;
         if (quantizer != m_last) {
             // A recorded graph sees the rounding as the identity (straight-through estimator).
-            m_rounded = kernels::recorded(m_x) ? m_x + (quantizer->apply(m_x.detach().contiguous()) - m_x.detach()) : quantizer->apply(m_x.contiguous());
+            m_rounded = kernels::recorded(m_x) ? m_x + (quantizer->apply(m_x.detach().contiguous()) - m_x.detach())
+                : m_arithmetic == Arithmetic::Plain  ? quantizer->applyPlain(m_x.contiguous())
+                                                     : quantizer->apply(m_x.contiguous());
             m_last = quantizer;
         }
         return m_rounded;
     }
 
     const at::Tensor& m_x;
+    Arithmetic m_arithmetic;
     at::Tensor m_rounded;
     const ActivationQuantizer* m_last = nullptr;
 };
@@ -86,7 +89,7 @@ void DecoderBlock::moveTo(const at::Device& device)
 
 at::Tensor DecoderBlock::attentionInput(const at::Tensor& hidden) const
 {
-    return m_config->preNorm ? kernels::normalize(hidden, attentionNorm, m_config->norm, m_config->normEpsilon) : hidden;
+    return m_config->preNorm ? kernels::normalize(hidden, attentionNorm, m_config->norm, m_config->normEpsilon, arithmetic) : hidden;
 }
 
 at::Tensor DecoderBlock::attentionOutput(const at::Tensor& attentionIn) const
@@ -94,7 +97,7 @@ at::Tensor DecoderBlock::attentionOutput(const at::Tensor& attentionIn) const
     const ModelConfig& config = *m_config;
     const std::int64_t batch = attentionIn.size(0);
     const std::int64_t tokens = attentionIn.size(1);
-    SiteInput input(attentionIn);
+    SiteInput input(attentionIn, arithmetic);
     at::Tensor q;
     at::Tensor k;
     at::Tensor v;
@@ -109,41 +112,41 @@ at::Tensor DecoderBlock::attentionOutput(const at::Tensor& attentionIn) const
         v = input.through(part(Part::Value)).view({batch, tokens, config.kvHeads, config.headDim});
     }
     if (config.queryKeyNorm) {
-        q = kernels::normalize(q, queryNorm, NormKind::Rms, config.normEpsilon);
-        k = kernels::normalize(k, keyNorm, NormKind::Rms, config.normEpsilon);
+        q = kernels::normalize(q, queryNorm, NormKind::Rms, config.normEpsilon, arithmetic);
+        k = kernels::normalize(k, keyNorm, NormKind::Rms, config.normEpsilon, arithmetic);
     }
     if (config.position == PositionKind::Rope) {
         const std::shared_ptr<const RopeTable> rope = ropeTable(config, tokens, attentionIn.device());
-        q = kernels::rotate(q, rope->cosines, rope->sines);
-        k = kernels::rotate(k, rope->cosines, rope->sines);
+        q = kernels::rotate(q, rope->cosines, rope->sines, arithmetic);
+        k = kernels::rotate(k, rope->cosines, rope->sines, arithmetic);
     }
     return causalAttention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), config, config.windowOf(m_index));
 }
 
 at::Tensor DecoderBlock::afterAttention(const at::Tensor& hidden, const at::Tensor& attentionIn, const at::Tensor& attentionOut) const
 {
-    at::Tensor sum = kernels::addTo(SiteInput(attentionOut).through(part(Part::Output)), m_config->residualAfterNorm ? attentionIn : hidden);
-    return m_config->preNorm ? sum : kernels::normalize(sum, attentionNorm, m_config->norm, m_config->normEpsilon);
+    at::Tensor sum = kernels::addTo(SiteInput(attentionOut, arithmetic).through(part(Part::Output)), m_config->residualAfterNorm ? attentionIn : hidden);
+    return m_config->preNorm ? sum : kernels::normalize(sum, attentionNorm, m_config->norm, m_config->normEpsilon, arithmetic);
 }
 
 at::Tensor DecoderBlock::mlpInput(const at::Tensor& hidden) const
 {
-    return m_config->preNorm ? kernels::normalize(hidden, mlpNorm, m_config->norm, m_config->normEpsilon) : hidden;
+    return m_config->preNorm ? kernels::normalize(hidden, mlpNorm, m_config->norm, m_config->normEpsilon, arithmetic) : hidden;
 }
 
 at::Tensor DecoderBlock::mlpMiddle(const at::Tensor& mlpIn) const
 {
-    SiteInput input(mlpIn);
+    SiteInput input(mlpIn, arithmetic);
     if (!m_config->gatedMlp)
         return kernels::activate(input.through(part(Part::Up)), m_config->activation);
     at::Tensor gate = input.through(part(Part::Gate));
-    return kernels::activateAndMultiply(std::move(gate), input.through(part(Part::Up)), m_config->activation);
+    return kernels::activateAndMultiply(std::move(gate), input.through(part(Part::Up)), m_config->activation, arithmetic);
 }
 
 at::Tensor DecoderBlock::afterMlp(const at::Tensor& hidden, const at::Tensor& mlpIn, const at::Tensor& mlpMid) const
 {
-    at::Tensor sum = kernels::addTo(SiteInput(mlpMid).through(part(Part::Down)), m_config->residualAfterNorm ? mlpIn : hidden);
-    return m_config->preNorm ? sum : kernels::normalize(sum, mlpNorm, m_config->norm, m_config->normEpsilon);
+    at::Tensor sum = kernels::addTo(SiteInput(mlpMid, arithmetic).through(part(Part::Down)), m_config->residualAfterNorm ? mlpIn : hidden);
+    return m_config->preNorm ? sum : kernels::normalize(sum, mlpNorm, m_config->norm, m_config->normEpsilon, arithmetic);
 }
 
 at::Tensor DecoderBlock::forward(const at::Tensor& hidden, SiteObserver* observer) const

@@ -31,6 +31,10 @@ struct Norm {
     at::Tensor bias;     ///< undefined for RMSNorm
 };
 
+/// How a block computes its norms, rotations and activations: in one fused pass each, or operator by operator as transformers' LLaMA modules do,
+/// so that with the same LibTorch, threads and matrix products every bit is theirs (three times the work outside the matrix products).
+enum class Arithmetic { Fused, Plain };
+
 /// One decoder layer: attention + MLP, a function of hidden states [batch, tokens, hidden].
 class DecoderBlock {
 public:
@@ -56,6 +60,7 @@ public:
     /// By full or short name. @throws Error{InvalidArgument} when the block has no such linear.
     Linear& linear(std::string_view name);
     Norm attentionNorm, mlpNorm, queryNorm, keyNorm;
+    Arithmetic arithmetic = Arithmetic::Fused;
 
     /// Moves weights and norms to a device.
     void moveTo(const at::Device& device);

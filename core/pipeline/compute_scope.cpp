@@ -81,6 +81,16 @@ ComputeScope::ComputeScope(const ComputeOptions& options)
 
 ComputeScope::~ComputeScope() = default;
 
+DefaultMatrixProducts::DefaultMatrixProducts() : m_before(mediumPrecision() ? "medium" : "highest")
+{
+    at::globalContext().setFloat32MatmulPrecision("highest");
+}
+
+DefaultMatrixProducts::~DefaultMatrixProducts()
+{
+    at::globalContext().setFloat32MatmulPrecision(m_before);
+}
+
 std::string matrixProductName()
 {
     return mediumPrecision() ? "oneDNN fp32" : "MKL fp32";

@@ -27,6 +27,18 @@ private:
     int m_threads;
 };
 
+/// While it lives, float32 matrix products are MKL's, as in a Python process that has chosen nothing (half as fast as what ComputeScope may choose).
+class DefaultMatrixProducts {
+public:
+    DefaultMatrixProducts();
+    ~DefaultMatrixProducts();
+    DefaultMatrixProducts(const DefaultMatrixProducts&) = delete;
+    DefaultMatrixProducts& operator=(const DefaultMatrixProducts&) = delete;
+
+private:
+    std::string m_before;
+};
+
 /// Which matrix product the probe chose: "oneDNN fp32" or "MKL fp32".
 std::string matrixProductName();
 

@@ -9,6 +9,7 @@
 #include "core/text/corpus.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace halftone {
 
@@ -50,7 +51,7 @@ Evaluation run(const EvaluateJob& job, Progress& progress, const std::stop_token
             throw Error(ErrorKind::BadFile, "the recipe changes nothing: every linear keeps 16-bit weights and float activations, so this would measure the float model; "
                         "set weights.bits or activations.scheme, or evaluate without a recipe", "/defaults");
         SiteRanges ranges = measureRanges(*target.model, plans, windows, progress, stop);
-        target.source = openWithRecipe(target.model, std::move(plans), std::move(ranges));
+        target.source = openWithRecipe(target.model, std::move(plans), std::move(ranges), job.recipe->contract);
     }
     Target reference;
     if (!job.against.empty()) {
@@ -59,6 +60,9 @@ Evaluation run(const EvaluateJob& job, Progress& progress, const std::stop_token
             throw Error(ErrorKind::InvalidArgument, job.against.string() + " has a vocabulary of " + std::to_string(reference.source->config().vocabulary) +
                         ", " + job.target + " one of " + std::to_string(target.source->config().vocabulary) + ": they cannot be compared", job.against.string());
     }
+    std::optional<DefaultMatrixProducts> asServed;
+    if (target.source->roundsActivations())
+        asServed.emplace();
     return evaluateModel(*target.source, reference.source.get(), windows, job.options, progress, stop);
 }
 

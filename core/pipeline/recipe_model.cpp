@@ -1,6 +1,7 @@
 #include "core/pipeline/recipe_model.h"
 
 #include "core/base/error.h"
+#include "core/project/quantized_model.h"
 #include "core/quant/kernels.h"
 #include "core/quant/weight_quantizer.h"
 
@@ -30,10 +31,11 @@ private:
 
 class RecipeModel final : public BlockSource {
 public:
-    RecipeModel(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges)
-        : m_model(std::move(model)), m_ranges(std::move(ranges)), m_plans(static_cast<std::size_t>(m_model->config().blocks))
+    RecipeModel(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges, std::string contract)
+        : m_model(std::move(model)), m_ranges(std::move(ranges)), m_contract(std::move(contract)), m_plans(static_cast<std::size_t>(m_model->config().blocks))
     {
         const auto& linears = m_model->linears();
+        m_rounds = std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& plan) { return plan.plan.activations.quantized(); });
         for (std::size_t i = 0; i < linears.size(); ++i)
             m_plans[static_cast<std::size_t>(linears[i].block)].push_back(std::move(plans[i].plan));
     }
@@ -41,6 +43,7 @@ public:
     const ModelConfig& config() const override { return m_model->config(); }
     at::Tensor embed(std::span<const std::vector<std::int32_t>> ids) const override { return m_model->embed(ids); }
     at::Tensor logits(const at::Tensor& hidden) const override { return m_model->logits(hidden); }
+    bool roundsActivations() const override { return m_rounds; }
 
     DecoderBlock block(int index) const override
     {
@@ -50,13 +53,16 @@ public:
             if (plans[i].weights.quantized())
                 block.linears()[i].weight = quantizeToNearest(block.linears()[i].weight, plans[i].weights).dequantize();
         applyActivationGrids(block, plans, m_ranges);
+        useGridsOf(m_contract, block);
         return block;
     }
 
 private:
     std::shared_ptr<const Model> m_model;
     SiteRanges m_ranges;
+    std::string m_contract;
     std::vector<std::vector<Plan>> m_plans;
+    bool m_rounds = false;
 };
 
 } // namespace
@@ -133,9 +139,10 @@ void applyActivationGrids(DecoderBlock& block, const std::vector<Plan>& plans, c
     }
 }
 
-std::shared_ptr<const BlockSource> openWithRecipe(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges)
+std::shared_ptr<const BlockSource> openWithRecipe(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges,
+                                                  std::string contract)
 {
-    return std::make_shared<RecipeModel>(std::move(model), std::move(plans), std::move(ranges));
+    return std::make_shared<RecipeModel>(std::move(model), std::move(plans), std::move(ranges), std::move(contract));
 }
 
 } // namespace halftone

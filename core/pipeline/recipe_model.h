@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace halftone {
@@ -25,7 +26,9 @@ SiteRanges measureRanges(const Model& model, const std::vector<ResolvedPlan>& pl
 /// Sets the activation grids of a block's linears (of one site only, when `only` is given); linears of a site with the same grid share one quantizer.
 void applyActivationGrids(DecoderBlock& block, const std::vector<Plan>& plans, const SiteRanges& ranges, std::optional<SiteKind> only = {});
 
-/// A model under a recipe without a run: weights rounded to nearest and activation grids applied as each block is loaded.
-std::shared_ptr<const BlockSource> openWithRecipe(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges);
+/// A model under a recipe without a run: weights rounded to nearest and activation grids applied as each block is loaded, these as the contract's
+/// runtime computes them; without a contract they are Halftone's own.
+std::shared_ptr<const BlockSource> openWithRecipe(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges,
+                                                  std::string contract);
 
 } // namespace halftone

@@ -1,7 +1,11 @@
 #include "core/project/quantized_model.h"
 
 #include "core/base/error.h"
+#include "core/quant/served_quantizer.h"
+#include "core/recipe/recipe.h"
 
+#include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -32,27 +36,34 @@ std::shared_ptr<const ActivationQuantizer> quantizer(std::vector<Shared>& shared
 /// The model's blocks with a run's weights and activation grids in place of their own.
 class QuantizedModel final : public BlockSource {
 public:
-    QuantizedModel(std::shared_ptr<const Model> model, std::shared_ptr<const Project> project, std::string run)
-        : m_model(std::move(model)), m_project(std::move(project)), m_run(std::move(run))
+    QuantizedModel(std::shared_ptr<const Model> model, std::shared_ptr<const Project> project, const RunInfo& run)
+        : m_model(std::move(model)), m_project(std::move(project)), m_run(run.id)
     {
+        const Recipe recipe = Recipe::parse(run.recipeJson, "the recipe of " + run.id);
+        const auto rounds = [](const PlanPatch& patch) { return patch.scheme.value_or(ActivationScheme::None) != ActivationScheme::None; };
+        m_rounds = rounds(recipe.defaults) || std::any_of(recipe.rules.begin(), recipe.rules.end(), [&](const Rule& rule) { return rounds(rule.patch); });
+        m_contract = recipe.contract.empty() ? "transformers" : recipe.contract;
     }
 
     const ModelConfig& config() const override { return m_model->config(); }
     at::Tensor embed(std::span<const std::vector<std::int32_t>> ids) const override { return m_model->embed(ids); }
     at::Tensor logits(const at::Tensor& hidden) const override { return m_model->logits(hidden); }
+    bool roundsActivations() const override { return m_rounds; }
 
     DecoderBlock block(int index) const override
     {
         DecoderBlock block = m_model->block(index);
         const StoredBlock stored = loadBlock(*m_project, m_run, index);
         restoreBlock(block, stored);
+        useGridsOf(m_contract, block);
         return block;
     }
 
 private:
     std::shared_ptr<const Model> m_model;
     std::shared_ptr<const Project> m_project;
-    std::string m_run;
+    std::string m_run, m_contract;
+    bool m_rounds = false;
 };
 
 } // namespace
@@ -81,6 +92,23 @@ void restoreBlock(DecoderBlock& block, const StoredBlock& stored)
     }
 }
 
+void useGridsOf(std::string_view contract, DecoderBlock& block)
+{
+    if (contract != "transformers")
+        return;
+    std::map<const ActivationQuantizer*, std::shared_ptr<const ActivationQuantizer>> served;
+    for (Linear& linear : block.linears()) {
+        if (!linear.input || linear.input->grid().scheme != ActivationScheme::PerToken)
+            continue;
+        auto& replacement = served[linear.input.get()];
+        if (!replacement)
+            replacement = std::make_shared<const ServedQuantizer>(linear.input->grid().bits, linear.input->grid().symmetric);
+    }
+    for (Linear& linear : block.linears())
+        if (const auto found = served.find(linear.input.get()); linear.input && found != served.end())
+            linear.input = found->second;
+}
+
 std::shared_ptr<const BlockSource> openRun(std::shared_ptr<const Model> model, std::shared_ptr<const Project> project, std::string run)
 {
     const RunInfo info = project->run(run);
@@ -92,7 +120,7 @@ std::shared_ptr<const BlockSource> openRun(std::shared_ptr<const Model> model, s
         throw Error(ErrorKind::BadFile, project->folder().string() + ": " + info.id + " has " + std::to_string(info.blocks)
             + " blocks; the model has "
                 + std::to_string(model->config().blocks) + ".", project->folder().string());
-    return std::make_shared<QuantizedModel>(std::move(model), std::move(project), info.id);
+    return std::make_shared<QuantizedModel>(std::move(model), std::move(project), info);
 }
 
 } // namespace halftone

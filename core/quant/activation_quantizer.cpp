@@ -110,14 +110,27 @@ ActivationQuantizer::ActivationQuantizer(const ActivationGrid& grid, ActivationR
     }
 }
 
-at::Tensor ActivationQuantizer::apply(const at::Tensor& x) const
+void ActivationQuantizer::check(const at::Tensor& x) const
 {
-    if (m_grid.scheme == ActivationScheme::None)
-        return x;
     if (x.dim() != 2 && x.dim() != 3)
         refuse(m_grid, "is applied to [batch, tokens, channels], not to a tensor of " + std::to_string(x.dim()) + " dimensions");
     if (!m_columnScale.empty() && static_cast<std::int64_t>(m_columnScale.size()) != x.size(-1))
         refuse(m_grid, "was calibrated on " + std::to_string(m_columnScale.size()) + " channels and meets " + std::to_string(x.size(-1)));
+}
+
+at::Tensor ActivationQuantizer::applyPlain(const at::Tensor& x) const
+{
+    if (m_grid.scheme == ActivationScheme::None)
+        return x;
+    check(x);
+    return x.numel() == 0 ? x.to(at::kFloat) : applyGeneric(x.to(at::kFloat));
+}
+
+at::Tensor ActivationQuantizer::apply(const at::Tensor& x) const
+{
+    if (m_grid.scheme == ActivationScheme::None)
+        return x;
+    check(x);
     if (x.numel() == 0)
         return x.to(at::kFloat);
     return x.is_cpu() ? applyCpu(x.to(at::kFloat).contiguous()) : applyGeneric(x.to(at::kFloat));
@@ -180,7 +193,7 @@ at::Tensor ActivationQuantizer::applyCpu(const at::Tensor& x) const
     return result;
 }
 
-/// The same formulas in ATen, for tensors on an accelerator.
+/// The same formulas in ATen, for tensors on an accelerator and for plain arithmetic.
 at::Tensor ActivationQuantizer::applyGeneric(const at::Tensor& x) const
 {
     const int qmax = symmetricMax(m_grid.bits), steps = (1 << m_grid.bits) - 1;

@@ -27,8 +27,11 @@ public:
     /// x [batch, tokens, channels] (or [tokens, channels], one window) → float32, same shape.
     /// @throws Error{InvalidArgument} when the channels are not those of the ranges.
     virtual at::Tensor apply(const at::Tensor& x) const;
+    /// The same operator by operator in ATen, a cross scale as (t^α · c^(1−α)) / q: its bits are those of a PyTorch program that writes the formulas so.
+    virtual at::Tensor applyPlain(const at::Tensor& x) const;
 
 private:
+    void check(const at::Tensor& x) const;
     at::Tensor applyCpu(const at::Tensor& x) const;
     at::Tensor applyGeneric(const at::Tensor& x) const;
 

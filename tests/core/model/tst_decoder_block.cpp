@@ -71,6 +71,39 @@ private Q_SLOTS:
         }
     }
 
+    /// A transcription of transformers' LlamaDecoderLayer (5.23), operator by operator.
+    void plainArithmeticHasTheBitsOfTransformers()
+    {
+        const at::NoGradGuard noGrad;
+        const auto model = Model::open(golden::data("goldens/llama"));
+        const ModelConfig& config = model->config();
+        DecoderBlock block = model->block(1);
+        block.arithmetic = Arithmetic::Plain;
+        const golden::Golden expected = golden::read(golden::data("goldens/llama"));
+        const at::Tensor x = model->embed(expected.ids);
+        const std::int64_t tokens = x.size(1), dim = config.headDim, half = dim / 2;
+        const auto norm = [&](const at::Tensor& in, const at::Tensor& weight) {
+            return weight * (in * at::rsqrt(in.pow(2).mean(-1, true) + config.normEpsilon));
+        };
+        const auto through = [&](const at::Tensor& in, const char* name) { return at::linear(in, block.linear(name).weight); };
+        const auto heads = [&](const at::Tensor& in) { return in.view({1, tokens, -1, dim}).transpose(1, 2); };
+        const at::Tensor frequencies = at::pow(at::Scalar(config.ropeTheta), at::arange(0, dim, 2, at::kFloat) / static_cast<double>(dim)).reciprocal();
+        const at::Tensor angles = at::arange(tokens, at::kFloat).unsqueeze(1) * frequencies;
+        const at::Tensor wide = at::cat({angles, angles}, -1);
+        const auto rotated = [&](const at::Tensor& in) {
+            return in * wide.cos() + at::cat({-in.narrow(-1, half, half), in.narrow(-1, 0, half)}, -1) * wide.sin();
+        };
+        const at::Tensor in = norm(x, block.attentionNorm.weight);
+        const at::Tensor attended = at::scaled_dot_product_attention(rotated(heads(through(in, "q_proj"))), rotated(heads(through(in, "k_proj"))),
+                                                                     heads(through(in, "v_proj")), {}, 0.0, true, std::pow(static_cast<double>(dim), -0.5), true);
+        const at::Tensor between = x + through(attended.transpose(1, 2).reshape({1, tokens, -1}), "o_proj");
+        const at::Tensor mid = norm(between, block.mlpNorm.weight);
+        const at::Tensor out = between + through(at::silu(through(mid, "gate_proj")) * through(mid, "up_proj"), "down_proj");
+        QVERIFY(at::equal(block.forward(x), out));
+        block.arithmetic = Arithmetic::Fused;
+        QVERIFY(golden::difference(block.forward(x), out) < 1e-5);
+    }
+
     void positionsAndMasksMatter_data()
     {
         QTest::addColumn<QString>("name");

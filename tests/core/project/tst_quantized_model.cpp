@@ -6,11 +6,15 @@
 
 #include <QTest>
 
+#include <cmath>
+
 using namespace halftone;
 
 namespace {
 
 std::filesystem::path modelFolder() { return std::filesystem::path(HALFTONE_TEST_DATA) / "model" / "goldens" / "llama"; }
+
+constexpr const char* kRecipe = R"({"halftone_recipe": 1, "contract": "vllm", "rules": [{"match": "*.q_proj", "activations": {"scheme": "per_token"}}]})";
 
 /// Everything rounded to 8 bits; the site of q, k and v per token, the MLP's middle static.
 StoredBlock roundedBlock(const Model& model, int index)
@@ -50,7 +54,7 @@ private Q_SLOTS:
         const ProjectFixture fixture;
         const auto model = Model::open(modelFolder());
         const auto project = Project::open(fixture.folder(), modelFolder());
-        RunInfo run = beginRun(*project, "{}", "print", model->config().blocks);
+        RunInfo run = beginRun(*project, kRecipe, "print", model->config().blocks);
         for (int i = 0; i < model->config().blocks; ++i) {
             QVERIFY_EXCEPTION_THROWN(openRun(model, project, run.id), Error);   // not finished
             storeBlock(*project, run.id, roundedBlock(*model, i));
@@ -95,12 +99,44 @@ private Q_SLOTS:
         QVERIFY(at::equal(quantized->logits(hidden.flatten(0, 1)), model->logits(hidden.flatten(0, 1))));
     }
 
+    void tokensAreRoundedAsTheContractsRuntimeDoes_data()
+    {
+        QTest::addColumn<QString>("contract");
+        QTest::addColumn<bool>("transformers");
+        QTest::newRow("none") << QString() << true;
+        QTest::newRow("transformers") << R"("contract": "transformers", )" << true;
+        QTest::newRow("vllm") << R"("contract": "vllm", )" << false;
+    }
+    void tokensAreRoundedAsTheContractsRuntimeDoes()
+    {
+        QFETCH(QString, contract);
+        QFETCH(bool, transformers);
+        const ProjectFixture fixture;
+        const auto model = Model::open(modelFolder());
+        const auto project = Project::open(fixture.folder(), modelFolder());
+        const QString recipe = R"({"halftone_recipe": 1, %1"defaults": {"activations": {"scheme": "per_token"}}})";
+        RunInfo run = beginRun(*project, recipe.arg(contract).toStdString(), "print", model->config().blocks);
+        for (int i = 0; i < model->config().blocks; ++i)
+            storeBlock(*project, run.id, roundedBlock(*model, i));
+        finishRun(*project, run);
+        const auto quantized = openRun(model, project, run.id);
+        QVERIFY(quantized->roundsActivations());
+        QVERIFY(!model->roundsActivations());
+        DecoderBlock block = quantized->block(0);
+        const at::Tensor x = at::tensor({-1.0f, 0.3f, 0.0f, 0.2f}).view({1, 1, 4});
+        const double step = (transformers ? 1 / 127.5 : 1 / 127.0);
+        const double rounded = block.linear("q_proj").input->apply(x)[0][0][1].item<double>();
+        QVERIFY2(std::abs(rounded - std::round(0.3 / step) * step) < 1e-7, qPrintable(QString::number(rounded, 'g', 9)));
+        QVERIFY(block.linear("q_proj").input == block.linear("v_proj").input);
+        QCOMPARE(block.linear("down_proj").input->grid().scheme, ActivationScheme::PerTensor);
+    }
+
     void aRunOfAnotherModelIsRefused()
     {
         const ProjectFixture fixture;
         const auto model = Model::open(modelFolder());
         const auto project = Project::open(fixture.folder(), modelFolder());
-        RunInfo run = beginRun(*project, "{}", "print", model->config().blocks);
+        RunInfo run = beginRun(*project, kRecipe, "print", model->config().blocks);
         for (int i = 0; i < model->config().blocks; ++i) {
             StoredBlock block = roundedBlock(*model, i);
             if (i == 0)
@@ -110,7 +146,7 @@ private Q_SLOTS:
         finishRun(*project, run);
         const auto quantized = openRun(model, project, run.id);
         QVERIFY_EXCEPTION_THROWN(quantized->block(0), Error);
-        const RunInfo shorter = beginRun(*project, "{}", "print", model->config().blocks + 1);
+        const RunInfo shorter = beginRun(*project, kRecipe, "print", model->config().blocks + 1);
         QVERIFY_EXCEPTION_THROWN(openRun(model, project, shorter.id), Error);
     }
 };
