@@ -5,6 +5,7 @@
 #include "widgets/colour_map.h"
 #include "widgets/elided_label.h"
 #include "widgets/empty_state.h"
+#include "widgets/focus_ring.h"
 #include "widgets/palette.h"
 #include "widgets/picture.h"
 
@@ -147,6 +148,11 @@ void ViewFrame::setContent(QWidget* content, Picture* picture)
 {
     m_picture = picture;
     m_stack->addWidget(content);
+    QList<QWidget*> plots = content->findChildren<QWidget*>();
+    plots.append(content);
+    for (QWidget* plot : plots)
+        if (plot->inherits("QCustomPlot"))
+            new FocusRing(plot);
 }
 
 void ViewFrame::setHasData(bool hasData)
