@@ -11,6 +11,7 @@
 #include <QProxyStyle>
 #include <QStyleHints>
 #include <QStyleFactory>
+#include <QStyleOption>
 #include <QSvgRenderer>
 
 #include <algorithm>
@@ -45,6 +46,20 @@ public:
         if (hint == SH_Widget_Animation_Duration)
             return theReducedMotion ? 0 : std::min(kLongestAnimation, QProxyStyle::styleHint(hint, option, widget, data));
         return QProxyStyle::styleHint(hint, option, widget, data);
+    }
+
+    void drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter, const QWidget* widget) const override
+    {
+        QProxyStyle::drawPrimitive(element, option, painter, widget);
+        if (element != PE_IndicatorCheckBox && element != PE_IndicatorItemViewItemCheck)
+            return;
+        // Fusion's own outline is lost on a dark ground.
+        painter->save();
+        painter->setRenderHint(QPainter::Antialiasing);
+        painter->setPen(option->state.testFlag(State_Enabled) ? colours().faint : colours().line);
+        painter->setBrush(Qt::NoBrush);
+        painter->drawRoundedRect(QRectF(option->rect).adjusted(0.5, 0.5, -0.5, -0.5), 2, 2);
+        painter->restore();
     }
 };
 
@@ -168,6 +183,16 @@ QString makeStyleSheet(const Colours& c)
                     "QTreeView::item:selected, QTableView::item:selected { background: @selection; color: @text; }"
                     "QProgressBar { background: @field; border: 1px solid @line; border-radius: 4px; }"
                     "QProgressBar::chunk { background: @accent; border-radius: 3px; }"
+                    "QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px; }"
+                    "QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }"
+                    "QSlider::sub-page:horizontal:disabled { background: @line; }"
+                    "QSlider::handle:horizontal { width: 12px; margin: -6px 0; border-radius: 7px; background: @raised; border: 1px solid @faint; }"
+                    "QSlider::handle:horizontal:focus { border: 2px solid @accent; background: @text; }"
+                    "QTabBar { background: @window; }"
+                    "QTabBar::tab { background: transparent; color: @faint; border: none; border-bottom: 2px solid transparent; padding: 4px 12px; }"
+                    "QTabBar::tab:selected { color: @text; border-bottom-color: @accent; }"
+                    "QTabBar::tab:hover { color: @text; }"
+                    "QTabBar:focus { border: 1px solid @accent; }"
                     "QDockWidget::title { background: @window; padding: 4px 8px; }"
                     "QMainWindow::separator { background: @line; width: 1px; height: 1px; }"
                     "QSplitter::handle { background: @line; }"

@@ -6,6 +6,7 @@
 
 #include <QAction>
 #include <QApplication>
+#include <QDockWidget>
 #include <QHash>
 #include <QKeyEvent>
 #include <QLineEdit>
@@ -100,6 +101,9 @@ std::vector<Command> commandsOf(QWidget& window)
         for (const QMenu* menu = home.value(action); menu; menu = home.value(menu->menuAction()))
             path.prepend(plain(menu->title()));
         path.removeAll(QString());
+        for (const QObject* at = action->parent(); at && path.isEmpty(); at = at->parent())   // a panel's own, in no menu of the window
+            if (const auto* dock = qobject_cast<const QDockWidget*>(at))
+                path.append(dock->windowTitle());
         path.append(plain(action->text()));
         commands.push_back({action, path.join(u": "_s), actionTip(*action), actionReason(*action), action->shortcut().toString(QKeySequence::NativeText)});
     }

@@ -10,6 +10,7 @@
 #include <QFileInfo>
 #include <QHBoxLayout>
 #include <QListWidget>
+#include <QRegularExpression>
 #include <QScrollBar>
 #include <QShortcut>
 #include <QSplitter>
@@ -67,9 +68,16 @@ HelpWindow::HelpWindow(QWidget* parent)
     const QString index = resourceFile(u"help/index.md"_s);
     if (!index.isEmpty()) {
         QDir folder = QFileInfo(index).dir();
-        QStringList pages = folder.entryList({u"*.md"_s}, QDir::Files, QDir::Name);
-        pages.removeAll(u"index.md"_s);
-        pages.prepend(u"index.md"_s);
+        // In the order in which the first page names them; the rest by name.
+        QStringList pages{u"index.md"_s};
+        if (QFile first(index); first.open(QIODevice::ReadOnly | QIODevice::Text)) {
+            static const QRegularExpression link(u"\\]\\(([a-z-]+\\.md)\\)"_s);
+            auto found = link.globalMatch(QString::fromUtf8(first.readAll()));
+            while (found.hasNext())
+                pages.append(found.next().captured(1));
+        }
+        pages.append(folder.entryList({u"*.md"_s}, QDir::Files, QDir::Name));
+        pages.removeDuplicates();
         for (const QString& page : pages) {
             auto* item = new QListWidgetItem(pageTitle(folder.filePath(page)), m_list);
             item->setData(Qt::UserRole, QFileInfo(page).completeBaseName());

@@ -39,6 +39,7 @@
 #include <QStackedWidget>
 #include <QStandardPaths>
 #include <QStatusBar>
+#include <QTabWidget>
 #include <QTimer>
 #include <QTreeView>
 #include <QUndoView>
@@ -78,6 +79,8 @@ MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget
     m_views->setObjectName(u"views"_s);
     m_views->setWindowFlags(Qt::Widget);
     m_views->setDockNestingEnabled(true);
+    for (QMainWindow* window : {static_cast<QMainWindow*>(this), m_views})
+        window->setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
     m_pages->addWidget(m_views);
     setCentralWidget(centre);
 
@@ -204,7 +207,8 @@ void MainWindow::connectDocument()
         showRecipe();
     });
     connect(document, &Document::analysisStarted, this, &MainWindow::showAnalysis);
-    connect(document, &Document::analysisChanged, this, &MainWindow::showAnalysis);
+    connect(document, &Document::analysisStarted, this, [this] { m_blocksShown = 0; });
+    connect(document, &Document::analysisChanged, this, &MainWindow::showFinishedAnalysis);
     connect(document, &Document::analysisBlockAdded, this, &MainWindow::showAnalysisBlock);
     connect(document, &Document::runsChanged, this, &MainWindow::showResults);
     connect(document, &Document::resultsChanged, this, &MainWindow::showResults);
@@ -330,7 +334,13 @@ void MainWindow::connectJobs()
     connect(m_jobs.get(), &JobRunner::ended, this, &MainWindow::announceEnd);
     connect(m_jobsView, &JobsView::resumeRequested, this, [this](const QString& id) { m_jobs->resume(id.toInt()); });
     connect(m_jobsView, &JobsView::dismissRequested, this, [this](const QString& id) { m_jobs->drop(id.toInt()); });
+    connect(m_jobs.get(), &JobRunner::cancelled, this, [this](const QString& tag) {
+        if (tag == u"analyze"_s)
+            m_blocksShown = 0;   // what the project holds comes back
+    });
     connect(m_jobs.get(), &JobRunner::failed, this, [this](const QString& tag, const JobError& error) {
+        if (tag == u"analyze"_s)
+            m_blocksShown = 0;
         if (tag == u"analyze"_s || tag == u"quantize"_s || tag == u"export"_s || tag.startsWith(u"evaluate"_s))
             m_messages->showMessage(errorMessage(tag, error));
     });

@@ -123,6 +123,7 @@ private:
     void showRecipe();
     void showAnalysis();
     void showAnalysisBlock(int block);
+    void showFinishedAnalysis();
     void showResults();
     void showEvaluations();
     void showSelection();
@@ -164,6 +165,7 @@ private:
     HelpWindow* m_help = nullptr;
     CommandPalette* m_palette = nullptr;
     Tour* m_tour = nullptr;
+    int m_blocksShown = 0;               ///< of the analysis at work
     bool m_tourWaits = false;            ///< until the sample is open
     QHash<QString, QDockWidget*> m_docks;
     QStringList m_dockOrder;             ///< as they were made: their order in the View menu

@@ -193,15 +193,29 @@ void MainWindow::showAnalysis()
     for (const auto& [block, sites] : perBlock) {
         m_outliers->setSites(block, sites);
         m_kernel->setSites(block, sites);
-        m_layersModel->setSites(sites);
     }
+    m_layersModel->setSites(analysis.sites);   // at once: each call makes the table look at all of its rows
     m_layersModel->setWeightStatistics(analysis.weights);
+    showEmptyStates();
+    showSelection();
+}
+
+void MainWindow::showFinishedAnalysis()
+{
+    // What came in block by block is on show already.
+    const bool shown = m_document->isOpen() && m_blocksShown == m_document->model().config.blocks;
+    m_blocksShown = 0;
+    if (!shown) {
+        showAnalysis();
+        return;
+    }
     showEmptyStates();
     showSelection();
 }
 
 void MainWindow::showAnalysisBlock(int block)
 {
+    ++m_blocksShown;
     const Analysis& analysis = m_document->analysis();
     std::vector<SiteStatistics> sites;
     for (const SiteStatistics& site : analysis.sites)

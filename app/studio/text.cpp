@@ -44,6 +44,8 @@ QString countText(std::int64_t count)
 {
     static constexpr std::array<const char*, 5> kUnits{"", "k", "M", "G", "T"};
     double value = static_cast<double>(count);
+    if (value < 1e5)
+        return formatValue(value, 6);   // small enough to be said whole
     std::size_t unit = 0;
     while (value >= 999.5 && unit + 1 < kUnits.size()) {
         value /= 1000;

@@ -19,7 +19,7 @@ inline std::filesystem::path toPath(const QString& path) { return std::filesyste
 
 /// A sentence without its full stop, to go on with.
 QString withoutStop(QString sentence);
-/// "134.5 M" (decimal units, three or four significant digits).
+/// "2 048" below 100 000, above it "134.5 M" (decimal units, four significant digits).
 QString countText(std::int64_t count);
 /// "4 bits, groups of 64, symmetric"; "left float".
 QString weightGridText(const WeightGrid& grid);

@@ -189,8 +189,10 @@ void WelcomePage::setRecent(const QStringList& paths)
         button->setObjectName(u"recent%1"_s.arg(shown - 1));
         button->setFlat(true);
         button->setToolTip(missing ? tr("%1 is not there now; it is tried all the same").arg(path) : path);
-        const QString folder = button->fontMetrics().elidedText(QFileInfo(path).path(), Qt::ElideMiddle, missing ? 300 : 380);
-        button->setText(QString(missing ? tr("%1   %2   (not there)") : u"%1   %2"_s).arg(name, folder).replace(u'&', u"&&"_s));
+        const QFontMetrics metrics = button->fontMetrics();
+        const QString shortName = metrics.elidedText(name, Qt::ElideMiddle, 360);
+        const QString folder = metrics.elidedText(QFileInfo(path).path(), Qt::ElideMiddle, (missing ? 520 : 620) - metrics.horizontalAdvance(shortName));
+        button->setText(QString(missing ? tr("%1   %2   (not there)") : u"%1   %2"_s).arg(shortName, folder).replace(u'&', u"&&"_s));
         button->setAccessibleName(missing ? tr("Open %1 again: it is not there").arg(name) : tr("Open %1 again").arg(name));
         button->setStyleSheet(u"text-align: left; padding: 3px 6px;"_s);
         connect(button, &QPushButton::clicked, this, [this, path] { Q_EMIT recentRequested(path); });
