@@ -163,6 +163,7 @@ void LayersModel::setResults(const std::vector<BlockResult>& results)
             if (LinearFacts* facts = find(result.linear))
                 facts->result = result;
     changed(Error, State);
+    Q_EMIT resultsChanged();
 }
 
 void LayersModel::setBlockResult(const BlockResult& block)
@@ -171,6 +172,7 @@ void LayersModel::setBlockResult(const BlockResult& block)
         if (LinearFacts* facts = find(result.linear))
             facts->result = result;
     changed(Error, State);
+    Q_EMIT resultsChanged();
 }
 
 void LayersModel::setContract(const std::string& contract, const std::vector<Lock>& locks)
@@ -276,6 +278,11 @@ bool LayersModel::changedSinceRun(const std::string& linear) const
 {
     const LinearFacts* facts = factsOf(linear);
     return facts && facts->changedSinceRun();
+}
+
+bool LayersModel::hasResults() const
+{
+    return std::any_of(m_facts.begin(), m_facts.end(), [](const LinearFacts& facts) { return facts.result.has_value(); });
 }
 
 void LayersModel::requestEdit(const QStringList& linears, const PlanPatch& patch)

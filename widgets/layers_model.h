@@ -61,6 +61,7 @@ public:
     int kernelScheme() const { return m_cells.kernelScheme; }
     std::optional<double> sqnrOf(const std::string& linear) const;
     bool changedSinceRun(const std::string& linear) const;
+    bool hasResults() const;
     /// Asks for `patch` on `linears`, as an edit of a cell does (nothing when either is empty).
     void requestEdit(const QStringList& linears, const PlanPatch& patch);
     /// What an editor's value in a column means. Empty patch: not editable or out of range.
@@ -77,6 +78,7 @@ public:
 
 Q_SIGNALS:
     void editRequested(const QStringList& linears, const halftone::PlanPatch& patch);
+    void resultsChanged();                                     ///< of the run shown
 
 private:
     struct RowGroup { QString title; int block = -1; std::vector<int> rows; };   ///< rows: positions in m_facts

@@ -1,5 +1,6 @@
 #include "widgets/layers_view.h"
 
+#include "widgets/action_reason.h"
 #include "widgets/layers_delegate.h"
 #include "widgets/layers_filter.h"
 #include "widgets/layers_model.h"
@@ -77,6 +78,7 @@ LayersView::LayersView(LayersModel* model, QWidget* parent) : QWidget(parent), m
     connect(m_filter, &QLineEdit::returnPressed, m_tree, qOverload<>(&QWidget::setFocus));
     connect(m_model, &LayersModel::editRequested, this, &LayersView::editRequested);
     connect(m_model, &QAbstractItemModel::modelReset, this, &LayersView::rebuilt);
+    connect(m_model, &LayersModel::resultsChanged, this, &LayersView::fitColumns);
     // Plans and measures change what the filter lets through.
     connect(m_proxy, &QAbstractItemModel::rowsInserted, this, &LayersView::showMatches);
     connect(m_proxy, &QAbstractItemModel::rowsRemoved, this, &LayersView::showMatches);
@@ -139,8 +141,8 @@ void LayersView::buildTree()
     width(LayersModel::Rule, u"defaults"_s, 12);
     m_tree->setColumnWidth(LayersModel::State, 36);
     header->moveSection(header->visualIndex(LayersModel::State), 1);   // the signs stand beside the name
-    for (const int column : {LayersModel::Kurtosis, LayersModel::Shape, LayersModel::Rule})
-        m_tree->setColumnHidden(column, true);
+    m_hidden = {LayersModel::Kurtosis, LayersModel::Shape, LayersModel::Rule};
+    fitColumns();
 }
 
 void LayersView::sortChanged(int column, Qt::SortOrder order)
@@ -161,6 +163,11 @@ void LayersView::sortChanged(int column, Qt::SortOrder order)
 
 void LayersView::rebuilt()
 {
+    m_widestKind = 0;
+    for (const LinearFacts& facts : m_model->facts())
+        if (facts.info.block == m_model->facts().front().info.block)
+            m_widestKind = std::max(m_widestKind, fontMetrics().horizontalAdvance(facts.kind));
+    fitColumns();
     applyFilter();
     if (m_model->grouping() != LayersModel::Grouping::Blocks && m_proxy->rowCount() <= 16)
         m_tree->expandAll();
@@ -192,17 +199,28 @@ void LayersView::showMatches()
     m_matches->setText(matched == all && !isFiltered() ? tr("%1").arg(all) : tr("%1 of %2").arg(matched).arg(all));
     m_matches->setToolTip(tr("Linears shown, of all"));
     m_matches->setAccessibleName(tr("%1 of %2 linears shown").arg(matched).arg(all));
-    m_rule->setEnabled(understood && isFiltered() && matched > 0);
-    m_rule->setToolTip(m_rule->isEnabled() ? m_rule->statusTip() : tr("Filter the table first: the rule is for the linears that it shows"));
+    setActionEnabled(*m_rule, understood && isFiltered() && matched > 0, tr("Filter the table first: the rule is for the linears that it shows."));
 }
 
-void LayersView::fitNameColumn()
+void LayersView::fitColumns()
 {
     int others = 0;
-    for (int column = 0; column < LayersModel::Columns; ++column)
+    for (int column = 0; column < LayersModel::Columns; ++column) {
+        m_tree->setColumnHidden(column, m_hidden.contains(column));
         others += column == LayersModel::Name ? 0 : m_tree->columnWidth(column);
-    const int least = fontMetrics().horizontalAdvance(u"down_proj"_s) + 2 * m_tree->indentation() + 16;
-    m_tree->setColumnWidth(LayersModel::Name, std::max(least, m_tree->viewport()->width() - others));
+    }
+    constexpr int kWidest = 140;
+    const int least = std::min(kWidest, m_widestKind) + 2 * m_tree->indentation() + 16, room = m_tree->viewport()->width();
+    QList<int> giveWay{LayersModel::Size, LayersModel::Group, LayersModel::Error, LayersModel::Activations};
+    if (!m_model->hasResults())
+        giveWay.move(2, 0);            // nothing stands there yet
+    for (const int column : giveWay) {
+        if (others + least <= room)
+            break;
+        others -= m_tree->columnWidth(column);
+        m_tree->setColumnHidden(column, true);
+    }
+    m_tree->setColumnWidth(LayersModel::Name, std::max(least, room - others));
 }
 
 void LayersView::setFilter(const QString& text)
@@ -299,7 +317,7 @@ QByteArray LayersView::saveState() const
 {
     QByteArray state;
     QDataStream out(&state, QIODevice::WriteOnly);
-    out << kStateVersion << qint32(m_model->grouping()) << m_tree->header()->saveState();
+    out << kStateVersion << qint32(m_model->grouping()) << m_hidden << m_tree->header()->saveState();
     return state;
 }
 
@@ -307,12 +325,16 @@ void LayersView::restoreState(const QByteArray& state)
 {
     QDataStream in(state);
     qint32 version = 0, grouping = 0;
+    QSet<int> hidden;
     QByteArray header;
-    in >> version >> grouping >> header;
+    in >> version >> grouping >> hidden >> header;
     if (in.status() != QDataStream::Ok || version != kStateVersion || grouping < 0 || grouping >= LayersModel::kGroupings)
         return;
     m_model->setGrouping(static_cast<LayersModel::Grouping>(grouping));
     m_tree->header()->restoreState(header);
+    m_hidden = hidden;
+    m_hidden.remove(LayersModel::Name);
+    fitColumns();
     buildTableMenu();
 }
 

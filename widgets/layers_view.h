@@ -4,6 +4,7 @@
 #include "widgets/selection.h"
 
 #include <QList>
+#include <QSet>
 #include <QString>
 #include <QStringList>
 #include <QWidget>
@@ -77,7 +78,8 @@ private:
     void buildTree();
     void applyFilter();
     void showMatches();
-    void fitNameColumn();
+    /// All columns that a person wants where they fit; the least telling give way first, the name takes what is left.
+    void fitColumns();
     void sortChanged(int column, Qt::SortOrder order);
     void currentChanged();
     void rebuilt();
@@ -102,7 +104,9 @@ private:
     QAction* m_reset = nullptr;
     QAction* m_rule = nullptr;
     std::vector<Preset> m_presets;
+    QSet<int> m_hidden;                ///< columns that a person does not want
     bool m_quiet = false;              ///< while setSelection runs
+    int m_widestKind = 0;              ///< pixels of the longest short name in the model
     int m_sorted = -1;                 ///< the column that a click on a header sorted by
     qint64 m_oneTyped = 0;             ///< when "1" of "16" came, ms
 };

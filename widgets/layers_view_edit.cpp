@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/recipe/bulk_edit.h"
+#include "widgets/action_reason.h"
 #include "widgets/layers_filter.h"
 #include "widgets/layers_model.h"
 #include "widgets/layers_proxy.h"
@@ -38,9 +39,8 @@ void LayersView::buildActions()
     const auto act = [this](const QString& key, const QString& picture, const QString& text, const QString& tip, const QKeySequence& shortcut, auto slot) {
         auto* action = new QAction(icon(picture), text, this);
         action->setObjectName(key);
-        action->setToolTip(tip);
-        action->setStatusTip(tip);
         action->setShortcut(shortcut);
+        describeAction(*action, tip);
         action->setShortcutContext(Qt::WidgetShortcut);
         m_tree->addAction(action);
         connect(action, &QAction::triggered, this, slot);
@@ -57,7 +57,7 @@ void LayersView::buildActions()
     });
     m_rule = act(u"layersMakeRule"_s, u"filter"_s, tr("&Make rule from filter"),
         tr("Add a recipe rule that gives every linear shown the plan of the current row"), {}, [this] { makeRule(); });
-    m_rule->setEnabled(false);
+    setActionEnabled(*m_rule, false, tr("Filter the table first: the rule is for the linears that it shows."));
 }
 
 void LayersView::makeRule()
@@ -216,10 +216,10 @@ void LayersView::buildTableMenu()
         action->setToolTip(m_model->headerData(column, Qt::Horizontal, Qt::ToolTipRole).toString());
         action->setStatusTip(action->toolTip());
         action->setCheckable(true);
-        action->setChecked(!m_tree->isColumnHidden(column));
+        action->setChecked(!m_hidden.contains(column));
         connect(action, &QAction::toggled, this, [this, column](bool on) {
-            m_tree->setColumnHidden(column, !on);
-            fitNameColumn();
+            on ? void(m_hidden.remove(column)) : void(m_hidden.insert(column));
+            fitColumns();
         });
     }
     m_tableMenu->setToolTipsVisible(true);
@@ -228,7 +228,7 @@ void LayersView::buildTableMenu()
 bool LayersView::eventFilter(QObject* watched, QEvent* event)
 {
     if (watched == m_tree && event->type() == QEvent::Resize)
-        fitNameColumn();
+        fitColumns();
     if (watched == m_tree && event->type() == QEvent::ContextMenu) {
         QMenu* menu = buildMenu(this);
         menu->setAttribute(Qt::WA_DeleteOnClose);

@@ -83,7 +83,6 @@ Inspector::Inspector(const Document& document, JobRunner& jobs, QWidget* parent)
     m_facts->setFont(smaller(font()));
     m_coarse = label(u"coarseGrid"_s);
     m_coarse->setContentsMargins(8, 4, 8, 4);
-    m_coarse->setAutoFillBackground(true);
     m_coarse->setFont(smaller(font()));
     m_hint = label(u"inspectorHint"_s);
     m_whatIf = new WhatIfPanel(document, jobs, body);
@@ -170,10 +169,9 @@ void Inspector::refresh()
     faint.setColor(QPalette::WindowText, colours().faint);
     m_facts->setPalette(faint);
     m_hint->setPalette(faint);
-    QPalette notice = m_coarse->palette();
-    notice.setColor(QPalette::Window, colours().warningGround);
-    notice.setColor(QPalette::WindowText, colours().warning);
-    m_coarse->setPalette(notice);
+    const QString notice = u"background: %1; color: %2;"_s.arg(colours().warningGround.name(), colours().warning.name());
+    if (m_coarse->styleSheet() != notice)
+        m_coarse->setStyleSheet(notice);
 
     const SiteInfo* site = selection.block >= 0 && selection.site ? m_document.site(selection.block, *selection.site) : nullptr;
     if (linear) {

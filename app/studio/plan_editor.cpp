@@ -27,7 +27,7 @@ namespace {
 
 constexpr std::array kSchemes{ActivationScheme::None, ActivationScheme::PerTensor, ActivationScheme::PerToken, ActivationScheme::PerChannel,
                               ActivationScheme::Cross, ActivationScheme::CrossStatic};
-constexpr int kEditorWidth = 116;
+constexpr int kEditorWidth = 108, kNowWidth = 48;
 
 /// The value all plans share; empty when they differ.
 template <typename Get> std::optional<std::invoke_result_t<Get, const Plan&>> common(const std::vector<Plan>& plans, Get get)
@@ -70,6 +70,7 @@ PlanEditor::PlanEditor(QWidget* parent)
     m_grid->setHorizontalSpacing(8);
     m_grid->setVerticalSpacing(4);
     m_grid->setColumnStretch(0, 1);
+    m_grid->setColumnMinimumWidth(1, kNowWidth);
 
     const auto methodText = [](const Plan& plan) {
         const MethodInfo* info = findMethod(MethodKind::Rounding, plan.rounding.method);
@@ -112,19 +113,20 @@ PlanEditor::PlanEditor(QWidget* parent)
                                  tr("CrossQuant, static")};
     for (std::size_t i = 0; i < kSchemes.size(); ++i)
         m_scheme->addItem(schemeNames[i], int(kSchemes[i]));
-    m_activationBits = addChoice(u"planActivationBits"_s, tr("Activation bits"), tr("2 to 8"),
+    m_activationBits = addChoice(u"planActivationBits"_s, tr("Input bits"), tr("Bits of the activations, 2 to 8"),
                                  [](const Plan& plan) { return plan.activations.quantized() ? QString::number(plan.activations.bits) : u"–"_s; },
                                  [](const PlanPatch& patch) { return patch.activationBits.has_value(); });
     for (const int bits : {2, 3, 4, 5, 6, 7, 8})
         m_activationBits->addItem(QString::number(bits), bits);
+    const QString alphaTip = tr("Exponent of the token maximum: 1 is per token, 0 per channel");
     m_alpha = new QDoubleSpinBox(this);
     m_alpha->setObjectName(u"planAlpha"_s);
     m_alpha->setRange(0, 1);
     m_alpha->setSingleStep(0.05);
     m_alpha->setKeyboardTracking(false);
-    addField(m_grid, {nullptr, nullptr, m_alpha, [](const Plan& plan) { return isCross(plan) ? formatValue(plan.activations.alpha, 3) : u"–"_s; },
+    addField(m_grid, {nullptr, nullptr, m_alpha, alphaTip, [](const Plan& plan) { return isCross(plan) ? formatValue(plan.activations.alpha, 3) : u"–"_s; },
                       [](const PlanPatch& patch) { return patch.alpha.has_value(); }},
-             tr("CrossQuant α"), tr("Exponent of the token maximum: 1 is per token, 0 per channel"));
+             tr("CrossQuant α"), alphaTip);
 
     const auto onChoice = [this](QComboBox* box, auto set) {
         connect(box, &QComboBox::activated, this, [this, box, set] {
@@ -154,10 +156,12 @@ void PlanEditor::addField(QGridLayout* grid, Field field, const QString& label, 
     field.editor->setFixedWidth(kEditorWidth);
     field.label = new QLabel(label, this);
     field.label->setToolTip(tip);
+    field.label->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);   // a narrow dock cuts the label, not the field
     field.now = new QLabel(this);
     field.now->setObjectName(field.editor->objectName() + u"Now"_s);
     field.now->setFont(tabularFont(font(), false, 1));
     field.now->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    field.now->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     const int row = grid == m_grid ? m_row++ : grid->rowCount();
     grid->addWidget(field.label, row, 0);
     grid->addWidget(field.now, row, 1);
@@ -173,7 +177,7 @@ QComboBox* PlanEditor::addChoice(const QString& name, const QString& label, cons
     box->setObjectName(name);
     box->setPlaceholderText(tr("mixed"));
     box->setFocusPolicy(Qt::StrongFocus);
-    addField(m_grid, {nullptr, nullptr, box, std::move(text), std::move(isTried)}, label, tip);
+    addField(m_grid, {nullptr, nullptr, box, tip, std::move(text), std::move(isTried)}, label, tip);
     return box;
 }
 
@@ -293,9 +297,14 @@ void PlanEditor::refresh()
     single(m_scheme, &PlanPatch::scheme, [](const QVariant& value) { return static_cast<ActivationScheme>(value.toInt()); });
     single(m_activationBits, &PlanPatch::activationBits, number);
 
+    const QString weightsFloat = tr("The weights are left float: choose fewer weight bits first."), inputFloat = tr("The input is left float: choose how activations are rounded first."),
+                  notCross = tr("Only CrossQuant has it: choose it for the activations first.");
     for (const Field& field : m_fields) {
+        const QString why = field.editor == m_alpha ? notCross : field.editor == m_activationBits ? inputFloat : weightsFloat;
+        field.editor->setToolTip(!isEnabled() ? tr("The project is read-only.") : field.editor->isEnabled() ? field.tip : field.tip + u"\n"_s + why);
         const std::optional<QString> text = common(m_plans, field.text);
         field.now->setText(text.value_or(tr("mixed")));
+        field.now->setToolTip(tr("Now: %1").arg(field.now->text()));
         const bool isTried = field.isTried(m_candidate);
         QFont font = field.editor->font();
         font.setBold(isTried);
@@ -311,6 +320,7 @@ void PlanEditor::refresh()
 void PlanEditor::setReadOnly(bool readOnly)
 {
     setEnabled(!readOnly);
+    refresh();
 }
 
 void PlanEditor::refreshParameters()
@@ -385,7 +395,7 @@ void PlanEditor::addParameter(const MethodInfo& method, const ParameterInfo& inf
     field->setObjectName(u"parameter_"_s + toQString(info.key));
     QString label = toQString(info.key).replace(u'_', u' ');
     label[0] = label[0].toUpper();
-    addField(m_parameterGrid, {nullptr, nullptr, field, {}, {}}, label, toQString(info.help));
+    addField(m_parameterGrid, {nullptr, nullptr, field, {}, {}, {}}, label, toQString(info.help));
 }
 
 } // namespace halftone

@@ -41,6 +41,7 @@ private:
         QLabel* label = nullptr;
         QLabel* now = nullptr;
         QWidget* editor = nullptr;
+        QString tip = {};
         std::function<QString(const Plan&)> text;                   ///< of a plan, short
         std::function<bool(const PlanPatch&)> isTried;
     };

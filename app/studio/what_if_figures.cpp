@@ -103,9 +103,8 @@ std::vector<WhatIfFigure> whatIfFigures(const WhatIfAnswer& answer, const Linear
     if (!answer.final)
         for (WhatIfFigure& figure : figures)
             if (figure.id == u"sqnr"_s || figure.id == u"output"_s || figure.id == u"clipWeights"_s)
-                for (QString* text : {&figure.now, &figure.then})
-                    if (*text != kUnknown)
-                        text->prepend(u"≈ "_s);
+                if (QString& text = now.plan == then.plan ? figure.now : figure.then; text != kUnknown)
+                    text.prepend(u'≈');
     if (now.plan == then.plan)
         for (WhatIfFigure& figure : figures)
             figure.then.clear();
@@ -117,7 +116,7 @@ WhatIfFigures::WhatIfFigures(QWidget* parent) : QWidget(parent)
     setObjectName(u"whatIfFigures"_s);
     m_grid = new QGridLayout(this);
     m_grid->setContentsMargins(0, 0, 0, 0);
-    m_grid->setHorizontalSpacing(8);
+    m_grid->setHorizontalSpacing(6);
     m_grid->setVerticalSpacing(3);
     m_grid->setColumnStretch(0, 1);
     m_note = new QLabel(this);
@@ -133,7 +132,9 @@ QLabel* WhatIfFigures::cell(int row, int column)
         return static_cast<QLabel*>(item->widget());
     auto* label = new QLabel(this);
     label->setTextFormat(Qt::PlainText);
-    label->setFont(column == 0 ? font() : tabularFont(font(), column == 2, 1));
+    label->setFont(tabularFont(font(), column == 2, 1));
+    if (column == 0)
+        label->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);   // a narrow dock cuts the name, not the figures
     if (column > 0)
         label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     m_grid->addWidget(label, row, column);

@@ -48,6 +48,7 @@ WhatIfPanel::WhatIfPanel(const Document& document, JobRunner& jobs, QWidget* par
         return label;
     };
     m_histogramTitle = heading(tr("Weights and grid levels"));
+    m_histogramTitle->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     column->addWidget(m_histogramTitle);
     m_histogram = new LevelHistogram(this);
     column->addWidget(m_histogram);
