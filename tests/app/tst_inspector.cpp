@@ -51,6 +51,11 @@ class TestInspector : public WindowFixture {
             layers->tree()->expand(at.parent());
         layers->tree()->scrollTo(at);
         QTest::mouseClick(layers->tree()->viewport(), Qt::LeftButton, modifiers, layers->tree()->visualRect(at).center());
+        // The window follows the click when the events that it made are done.
+        QTRY_COMPARE(document().selection().linear, linear.toStdString());
+        const auto selected = layers->selectedLinears().size();
+        QTRY_COMPARE(text(u"planTitle"_s), selected == 1 ? u"What if"_s : u"What if, of %1 linears"_s.arg(selected));
+        QTRY_VERIFY(panel()->isVisible() && m_window->findChild<QComboBox*>(u"planBits"_s)->count() > 0);
     }
 
     /// A choice, made by keys as in any combo box.
