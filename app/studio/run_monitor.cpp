@@ -169,7 +169,7 @@ void RunMonitor::jobsChanged()
     if (working && !m_working) {
         m_working = true;
         m_stopped = -1;
-        m_samples.clear();
+        m_samples.assign(1, {job->seconds, residentBytes()});
         m_sampler.start();
         showAtWork();
     }
