@@ -115,6 +115,7 @@ void LayersView::buildTree()
         m_tree);
     m_tree->setItemDelegate(m_delegate);
     m_tree->installEventFilter(this);
+    m_tree->viewport()->installEventFilter(this);   // a scroll bar that comes or goes takes room too
 
     QHeaderView* header = m_tree->header();
     header->setStretchLastSection(false);
@@ -204,6 +205,7 @@ void LayersView::showMatches()
 
 void LayersView::fitColumns()
 {
+    m_fitting = true;                  // hiding a column may move a scroll bar, which comes back here
     int others = 0;
     for (int column = 0; column < LayersModel::Columns; ++column) {
         m_tree->setColumnHidden(column, m_hidden.contains(column));
@@ -221,6 +223,7 @@ void LayersView::fitColumns()
         m_tree->setColumnHidden(column, true);
     }
     m_tree->setColumnWidth(LayersModel::Name, std::max(least, room - others));
+    m_fitting = false;
 }
 
 void LayersView::setFilter(const QString& text)

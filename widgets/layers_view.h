@@ -105,6 +105,7 @@ private:
     QAction* m_rule = nullptr;
     std::vector<Preset> m_presets;
     QSet<int> m_hidden;                ///< columns that a person does not want
+    bool m_fitting = false;            ///< while fitColumns() runs
     bool m_quiet = false;              ///< while setSelection runs
     int m_widestKind = 0;              ///< pixels of the longest short name in the model
     int m_sorted = -1;                 ///< the column that a click on a header sorted by

@@ -227,7 +227,7 @@ void LayersView::buildTableMenu()
 
 bool LayersView::eventFilter(QObject* watched, QEvent* event)
 {
-    if (watched == m_tree && event->type() == QEvent::Resize)
+    if (watched == m_tree->viewport() && event->type() == QEvent::Resize && !m_fitting)
         fitColumns();
     if (watched == m_tree && event->type() == QEvent::ContextMenu) {
         QMenu* menu = buildMenu(this);

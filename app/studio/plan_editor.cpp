@@ -15,6 +15,7 @@
 #include <QSignalBlocker>
 #include <QSpinBox>
 #include <QStandardItemModel>
+#include <QToolButton>
 
 #include <algorithm>
 #include <array>
@@ -27,7 +28,8 @@ namespace {
 
 constexpr std::array kSchemes{ActivationScheme::None, ActivationScheme::PerTensor, ActivationScheme::PerToken, ActivationScheme::PerChannel,
                               ActivationScheme::Cross, ActivationScheme::CrossStatic};
-constexpr int kEditorWidth = 108, kNowWidth = 48;
+constexpr int kEditorWidth = 100, kNowWidth = 44;
+constexpr std::size_t kAcronym = 4;   // a method's id this short is what people call it
 
 /// The value all plans share; empty when they differ.
 template <typename Get> std::optional<std::invoke_result_t<Get, const Plan&>> common(const std::vector<Plan>& plans, Get get)
@@ -67,20 +69,35 @@ PlanEditor::PlanEditor(QWidget* parent)
     setObjectName(u"planEditor"_s);
     m_grid = new QGridLayout(this);
     m_grid->setContentsMargins(0, 0, 0, 0);
-    m_grid->setHorizontalSpacing(8);
+    m_grid->setHorizontalSpacing(6);
     m_grid->setVerticalSpacing(4);
     m_grid->setColumnStretch(0, 1);
     m_grid->setColumnMinimumWidth(1, kNowWidth);
 
     const auto methodText = [](const Plan& plan) {
         const MethodInfo* info = findMethod(MethodKind::Rounding, plan.rounding.method);
-        return !plan.weights.quantized() ? u"–"_s : plan.rounding.method.size() <= 4 ? toQString(plan.rounding.method).toUpper() : info ? toQString(info->name) : toQString(plan.rounding.method);
+        return !plan.weights.quantized() ? u"–"_s : plan.rounding.method.size() <= kAcronym ? toQString(plan.rounding.method).toUpper() : info ? toQString(info->name) : toQString(plan.rounding.method);
     };
     m_method = addChoice(u"planMethod"_s, tr("Method"), tr("How weights become codes"), methodText, [](const PlanPatch& patch) { return patch.rounding.has_value(); });
     for (const MethodInfo& method : methodInfos())
-        if (method.kind == MethodKind::Rounding)
-            m_method->addItem(toQString(method.name), toQString(method.id));
+        if (method.kind == MethodKind::Rounding) {
+            m_method->addItem(method.id.size() <= kAcronym ? toQString(method.id).toUpper() : toQString(method.name), toQString(method.id));
+            m_method->setItemData(m_method->count() - 1, toQString(method.name), Qt::ToolTipRole);
+        }
+    m_settings = new QToolButton(this);
+    m_settings->setObjectName(u"planSettings"_s);
+    m_settings->setCheckable(true);
+    m_settings->setAutoRaise(true);
+    m_settings->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    m_settings->setArrowType(Qt::RightArrow);
+    m_settings->setToolTip(tr("Show what the method itself can be told"));
+    connect(m_settings, &QToolButton::toggled, this, [this](bool on) {
+        m_settings->setArrowType(on ? Qt::DownArrow : Qt::RightArrow);
+        m_parameters->setVisible(on);
+    });
+    m_grid->addWidget(m_settings, m_row++, 0, 1, 3);
     m_parameters = new QWidget(this);
+    m_parameters->hide();
     m_parameterGrid = new QGridLayout(m_parameters);
     m_parameterGrid->setContentsMargins(8, 0, 0, 0);
     m_parameterGrid->setHorizontalSpacing(8);
@@ -126,7 +143,7 @@ PlanEditor::PlanEditor(QWidget* parent)
     m_alpha->setKeyboardTracking(false);
     addField(m_grid, {nullptr, nullptr, m_alpha, alphaTip, [](const Plan& plan) { return isCross(plan) ? formatValue(plan.activations.alpha, 3) : u"–"_s; },
                       [](const PlanPatch& patch) { return patch.alpha.has_value(); }},
-             tr("CrossQuant α"), alphaTip);
+             tr("Cross α"), alphaTip);
 
     const auto onChoice = [this](QComboBox* box, auto set) {
         connect(box, &QComboBox::activated, this, [this, box, set] {
@@ -156,6 +173,7 @@ void PlanEditor::addField(QGridLayout* grid, Field field, const QString& label, 
     field.editor->setFixedWidth(kEditorWidth);
     field.label = new QLabel(label, this);
     field.label->setToolTip(tip);
+    field.label->setFont(tabularFont(font(), false, 1));
     field.label->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);   // a narrow dock cuts the label, not the field
     field.now = new QLabel(this);
     field.now->setObjectName(field.editor->objectName() + u"Now"_s);
@@ -338,9 +356,12 @@ void PlanEditor::refreshParameters()
         delete item;
     }
     const MethodInfo* method = findMethod(MethodKind::Rounding, choice.method);
-    m_parameters->setVisible(method && !method->parameters.empty());
+    const bool some = method && !method->parameters.empty();
+    m_settings->setVisible(some);
+    m_parameters->setVisible(some && m_settings->isChecked());
     if (!method)
         return;
+    m_settings->setText(tr("Settings of %1").arg(toQString(method->name)));
     for (const ParameterInfo& info : method->parameters)
         addParameter(*method, info, choice);
 }

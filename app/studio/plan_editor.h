@@ -13,6 +13,7 @@ class QComboBox;
 class QDoubleSpinBox;
 class QGridLayout;
 class QLabel;
+class QToolButton;
 
 namespace halftone {
 
@@ -72,6 +73,7 @@ private:
     QComboBox* m_scheme = nullptr;
     QComboBox* m_activationBits = nullptr;
     QDoubleSpinBox* m_alpha = nullptr;
+    QToolButton* m_settings = nullptr;      ///< folds the method's own parameters away
     QWidget* m_parameters = nullptr;
     QGridLayout* m_parameterGrid = nullptr;
     MethodChoice m_shownChoice{"", {}};

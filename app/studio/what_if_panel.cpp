@@ -212,12 +212,13 @@ void WhatIfPanel::showWeights()
     bars.low = histogram.low;
     bars.high = histogram.high > histogram.low ? histogram.high : histogram.low + 1;
     bars.value = tr("weights");
+    bars.logarithmic = true;             // the few that stand far out, which set the scale, are to be seen
     bars.axis = tr("weight");
     if (m_answer) {
         const auto& levels = m_answer->then.linear.levels;
         bars.levels.assign(levels.begin(), levels.end());
         if (!levels.empty())
-            bars.axis = tr("weight; %1 levels, of the median scale").arg(levels.size());
+            bars.axis = tr("%1 levels, median scale").arg(levels.size());
     }
     const double step = (bars.high - bars.low) / std::max<double>(1, static_cast<double>(bars.values.size()));
     m_histogram->setReadout([low = bars.low, step](int bar, double value) {
