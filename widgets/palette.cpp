@@ -192,7 +192,7 @@ QString makeStyleSheet(const Colours& c)
                     "QTabBar::tab { background: transparent; color: @faint; border: none; border-bottom: 2px solid transparent; padding: 4px 12px; }"
                     "QTabBar::tab:selected { color: @text; border-bottom-color: @accent; }"
                     "QTabBar::tab:hover { color: @text; }"
-                    "QTabBar:focus { border: 1px solid @accent; }"
+                    "QTabBar::tab:selected:focus { border: 2px solid @accent; border-radius: 4px; }"
                     "QDockWidget::title { background: @window; padding: 4px 8px; }"
                     "QMainWindow::separator { background: @line; width: 1px; height: 1px; }"
                     "QSplitter::handle { background: @line; }"

@@ -149,6 +149,7 @@ void MainWindow::buildDocks()
     m_layers->setMinimumWidth(300);
     m_layers->setPresets(presets());
     m_inspector = new Inspector(*m_document, *m_jobs, this);
+    m_inspector->setFocusPolicy(Qt::NoFocus);   // its editors take the keys, and it follows them
     m_history = new QUndoView(&m_document->undoStack(), this);
     m_history->setObjectName(u"history"_s);
     m_history->setEmptyLabel(tr("as opened"));

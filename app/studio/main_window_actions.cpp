@@ -247,6 +247,8 @@ void MainWindow::buildToolBar()
     bar->setObjectName(u"toolBar"_s);
     bar->setMovable(false);
     bar->setFloatable(false);
+    bar->toggleViewAction()->setObjectName(u"show-tools"_s);
+    describeAction(*bar->toggleViewAction(), tr("Show or hide the row of tools"));
     bar->toggleViewAction()->setVisible(false);
     bar->setContextMenuPolicy(Qt::PreventContextMenu);
     bar->setMinimumHeight(44);   // the same before and after a model opens

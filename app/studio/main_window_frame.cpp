@@ -64,7 +64,7 @@ void MainWindow::goToPanel(int step)
 {
     QList<QDockWidget*> shown;
     for (const QString& name : m_dockOrder)
-        if (QDockWidget* dock = m_docks.value(name); dock->isVisible() && !dock->visibleRegion().isEmpty())
+        if (QDockWidget* dock = m_docks.value(name); dock->isVisible() && dock->parentWidget()->rect().contains(dock->geometry().center()))   // not behind another tab
             shown.append(dock);
     if (shown.isEmpty())
         return;

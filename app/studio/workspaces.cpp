@@ -2,7 +2,9 @@
 
 #include "app/studio/settings.h"
 
+#include <QChildEvent>
 #include <QDockWidget>
+#include <QTabBar>
 #include <QTimer>
 
 #include <algorithm>
@@ -52,6 +54,8 @@ Workspaces::Workspaces(QMainWindow* window, QMainWindow* views, const Docks& doc
     , m_views(views)
     , m_docks(docks)
 {
+    m_window->installEventFilter(this);
+    m_views->installEventFilter(this);
 }
 
 QList<QDockWidget*> Workspaces::all() const
@@ -189,6 +193,14 @@ void Workspaces::toggleFullScreen(QDockWidget* view)
     for (QDockWidget* dock : all())
         dock->setVisible(dock == view);
     m_alone = view;
+}
+
+bool Workspaces::eventFilter(QObject* watched, QEvent* event)
+{
+    if (event->type() == QEvent::ChildPolished)
+        if (auto* tabs = qobject_cast<QTabBar*>(static_cast<QChildEvent*>(event)->child()))
+            tabs->setAccessibleName(tr("Panels in this place"));
+    return QObject::eventFilter(watched, event);
 }
 
 void Workspaces::load()

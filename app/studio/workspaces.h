@@ -50,6 +50,9 @@ public:
     /// Docks get title bars to drag them by, or lose them.
     void setArrangeable(bool arrangeable);
 
+    /// Names the rows of tabs that Qt makes where panels share a place.
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
 Q_SIGNALS:
     void changed(int kind);
     void namedChanged();
