@@ -269,6 +269,7 @@ private Q_SLOTS:
             const QRect area = widget->geometry().adjusted(-3, -3, 3, 3);
             const QImage without = around->grab(area).toImage();
             widget->setFocus(Qt::TabFocusReason);
+            QTRY_VERIFY2(widget->hasFocus(), qPrintable(describe(widget)));
             const QImage with = around->grab(area).toImage();
             QCOMPARE(with.size(), without.size());
             int strong = 0;

@@ -26,7 +26,7 @@ private Q_SLOTS:
     {
         if (!scaled()) {
             STEP(openModel());
-            m_window->resize(1440, 900);
+            m_window->resize(1900, 1000);   // room to spare: a panel can grow
             QTest::qWait(50);
             STEP(trigger(u"show-channels"_s));
             const int before = dock(u"layers"_s)->width();
@@ -52,7 +52,7 @@ private Q_SLOTS:
         QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, qEnvironmentVariable("HALFTONE_TEST_ARRANGED"));
         STEP(start());
         QCOMPARE(m_window->devicePixelRatioF(), 2.0);
-        m_window->resize(1440, 900);
+        m_window->resize(1900, 1000);
         STEP(openModel());
         QVERIFY(!dock(u"channels"_s)->isVisible());
         QVERIFY(std::abs(dock(u"layers"_s)->width() - qEnvironmentVariableIntValue("HALFTONE_TEST_WIDTH")) <= 24);   // the same in people's units

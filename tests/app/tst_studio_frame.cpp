@@ -387,7 +387,7 @@ private Q_SLOTS:
             QTRY_VERIFY(!m_window->jobs().busy());
             const QRect area = map->mapRect();
             QVERIFY2(area.width() > 100 && area.height() > 60, qPrintable(view->id()));
-            const QPoint at(area.left() + area.width() * 2 / 3, area.top() + area.height() / 2);
+            const QPoint at(area.left() + area.width() * (2 * maps + 3) / 12, area.top() + area.height() / 2);
             const auto cell = map->cellAt(at);
             QVERIFY2(cell, qPrintable(view->id()));
             const Selection before = document().selection();
