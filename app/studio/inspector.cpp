@@ -201,7 +201,8 @@ void Inspector::refresh()
     m_hint->setVisible(!linear && !site);
     if (m_targets.isEmpty() && linear)
         m_targets = QStringList{toQString(linear->name)};
-    m_whatIf->setTargets(linear ? linear->name : std::string(), m_targets);
+    // A block's row selects no linear: the first of its linears is looked at, all are edited.
+    m_whatIf->setTargets(linear ? linear->name : m_targets.isEmpty() ? std::string() : m_targets.front().toStdString(), m_targets);
     refreshSite();
     refreshWeights(linear);
     refreshResult(linear);

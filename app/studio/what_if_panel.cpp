@@ -225,7 +225,10 @@ void WhatIfPanel::showWeights()
         return QStringList{tr("%1 … %2").arg(formatValue(low + bar * step, 3), formatValue(low + (bar + 1) * step, 3)), tr("%1 weights").arg(formatValue(value, 6))};
     });
     const bool sampled = weights->rows() < weights->out();
-    m_histogramTitle->setText(sampled ? tr("Weights and grid levels, %1 of %2 rows").arg(weights->rows()).arg(weights->out()) : tr("Weights and grid levels"));
+    const LinearInfo* linear = m_document.linear(weights->linear());
+    const QString which = m_targets.size() > 1 && linear ? tr(" of %1").arg(toQString(linear->shortName())) : QString();
+    m_histogramTitle->setText(sampled ? tr("Weights and grid levels%1, %2 of %3 rows").arg(which).arg(weights->rows()).arg(weights->out())
+                                      : tr("Weights and grid levels%1").arg(which));
     m_histogram->setBars(std::move(bars));
 }
 
