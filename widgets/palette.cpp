@@ -48,6 +48,20 @@ public:
         return QProxyStyle::styleHint(hint, option, widget, data);
     }
 
+    void drawComplexControl(ComplexControl control, const QStyleOptionComplex* option, QPainter* painter, const QWidget* widget) const override
+    {
+        QProxyStyle::drawComplexControl(control, option, painter, widget);
+        if ((control != CC_ComboBox && control != CC_SpinBox) || !option->state.testFlag(State_HasFocus))
+            return;
+        // Fusion tells the focus in the colour of selected rows, which is too near to the ground.
+        painter->save();
+        painter->setRenderHint(QPainter::Antialiasing);
+        painter->setPen(QPen(colours().accent, 2));
+        painter->setBrush(Qt::NoBrush);
+        painter->drawRoundedRect(QRectF(option->rect).adjusted(1, 1, -1, -1), 3, 3);
+        painter->restore();
+    }
+
     void drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter, const QWidget* widget) const override
     {
         QProxyStyle::drawPrimitive(element, option, painter, widget);
@@ -165,7 +179,7 @@ QString makeStyleSheet(const Colours& c)
                     "QPushButton:pressed, QPushButton:checked { background: @accent; color: @onAccent; border-color: @accent; }"
                     "QPushButton:default { border-color: @accent; }"
                     "QPushButton:focus { border: 2px solid @accent; padding: 3px 11px; }"
-                    "QPushButton:checked:focus, QPushButton#primary:focus { border-color: @text; }"
+                    "QPushButton:checked:focus, QPushButton#primary:focus { border-color: @onAccent; }"
                     "QToolButton:focus { border: 2px solid @accent; padding: 1px; }"
                     "QPushButton:disabled { color: @dim; background: @window; }"
                     "QPushButton#primary { background: @accent; color: @onAccent; border-color: @accent; font-weight: 600; }"

@@ -248,7 +248,7 @@ void MainWindow::buildToolBar()
     bar->setMovable(false);
     bar->setFloatable(false);
     bar->toggleViewAction()->setObjectName(u"show-tools"_s);
-    describeAction(*bar->toggleViewAction(), tr("Show or hide the row of tools"));
+    describeAction(*bar->toggleViewAction(), tr("Show or hide the row of tools"), tr("The row of tools always stays in sight."));
     bar->toggleViewAction()->setVisible(false);
     bar->setContextMenuPolicy(Qt::PreventContextMenu);
     bar->setMinimumHeight(44);   // the same before and after a model opens

@@ -62,7 +62,7 @@ private:
                 continue;
             ++controls;
             const QAccessibleInterface* face = QAccessible::queryAccessibleInterface(widget);
-            QVERIFY2(face && !face->text(QAccessible::Name).trimmed().isEmpty(), qPrintable(u"no name: "_s + describe(widget)));
+            QVERIFY2((face && !face->text(QAccessible::Name).trimmed().isEmpty()) || !widget->accessibleName().isEmpty(), qPrintable(u"no name: "_s + describe(widget)));
             if (!widget->isEnabled()) {
                 QString tip;
                 for (const QWidget* at = widget; at && tip.isEmpty(); at = at->parentWidget())
@@ -299,8 +299,8 @@ private Q_SLOTS:
         for (const QWidget* widget : m_window->findChildren<QWidget*>()) {
             const auto* label = qobject_cast<const QLabel*>(widget);
             const auto* button = qobject_cast<const QAbstractButton*>(widget);
-            if (!widget->isVisible() || !widget->isEnabled() || widget->visibleRegion().isEmpty() || isInner(widget))
-                continue;
+            if (!widget->isVisible() || !widget->isEnabled() || widget->visibleRegion().boundingRect() != widget->rect() || isInner(widget))
+                continue;   // not in sight as a whole
             if (!(label && !label->text().isEmpty()) && !(button && !button->text().isEmpty()))
                 continue;
             // Drawn large, so that strokes have a core that no smoothing thins.
