@@ -19,6 +19,7 @@ ActivationStream::ActivationStream(std::size_t batches, std::uint64_t expectedBy
         return;
     }
     requireDiskSpace(spillFolder, expectedBytes);
+    m_folder = spillFolder;
     std::string name = (spillFolder / "stream-XXXXXX").string();
     m_fd = ::mkostemp(name.data(), O_CLOEXEC);
     if (m_fd < 0)
@@ -56,8 +57,8 @@ void ActivationStream::put(std::size_t batch, const at::Tensor& x)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            throw Error(ErrorKind::Io, std::string("activations cannot be spilled to disk: ") + (n < 0 ? std::strerror(errno) : "disk full") +
-                        "; free some space or raise --memory-budget");
+            throw Error(ErrorKind::Io, m_folder.string() + ": activations cannot be written: " + (n < 0 ? std::strerror(errno) : "disk full") +
+                        ". Free some space there or raise the memory budget.", m_folder.string());
         done += static_cast<std::uint64_t>(n);
     }
 }

@@ -27,6 +27,7 @@ private:
     std::vector<at::Tensor> m_kept;
     struct Slot { std::vector<std::int64_t> shape; std::uint64_t offset = 0, bytes = 0; };
     std::vector<Slot> m_slots;
+    std::filesystem::path m_folder;   ///< of the file
     std::uint64_t m_end = 0;
     int m_fd = -1;
 };

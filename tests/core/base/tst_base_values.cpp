@@ -2,6 +2,7 @@
 #include "core/base/checked.h"
 #include "core/base/device.h"
 #include "core/base/error.h"
+#include "core/base/error_text.h"
 #include "core/base/half.h"
 #include "core/base/log.h"
 #include "core/base/sha256.h"
@@ -205,6 +206,14 @@ private:
             if (target < beyond)
                 QVERIFY(error < otherError || (error == otherError && magnitude % 2 == 0));
         }
+    }
+
+    void peopleReadNoRuleCodes()
+    {
+        QCOMPARE(withoutRules("model.safetensors: is cut off (E-R06)."), std::string("model.safetensors: is cut off."));
+        QCOMPARE(withoutRules("a pickle (E-R12). Convert it (E-R4)"), std::string("a pickle. Convert it"));
+        for (const char* kept : {"", "nothing to drop", "(E-R06)", "half of it (E-R", "half of it (E-R06", "no digits (E-R)", "other (E-R06x)"})
+            QCOMPARE(withoutRules(kept), std::string(kept));
     }
 };
 

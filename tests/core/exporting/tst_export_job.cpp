@@ -12,6 +12,7 @@
 #include <ATen/core/grad_mode.h>
 #include <QtTest>
 
+#include <chrono>
 #include <fstream>
 
 using namespace halftone;
@@ -203,10 +204,18 @@ void TestExportJob::anExistingFolderIsNotReplacedUnasked()
     quantizeTiny(project, tinyRecipe(R"({"weights": {"bits": 4, "group": 32}})"));
     const ExportJob job = jobFor(project, folder);
     std::filesystem::create_directories(job.out);
+    const std::filesystem::path stale = job.out.parent_path() / ".x.json.2147480000-0.part";   // no process has such a number
+    std::ofstream(stale) << "half";
+    std::filesystem::last_write_time(stale, std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
     std::ofstream(job.out / "precious") << "keep me";
     SilentProgress progress;
     QVERIFY_THROWS_EXCEPTION(Error, exportRun(job, progress, {}));
     QVERIFY(std::filesystem::exists(job.out / "precious"));
+    ExportJob replacing = job;
+    replacing.overwrite = true;
+    exportRun(replacing, progress, {});
+    QVERIFY(!std::filesystem::exists(job.out / "precious") && std::filesystem::exists(job.out / "config.json"));
+    QVERIFY(!std::filesystem::exists(stale));
 }
 
 void TestExportJob::cancelledItLeavesNothing()
