@@ -1,7 +1,9 @@
 #include "widgets/summary_bar.h"
 
+#include "widgets/focus_ring.h"
 #include "widgets/colour_map.h"
 #include "widgets/elided_label.h"
+#include "widgets/focus_ring.h"
 #include "widgets/palette.h"
 
 #include <QEvent>
@@ -31,6 +33,8 @@ SummaryBar::SummaryBar(QWidget* parent) : QWidget(parent)
         cell.box->setFocusPolicy(Qt::TabFocus);
         cell.box->setCursor(Qt::PointingHandCursor);
         cell.box->installEventFilter(this);
+        new FocusRing(cell.box);
+        new FocusRing(cell.box);
     }
     setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
     clear();

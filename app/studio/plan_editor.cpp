@@ -86,6 +86,8 @@ PlanEditor::PlanEditor(QWidget* parent)
         }
     m_settings = new QToolButton(this);
     m_settings->setObjectName(u"planSettings"_s);
+    m_settings->setAccessibleName(tr("Settings of the method"));
+    m_settings->setAccessibleName(tr("Settings of the method"));
     m_settings->setCheckable(true);
     m_settings->setAutoRaise(true);
     m_settings->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
