@@ -134,7 +134,7 @@ private Q_SLOTS:
         for (int kind = 0; kind < Workspaces::kCount; ++kind) {
             m_window->setWorkspace(static_cast<Workspaces::Kind>(kind));
             QTest::qWait(10);
-            STEP(checkNames(m_window.get(), 15));             // nothing measured
+            STEP(checkNames(m_window.get(), 10));             // nothing measured
         }
         STEP(analyze());
         document().applyPreset(presets().back());
@@ -143,7 +143,7 @@ private Q_SLOTS:
         for (int kind = 0; kind < Workspaces::kCount; ++kind) {
             m_window->setWorkspace(static_cast<Workspaces::Kind>(kind));
             QTest::qWait(10);
-            STEP(checkNames(m_window.get(), 15));
+            STEP(checkNames(m_window.get(), 10));
         }
         for (const auto& [action, name] : {std::pair{u"analyze"_s, u"analyzeDialog"_s}, std::pair{u"quantize"_s, u"quantizeDialog"_s}, std::pair{u"evaluate"_s, u"evaluateDialog"_s}}) {
             STEP(trigger(action));
