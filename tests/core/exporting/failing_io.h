@@ -1,0 +1,15 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+/// Stands between this program and the C library: the calls that bring files to disk (open for writing, write, pwrite, fsync, ftruncate, rename) of
+/// files below one folder are counted, and the n-th fails.
+namespace failing_io {
+
+void arm(const std::filesystem::path& folder, int n);
+void disarm();
+/// "write: /path"; empty if fewer than n calls came since arm().
+std::string failedCall();
+
+} // namespace failing_io
