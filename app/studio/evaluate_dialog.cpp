@@ -58,6 +58,8 @@ EvaluateDialog::EvaluateDialog(const Document& document, const EvaluateRequest& 
     const bool haveRun = m_runs->count() > 0;
     m_run->setEnabled(haveRun);
     m_runs->setEnabled(haveRun);
+    for (QWidget* choice : {static_cast<QWidget*>(m_run), static_cast<QWidget*>(m_runs)})
+        choice->setToolTip(haveRun ? tr("A finished run of this project") : tr("No run is finished yet: quantize first."));
     if (!haveRun)
         m_runs->addItem(tr("no run is finished yet"));
     m_run->setChecked(haveRun);
@@ -109,6 +111,7 @@ std::vector<EvaluateRequest> EvaluateDialog::requests() const
 void EvaluateDialog::refresh()
 {
     m_divergence->setEnabled(m_run->isChecked() || m_recipe->isChecked());
+    m_divergence->setToolTip(m_divergence->isEnabled() ? tr("KL(float ‖ quantized), nats a token: twice the work") : tr("Choose the run or the recipe first: the float model does not differ from itself."));
     QString problem = m_text->problem();
     if (problem.isEmpty() && !m_float->isChecked() && !m_run->isChecked() && !m_recipe->isChecked())
         problem = tr("Choose what to measure.");

@@ -60,6 +60,7 @@ void JobDialog::setNote(const QString& note, const QString& problem)
     m_note->setPalette(palette);
     m_note->setText(problem.isEmpty() ? note : problem);
     m_start->setEnabled(problem.isEmpty());
+    m_start->setToolTip(problem);
 }
 
 } // namespace halftone
