@@ -90,6 +90,10 @@ std::vector<ContractIssue> CompressedTensorsExporter::check(const ExportSource& 
         if (activations.scheme != ActivationScheme::PerToken && activations.scheme != ActivationScheme::PerTensor)
             issue("the activation grid \"" + std::string(name(activations.scheme)) +
                   "\" is no strategy of compressed-tensors: use per_token or per_tensor, or the dense format for analysis", true);
+        const bool mlp = resolved.linear.ends_with(".fc1") || resolved.linear.ends_with(".fc2");
+        if (activations.scheme == ActivationScheme::PerToken && mlp && source.model.config().architecture == "opt")
+            issue("transformers' OPT flattens its windows before the MLP, where compressed-tensors then takes one scale for the whole window "
+                  "instead of one a token: expect another perplexity there than here", false);
         if (!activations.symmetric)
             issue("asymmetric activation grids are not exported: use a symmetric one", true);
         if (activations.bits != 8)
