@@ -19,7 +19,7 @@ MethodEntry activationMethod(std::string id, std::string name, std::string paper
     info.parameters.push_back({"bits", Type::Integer, 2, 8, std::int64_t{8}, {}, "Bits of a code"});
     if (!cross)
         info.parameters.push_back({"symmetric", Type::Boolean, 0, 0, true, {}, "Zero in the middle of the codes; off: a zero point"});
-    return {std::move(info), {}};
+    return {.info = std::move(info)};
 }
 
 } // namespace

@@ -8,6 +8,16 @@
 
 namespace halftone {
 
+/// How the training of a block (or of one linear) went; losses are mean squared errors of its output.
+struct LossCurve {
+    std::string what;              ///< "block 3", or a linear
+    double start = 0, end = 0;     ///< judged before training and at the state that was kept
+    int bestStep = 0;              ///< steps that lead to it
+    int rollbacks = 0;
+    std::vector<float> losses;     ///< of each step's mini-batch
+    std::vector<std::string> notes;
+};
+
 /// What a run measured of one linear (plain values).
 struct LinearResult {
     std::string linear;
@@ -17,6 +27,9 @@ struct LinearResult {
     double weightSqnrDb = 0;      ///< 10·log10(Σw² / Σ(w−ŵ)²)
     double outputMse = 0;         ///< mean (xŵᵀ − xwᵀ)² over calibration tokens, x as the run saw it
     double damping = 0;
+    std::string compensation;          ///< really applied: "lorc", or empty
+    double compensated = 0;            ///< share of the rounding error's energy in its factors
+    std::vector<float> errorSpectrum;  ///< leading singular values of the rounding error, where something was compensated
     double seconds = 0;
     std::vector<std::string> notes;
     double saturated = 0;         ///< share of the codes that lie at an end of the grid
@@ -34,6 +47,7 @@ struct BlockFlag {
 struct BlockResult {
     int block = 0;
     std::vector<LinearResult> linears;
+    std::vector<LossCurve> curves;   ///< where something was trained
     double seconds = 0;
     std::uint64_t peakBytes = 0;
     double canaryError = -1;      ///< drift of a held-out text's hidden states from the float model's after this block; −1: not measured

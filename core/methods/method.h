@@ -1,5 +1,8 @@
 #pragma once
 
+#include "core/model/model_info.h"
+
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -25,6 +28,7 @@ std::string_view name(MethodKind kind);
 
 struct MethodNeeds {
     bool calibration = false, hessian = false, gradients = false;
+    bool block = false;    ///< fitted to the output of the whole block, on the quantized stream against the float one
 };
 
 struct MethodInfo {
@@ -56,5 +60,11 @@ std::vector<MethodInfo> methodInfos();
 const MethodInfo* findMethod(MethodKind kind, std::string_view id);
 /// A choice with all defaults. @throws Error{InvalidArgument} when unknown.
 MethodChoice defaultChoice(MethodKind kind, std::string_view id);
+
+/// Bits that a compensation stores beside the codes of a linear [out, in]; 0 for "none". @throws Error{InvalidArgument} when unknown.
+double compensationBits(const MethodChoice& choice, std::int64_t out, std::int64_t in);
+
+/// Why a transform cannot be used on a site of a model, a sentence; empty where it can. @throws Error{InvalidArgument} when unknown.
+std::string whyNotTransform(const MethodChoice& choice, const ModelConfig& config, SiteKind site);
 
 } // namespace halftone

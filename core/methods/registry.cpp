@@ -1,5 +1,7 @@
 #include "core/base/error.h"
+#include "core/methods/compensation.h"
 #include "core/methods/rounding.h"
+#include "core/methods/transform.h"
 
 #include <algorithm>
 #include <array>
@@ -10,6 +12,14 @@ namespace halftone {
 #define HALFTONE_METHODS(METHOD) \
     METHOD(rtnMethod)            \
     METHOD(gptqMethod)           \
+    METHOD(flexroundMethod)      \
+    METHOD(lrqMethod)            \
+    METHOD(lwcMethod)            \
+    METHOD(zeroquantLocalMethod) \
+    METHOD(zeroquantGlobalMethod) \
+    METHOD(smoothquantMethod)    \
+    METHOD(awqMethod)            \
+    METHOD(lorcMethod)           \
     METHOD(perTensorMethod)      \
     METHOD(perTokenMethod)       \
     METHOD(perChannelMethod)     \
@@ -70,6 +80,42 @@ MethodChoice defaultChoice(MethodKind kind, std::string_view id)
         choice.parameters.emplace_back(parameter.key, parameter.defaultValue);
     std::sort(choice.parameters.begin(), choice.parameters.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     return choice;
+}
+
+double compensationBits(const MethodChoice& choice, std::int64_t out, std::int64_t in)
+{
+    if (choice.method == "none")
+        return 0;
+    for (const MethodEntry& entry : methods())
+        if (entry.info.kind == MethodKind::Compensation && entry.info.id == choice.method)
+            return entry.compensationBits(choice, out, in);
+    throwUnknown(MethodKind::Compensation, choice.method);
+}
+
+std::string whyNotTransform(const MethodChoice& choice, const ModelConfig& config, SiteKind site)
+{
+    if (choice.method == "none")
+        return {};
+    for (const MethodEntry& entry : methods())
+        if (entry.info.kind == MethodKind::Transform && entry.info.id == choice.method)
+            return entry.whyNotTransform(config, site);
+    throwUnknown(MethodKind::Transform, choice.method);
+}
+
+std::unique_ptr<Transform> makeTransform(std::string_view id)
+{
+    for (const MethodEntry& entry : methods())
+        if (entry.info.kind == MethodKind::Transform && entry.info.id == id)
+            return entry.makeTransform();
+    throwUnknown(MethodKind::Transform, id);
+}
+
+std::unique_ptr<Compensation> makeCompensation(std::string_view id)
+{
+    for (const MethodEntry& entry : methods())
+        if (entry.info.kind == MethodKind::Compensation && entry.info.id == id)
+            return entry.makeCompensation();
+    throwUnknown(MethodKind::Compensation, id);
 }
 
 std::unique_ptr<Rounding> makeRounding(std::string_view id)

@@ -1,13 +1,16 @@
 #pragma once
 
 #include "core/base/progress.h"
+#include "core/methods/linear_result.h"
 #include "core/methods/method.h"
+#include "core/model/model_info.h"
 #include "core/quant/weight_quantizer.h"
 
 #include <ATen/core/Tensor.h>
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,12 +25,14 @@ struct RoundingInputs {
     at::Tensor weight;                    ///< float32 [out, in]
     WeightGrid grid;
     SiteHessian* hessian = nullptr;       ///< when the method needs one
+    std::uint64_t seed = 0;               ///< for methods that draw; the linear's own
 };
 
 struct RoundingResult {
     QuantizedWeight weight;
     double damping = 0;                   ///< really used (GPTQ); 0 = none
     std::vector<std::string> notes;       ///< what a person should know ("damping raised to 0.1")
+    std::optional<LossCurve> curve;       ///< where something was trained
 };
 
 /// weights → codes.
@@ -37,9 +42,16 @@ public:
     virtual RoundingResult round(const RoundingInputs& in, const MethodChoice& choice, const std::stop_token& stop) const = 0;
 };
 
+class Compensation;   // compensation.h
+class Transform;      // transform.h
+
 struct MethodEntry {
     MethodInfo info;
-    std::function<std::unique_ptr<Rounding>()> makeRounding;   ///< set when info.kind is Rounding
+    std::function<std::unique_ptr<Rounding>()> makeRounding = {};           ///< set when info.kind is Rounding
+    std::function<std::unique_ptr<Compensation>()> makeCompensation = {};   ///< … Compensation
+    std::function<std::unique_ptr<Transform>()> makeTransform = {};         ///< … Transform
+    double (*compensationBits)(const MethodChoice&, std::int64_t out, std::int64_t in) = nullptr;   ///< of a compensation
+    std::string (*whyNotTransform)(const ModelConfig&, SiteKind) = nullptr;                         ///< of a transform
 };
 
 /// The registry (registry.cpp is the only place that names all methods).

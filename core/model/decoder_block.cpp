@@ -71,6 +71,24 @@ Linear& DecoderBlock::linear(std::string_view name)
     throw Error(ErrorKind::InvalidArgument, "block " + std::to_string(m_index) + " has no linear \"" + std::string(name) + "\"", std::string(name));
 }
 
+at::Tensor* DecoderBlock::tensor(std::string_view name)
+{
+    const auto of = [name](const std::string& module, at::Tensor& weight, at::Tensor& bias) -> at::Tensor* {
+        if (module.empty() || !name.starts_with(module))
+            return nullptr;
+        const std::string_view rest = name.substr(module.size());
+        at::Tensor* found = rest == ".weight" ? &weight : rest == ".bias" ? &bias : nullptr;
+        return found && found->defined() ? found : nullptr;
+    };
+    for (Linear& linear : m_linears)
+        if (at::Tensor* found = of(linear.info.name, linear.weight, linear.bias))
+            return found;
+    for (Norm* norm : {&attentionNorm, &mlpNorm, &queryNorm, &keyNorm})
+        if (at::Tensor* found = of(norm->name, norm->weight, norm->bias))
+            return found;
+    return nullptr;
+}
+
 void DecoderBlock::moveTo(const at::Device& device)
 {
     const auto move = [&](at::Tensor& x) {

@@ -29,6 +29,7 @@ struct Linear {
 struct Norm {
     at::Tensor weight;   ///< float32 [hidden]
     at::Tensor bias;     ///< undefined for RMSNorm
+    std::string name = {};   ///< Hugging Face module
 };
 
 /// How a block computes its norms, rotations and activations: in one fused pass each, or operator by operator as transformers' LLaMA modules do,
@@ -59,6 +60,8 @@ public:
     const std::vector<Linear>& linears() const { return m_linears; }
     /// By full or short name. @throws Error{InvalidArgument} when the block has no such linear.
     Linear& linear(std::string_view name);
+    /// A weight or bias by its Hugging Face name, a linear's or a norm's; null when the block has none of that name.
+    at::Tensor* tensor(std::string_view name);
     Norm attentionNorm, mlpNorm, queryNorm, keyNorm;
     Arithmetic arithmetic = Arithmetic::Fused;
 

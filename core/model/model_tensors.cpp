@@ -250,7 +250,7 @@ DecoderBlock loadBlock(const ModelTensors& tensors, std::shared_ptr<const ModelC
     const ModuleNames& names = tensors.names();
     const std::string prefix = tensors.blockName(index) + ".";
     const auto norm = [&](const std::string& name) {
-        return name.empty() ? Norm{} : Norm{tensors.loadIfAny(prefix + name + ".weight"), tensors.loadIfAny(prefix + name + ".bias")};
+        return name.empty() ? Norm{} : Norm{tensors.loadIfAny(prefix + name + ".weight"), tensors.loadIfAny(prefix + name + ".bias"), prefix + name};
     };
     block.attentionNorm = norm(names.attentionNorm);
     block.mlpNorm = norm(names.mlpNorm);

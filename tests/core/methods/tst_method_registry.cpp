@@ -63,13 +63,15 @@ void TestMethodRegistry::everyMethodDeclaresItself()
             QVERIFY2(!parameter.help.empty(), parameter.key.c_str());
         }
     }
-    for (const char* id : {"rtn", "gptq"})
+    for (const char* id : {"rtn", "gptq", "flexround", "lrq", "lwc", "zeroquant-local", "zeroquant-global"})
         QVERIFY(findMethod(MethodKind::Rounding, id) != nullptr);
     for (const char* id : {"per_tensor", "per_token", "per_channel", "cross", "cross_static"})
         QVERIFY(findMethod(MethodKind::Activation, id) != nullptr);
     QVERIFY(findMethod(MethodKind::Activation, "gptq") == nullptr);
     for (const MethodEntry& entry : methods())
         QCOMPARE(static_cast<bool>(entry.makeRounding), entry.info.kind == MethodKind::Rounding);
+    for (const MethodEntry& entry : methods())
+        QCOMPARE(entry.makeCompensation && entry.compensationBits, entry.info.kind == MethodKind::Compensation);
 }
 
 void TestMethodRegistry::defaultsAreCompleteAndInRange()

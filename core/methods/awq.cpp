@@ -1,0 +1,144 @@
+#include "core/methods/equivalent.h"
+#include "core/methods/rounding.h"
+#include "core/methods/transform.h"
+#include "core/quant/weight_quantizer.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+
+namespace halftone {
+namespace {
+
+constexpr int kRatios = 20;
+constexpr int kClipSteps = 20, kClipCandidates = 10;
+constexpr std::int64_t kRowsOfClip = 64;
+
+bool quantizedAny(const DecoderBlock& block, const TransformInputs& in)
+{
+    const std::vector<std::size_t> linears = linearsOf(block, in.site);
+    return std::any_of(linears.begin(), linears.end(), [&](std::size_t i) { return in.grids[i].quantized(); });
+}
+
+/// The half of the block that a site belongs to, from the hidden states that reach that half.
+at::Tensor half(const DecoderBlock& block, SiteKind site, const at::Tensor& hidden)
+{
+    if (site == SiteKind::AttentionInput || site == SiteKind::AttentionOutput) {
+        const at::Tensor input = block.attentionInput(hidden);
+        return block.afterAttention(hidden, input, block.attentionOutput(input));
+    }
+    const at::Tensor input = block.mlpInput(hidden);
+    return block.afterMlp(hidden, input, block.mlpMiddle(input));
+}
+
+/// Activation-aware weight quantization: the site's scale is mean|x|^ratio, the ratio searched for the least error of the half block's output with
+/// the site's linears rounded to nearest; then every row's or group's range is searched on the tokens.
+class Awq final : public Transform {
+public:
+    TransformResult apply(DecoderBlock& block, const TransformInputs& in, const MethodChoice& choice, const std::stop_token& stop) const override
+    {
+        TransformResult result;
+        if (!quantizedAny(block, in))
+            return result;
+        const ModelConfig& config = block.config();
+        if (whyNotFoldable(config, in.site).empty()) {
+            const at::Tensor scale = bestScale(block, in, stop);
+            if (scale.defined())
+                transformSite(block, in.site, scale);
+            if (choice.boolean("clip"))
+                clip(block, in, scale.defined() ? in.sample.tokens / spreadToSite(config, in.site, scale) : in.sample.tokens, stop, result);
+            return result;
+        }
+        if (choice.boolean("clip"))
+            clip(block, in, in.sample.tokens, stop, result);
+        return result;
+    }
+
+private:
+    static at::Tensor bestScale(const DecoderBlock& block, const TransformInputs& in, const std::stop_token& stop)
+    {
+        const bool attention = in.site == SiteKind::AttentionInput || in.site == SiteKind::AttentionOutput;
+        const at::Tensor hidden = attention ? in.hidden : half(block, SiteKind::AttentionInput, in.hidden);
+        const at::Tensor wanted = half(block, in.site, hidden);
+        const at::Tensor mean = gatherFromSite(block.config(), in.site, in.sample.meanAbs);
+        double least = std::numeric_limits<double>::infinity();
+        at::Tensor best;
+        for (int r = 0; r < kRatios; ++r) {
+            throwIfStopped(stop);
+            at::Tensor scale = mean.pow(static_cast<double>(r) / kRatios).clamp_min(1e-4);
+            scale = scale / (scale.max() * scale.min()).sqrt();
+            DecoderBlock trial = block;
+            transformSite(trial, in.site, scale);
+            for (const std::size_t i : linearsOf(trial, in.site))
+                if (in.grids[i].quantized())
+                    trial.linears()[i].weight = quantizeToNearest(trial.linears()[i].weight, in.grids[i]).dequantize();
+            const double error = (half(trial, in.site, hidden) - wanted).square_().sum(at::kDouble).item<double>();
+            if (error < least) {
+                least = error;
+                best = r == 0 ? at::Tensor() : scale;
+            }
+        }
+        return best;
+    }
+
+    /// Not for queries and keys, whose errors the softmax amplifies (and so not where they are fused with the values).
+    static void clip(const DecoderBlock& block, const TransformInputs& in, const at::Tensor& tokens, const std::stop_token& stop, TransformResult& result)
+    {
+        for (const std::size_t i : linearsOf(block, in.site)) {
+            const bool queryOrKey = in.site == SiteKind::AttentionInput && (block.config().fusedQkv || i < 2);
+            if (in.grids[i].quantized() && !in.grids[i].perTensor && !queryOrKey)
+                result.clipped.emplace(i, clippedWeight(block.linears()[i].weight, in.grids[i], tokens, stop));
+        }
+    }
+
+    /// Every group clamped to ± its largest weight times the factor of 1, 0.95 … 0.55 that serves the group's own product with the tokens best.
+    static at::Tensor clippedWeight(const at::Tensor& weight, const WeightGrid& grid, const at::Tensor& tokens, const std::stop_token& stop)
+    {
+        const std::int64_t width = groupWidth(grid, weight.size(1)), groups = weight.size(1) / width;
+        const at::Tensor x = tokens.view({tokens.size(0), groups, width}).permute({1, 2, 0}).contiguous();   // [groups, width, tokens]
+        at::Tensor out = at::empty_like(weight);
+        for (std::int64_t first = 0; first < weight.size(0); first += kRowsOfClip) {
+            throwIfStopped(stop);
+            const std::int64_t rows = std::min(kRowsOfClip, weight.size(0) - first);
+            const at::Tensor part = weight.narrow(0, first, rows).contiguous();
+            const at::Tensor grouped = part.view({rows, groups, width});
+            const at::Tensor largest = grouped.abs().amax(2, true);
+            at::Tensor bestLimit = largest, least;
+            for (int c = 0; c < kClipCandidates; ++c) {
+                const at::Tensor limit = largest * (1 - static_cast<double>(c) / kClipSteps);
+                const at::Tensor clamped = at::minimum(at::maximum(grouped, -limit), limit);
+                const at::Tensor rounded = quantizeToNearest(clamped.view({rows, groups * width}), grid).dequantize().view({rows, groups, width});
+                const at::Tensor error = at::bmm((rounded - grouped).transpose(0, 1), x).square_().sum(2).t();   // [rows, groups]
+                if (c == 0) {
+                    least = error;
+                    continue;
+                }
+                const at::Tensor better = error < least;
+                least = at::where(better, error, least);
+                bestLimit = at::where(better.unsqueeze(2), limit, bestLimit);
+            }
+            out.narrow(0, first, rows).copy_(at::minimum(at::maximum(grouped, -bestLimit), bestLimit).view({rows, groups * width}));
+        }
+        return out;
+    }
+};
+
+} // namespace
+
+MethodEntry awqMethod()
+{
+    MethodInfo info;
+    info.id = "awq";
+    info.name = "AWQ";
+    info.kind = MethodKind::Transform;
+    info.paper = "arXiv 2306.00978";
+    info.summary = "Enlarges the weight columns that strong activations meet, by a searched power of the activations, and searches every group's range.";
+    info.needs = {.calibration = true};
+    info.parameters = {{"clip", ParameterInfo::Type::Boolean, 0, 0, true, {}, "Search how far to clip every row or group too (never queries and keys)"}};
+    return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new Awq); }, 
+            .whyNotTransform = whyNotBehindNorm};
+}
+
+} // namespace halftone

@@ -1,0 +1,158 @@
+#include "core/methods/equivalent.h"
+
+#include "core/base/error.h"
+
+#include <ATen/ATen.h>
+
+namespace halftone {
+namespace {
+
+[[noreturn]] void refuse(const DecoderBlock& block, SiteKind site, const std::string& why)
+{
+    const std::string where = "block " + std::to_string(block.index()) + ", " + std::string(label(site));
+    throw Error(ErrorKind::InvalidArgument, where + " cannot be transformed: " + why, where);
+}
+
+/// Per-row factors of a fused query-key-value weight whose rows are [heads, (q, k, v), headDim]; undefined parts are ones.
+at::Tensor fusedRows(const ModelConfig& config, const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, double neutral)
+{
+    const at::Tensor any = query.defined() ? query : value;
+    const auto part = [&](const at::Tensor& x) {
+        return x.defined() ? x.reshape({config.heads, config.headDim}) : at::full({config.heads, config.headDim}, neutral, any.options().requires_grad(false));
+    };
+    return at::stack({part(query), part(key), part(value)}, 1).reshape({-1});
+}
+
+void scaleRows(Linear& linear, const at::Tensor& factors)
+{
+    linear.weight = linear.weight * factors.unsqueeze(1);
+    if (linear.bias.defined())
+        linear.bias = linear.bias * factors;
+}
+
+/// The linear whose output rows are the site's producer, and the factor of each row for a division of the site by `scale`.
+void divideProducer(DecoderBlock& block, SiteKind site, const at::Tensor& scale, const at::Tensor& shift)
+{
+    const ModelConfig& config = block.config();
+    if (site == SiteKind::AttentionInput || site == SiteKind::MlpInput) {
+        Norm& norm = site == SiteKind::AttentionInput ? block.attentionNorm : block.mlpNorm;
+        if (shift.defined() && !norm.bias.defined())
+            refuse(block, site, "the norm has no bias that could take a shift");
+        norm.weight = norm.weight / scale;
+        if (norm.bias.defined())
+            norm.bias = (shift.defined() ? norm.bias - shift : norm.bias) / scale;
+        return;
+    }
+    if (site == SiteKind::MlpMiddle) {
+        if (shift.defined())
+            refuse(block, site, "a shift does not pass the activation function");
+        scaleRows(block.linears()[linearsOf(block, SiteKind::MlpInput).back()], scale.reciprocal());
+        return;
+    }
+    Linear& values = block.linears()[config.fusedQkv ? 0 : 2];
+    if (shift.defined()) {
+        if (!values.bias.defined())
+            refuse(block, site, "the values have no bias that could take a shift");
+        values.bias = values.bias - (config.fusedQkv ? fusedRows(config, {}, {}, shift, 0) : shift);
+    }
+    scaleRows(values, config.fusedQkv ? fusedRows(config, {}, {}, scale.reciprocal(), 1) : scale.reciprocal());
+}
+
+} // namespace
+
+std::string whyNotFoldable(const ModelConfig& config, SiteKind site)
+{
+    if (site == SiteKind::AttentionInput || site == SiteKind::MlpInput) {
+        if (!config.preNorm)
+            return "the block norms after its sublayers, so no norm stands before these linears that could take a scale";
+        if (config.residualAfterNorm)
+            return "the norm's output also feeds the residual, which a scale would change";
+    }
+    if (site == SiteKind::MlpMiddle && !config.gatedMlp && config.activation != ActivationFunction::Relu)
+        return "the activation function between the two MLP linears does not let a scale pass";
+    return {};
+}
+
+std::string whyNotBehindNorm(const ModelConfig& config, SiteKind site)
+{
+    return site == SiteKind::AttentionInput || site == SiteKind::MlpInput ? whyNotFoldable(config, site) : "";
+}
+
+std::int64_t producerChannels(const ModelConfig& config, SiteKind site)
+{
+    switch (site) {
+    case SiteKind::AttentionInput:
+    case SiteKind::MlpInput: return config.hidden;
+    case SiteKind::AttentionOutput: return config.kvHeads * config.headDim;
+    case SiteKind::MlpMiddle: return config.intermediate;
+    }
+    return 0;
+}
+
+at::Tensor spreadToSite(const ModelConfig& config, SiteKind site, const at::Tensor& producer)
+{
+    if (site != SiteKind::AttentionOutput || config.kvHeads == config.heads)
+        return producer;
+    return producer.view({config.kvHeads, config.headDim}).repeat_interleave(config.heads / config.kvHeads, 0).reshape({-1});
+}
+
+at::Tensor gatherFromSite(const ModelConfig& config, SiteKind site, const at::Tensor& channels)
+{
+    if (site != SiteKind::AttentionOutput || config.kvHeads == config.heads)
+        return channels;
+    return channels.view({config.kvHeads, config.heads / config.kvHeads, config.headDim}).amax(1).reshape({-1});
+}
+
+std::vector<std::size_t> linearsOf(const DecoderBlock& block, SiteKind site)
+{
+    std::vector<std::size_t> found;
+    for (std::size_t i = 0; i < block.linears().size(); ++i)
+        if (block.linears()[i].info.site == site)
+            found.push_back(i);
+    return found;
+}
+
+void transformSite(DecoderBlock& block, SiteKind site, const at::Tensor& scale, const at::Tensor& shift)
+{
+    const ModelConfig& config = block.config();
+    if (const std::string why = whyNotFoldable(config, site); !why.empty())
+        refuse(block, site, why);
+    if (scale.sizes() != at::IntArrayRef({producerChannels(config, site)}))
+        refuse(block, site, "the scale has " + std::to_string(scale.numel()) + " values for " + std::to_string(producerChannels(config, site)) + " channels");
+    divideProducer(block, site, scale, shift);
+    const at::Tensor columns = spreadToSite(config, site, scale);
+    for (const std::size_t i : linearsOf(block, site)) {
+        Linear& linear = block.linears()[i];
+        if (shift.defined()) {
+            if (!linear.bias.defined())
+                refuse(block, site, linear.info.name + " has no bias that could take a shift");
+            linear.bias = linear.bias + at::matmul(linear.weight, spreadToSite(config, site, shift));
+        }
+        linear.weight = linear.weight * columns;
+    }
+}
+
+std::string whyNotQueryKey(const ModelConfig& config)
+{
+    return config.queryKeyNorm ? "queries and keys are normalised after their linears, which undoes any scale" : "";
+}
+
+void transformQueryKey(DecoderBlock& block, const at::Tensor& scale)
+{
+    const ModelConfig& config = block.config();
+    if (const std::string why = whyNotQueryKey(config); !why.empty())
+        refuse(block, SiteKind::AttentionInput, why);
+    if (config.position == PositionKind::Rope) {
+        const at::Tensor pairs = scale.detach().view({config.kvHeads, 2, config.headDim / 2});
+        if (!at::equal(pairs.select(1, 0), pairs.select(1, 1)))
+            refuse(block, SiteKind::AttentionInput, "the two channels of a rotated pair have different scales");
+    }
+    if (config.fusedQkv) {
+        scaleRows(block.linears()[0], fusedRows(config, scale, scale.reciprocal(), {}, 1));
+        return;
+    }
+    scaleRows(block.linears()[0], spreadToSite(config, SiteKind::AttentionOutput, scale));
+    scaleRows(block.linears()[1], scale.reciprocal());
+}
+
+} // namespace halftone

@@ -1,0 +1,101 @@
+#include "core/methods/learned_rounding.h"
+
+#include "core/base/error.h"
+#include "core/methods/hessian.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+
+namespace halftone {
+namespace {
+
+/// tr(E H Eᵀ) / (2 · out) of one linear: exact over all calibration tokens, so its mini-batch is everything.
+class LinearObjective final : public Objective {
+public:
+    LinearObjective(LearnedWeight& learned, const at::Tensor& weight, const at::Tensor& hessian)
+        : m_learned(learned), m_weight(weight), m_hessian(hessian)
+    {
+    }
+
+    std::vector<Leaf> leaves() override { return m_learned.leaves(); }
+
+    double step(int) override
+    {
+        const at::Tensor rounded = m_learned.weight(m_weight);
+        at::Tensor gradient;
+        double loss = 0;
+        {
+            const at::NoGradGuard noGrad;
+            loss = lossOf(rounded, gradient);
+        }
+        if (rounded.requires_grad())
+            rounded.backward(gradient);
+        return loss;
+    }
+
+    double judge() override
+    {
+        at::Tensor gradient;
+        return lossOf(m_learned.weight(m_weight), gradient);
+    }
+
+private:
+    double lossOf(const at::Tensor& rounded, at::Tensor& gradient) const
+    {
+        const at::Tensor error = rounded.detach() - m_weight;
+        gradient = at::matmul(error, m_hessian);
+        return (gradient * error).sum(at::kDouble).item<double>() / (2.0 * static_cast<double>(error.size(0)));
+    }
+
+    LearnedWeight& m_learned;
+    at::Tensor m_weight, m_hessian;
+};
+
+} // namespace
+
+RoundingResult LearnedRounding::round(const RoundingInputs& in, const MethodChoice& choice, const std::stop_token& stop) const
+{
+    if (in.hessian == nullptr)
+        throw Error(ErrorKind::Internal, in.linear + ": " + choice.method + " was given no Hessian", in.linear);
+    throwIfStopped(stop);
+    const std::unique_ptr<LearnedWeight> learned = learn(in, choice);
+    const at::Tensor weight = weightForLearning(in);
+    LinearObjective objective(*learned, weight, in.hessian->h);
+    RoundingResult result;
+    result.curve = train(objective, {.what = in.linear, .steps = static_cast<int>(choice.integer("steps"))}, stop);
+    result.weight = learned->codes(weight);
+    result.notes = learned->notes();
+    result.notes.insert(result.notes.end(), result.curve->notes.begin(), result.curve->notes.end());
+    return result;
+}
+
+std::vector<ParameterInfo> trainingParameters(double rate, std::string rateHelp, bool block)
+{
+    using Type = ParameterInfo::Type;
+    std::vector<ParameterInfo> parameters{
+        {"rate", Type::Real, 0, 1, rate, {}, std::move(rateHelp)},
+        {"steps", Type::Integer, 0, 100000, std::int64_t{256}, {}, "Updates a block; the papers take thousands"},
+    };
+    if (block) {
+        parameters.push_back({"activations", Type::Boolean, 0, 0, true, {}, "Round the activations too while training, where they have a grid"});
+        parameters.push_back({"batch", Type::Integer, 1, 64, std::int64_t{2}, {}, "Calibration samples an update sees"});
+    }
+    return parameters;
+}
+
+at::Tensor leafOf(const at::Tensor& value)
+{
+    return value.detach().to(at::kFloat).clone(at::MemoryFormat::Contiguous).set_requires_grad(true);
+}
+
+at::Tensor weightForLearning(const RoundingInputs& in)
+{
+    at::Tensor weight = weightForRounding(in.weight, in.grid, in.linear);
+    if (!weight.isfinite().all().item<bool>())
+        throwNotFinite(weight, in.linear);
+    return weight;
+}
+
+} // namespace halftone

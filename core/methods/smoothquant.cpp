@@ -1,0 +1,54 @@
+#include "core/methods/equivalent.h"
+#include "core/methods/rounding.h"
+#include "core/methods/transform.h"
+
+#include <ATen/ATen.h>
+
+namespace halftone {
+namespace {
+
+constexpr double kSmallest = 1e-5;
+constexpr double kLeastScale = 1e-4, kMostScale = 1e4;
+
+/// s = max|x|^α / max|w|^(1−α) per channel, folded into the norm before the site.
+class SmoothQuant final : public Transform {
+public:
+    TransformResult apply(DecoderBlock& block, const TransformInputs& in, const MethodChoice& choice, const std::stop_token& stop) const override
+    {
+        throwIfStopped(stop);
+        TransformResult result;
+        if (in.site != SiteKind::AttentionInput && in.site != SiteKind::MlpInput)
+            return result;
+        at::Tensor weights;
+        for (const std::size_t i : linearsOf(block, in.site)) {
+            const at::Tensor columns = block.linears()[i].weight.abs().amax(0);
+            weights = weights.defined() ? at::maximum(weights, columns) : columns;
+        }
+        const double alpha = choice.real("alpha");
+        const at::Tensor wanted = in.sample.absmax.clamp_min(kSmallest).pow(alpha) / weights.clamp_min(kSmallest).pow(1 - alpha);
+        const at::Tensor scale = wanted.clamp(kLeastScale, kMostScale);
+        if (!at::equal(scale, wanted))
+            result.notes.push_back("block " + std::to_string(block.index()) + ", " + std::string(label(in.site)) + ": " +
+                                   std::to_string((scale != wanted).sum().item<std::int64_t>()) + " channels have a smoothing scale outside 1e-4 to 1e4; it was held there");
+        transformSite(block, in.site, scale);
+        return result;
+    }
+};
+
+} // namespace
+
+MethodEntry smoothquantMethod()
+{
+    MethodInfo info;
+    info.id = "smoothquant";
+    info.name = "SmoothQuant";
+    info.kind = MethodKind::Transform;
+    info.paper = "arXiv 2211.10438";
+    info.summary = "Moves outliers of the activations behind a norm into the weights; the inputs of the output and down projections stay as they are.";
+    info.needs = {.calibration = true};
+    info.parameters = {{"alpha", ParameterInfo::Type::Real, 0, 1, 0.5, {}, "How much of the activations' range goes into the weights: 0 none, 1 all"}};
+    return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new SmoothQuant); },
+            .whyNotTransform = whyNotBehindNorm};
+}
+
+} // namespace halftone
