@@ -63,6 +63,7 @@ std::string certify(const ExportSource& source, const BlockSource& run, const st
         progress.update(b + 1);
     }
 
+    BlockCache results(source);
     Json tensors = Json::object();
     for (const Model::NamedShape& shape : source.model.tensors()) {
         throwIfStopped(stop);
@@ -71,7 +72,7 @@ std::string certify(const ExportSource& source, const BlockSource& run, const st
         if (isQuantized)
             continue;
         const std::vector<float> read = checkpoint->readFloats(checkpoint->at(shape.name));
-        const at::Tensor expected = source.model.weight(shape.name).to(scalar).to(at::kFloat).contiguous();
+        const at::Tensor expected = results.tensor(shape.name).to(scalar).to(at::kFloat).contiguous();
         if (expected.numel() != static_cast<std::int64_t>(read.size()) ||
             !at::equal(expected.flatten(), at::from_blob(const_cast<float*>(read.data()), {expected.numel()}, at::kFloat)))
             differs(shape.name);

@@ -83,6 +83,9 @@ std::vector<ContractIssue> CompressedTensorsExporter::check(const ExportSource& 
                   "-bit weights differently, and a wrong guess loads without an error: use 2, 4 or 8 bits, or the dense format", true);
         if (grid.quantized() && !grid.symmetric)
             issue("transformers 5.23 refuses asymmetric packed weights (5.17 and vLLM load them): use a symmetric grid for transformers", false);
+        if (grid.quantized() && resolved.plan.compensation.method != "none")
+            issue("the factors of \"" + resolved.plan.compensation.method +
+                  "\" have no place in compressed-tensors: export the dense format, which adds them to the weights, or leave the compensation out", true);
         if (!activations.quantized())
             continue;
         if (!grid.quantized())
@@ -129,7 +132,7 @@ std::vector<std::string> CompressedTensorsExporter::write(const ExportSource& so
     for (const Model::NamedShape& shape : source.model.tensors()) {
         const auto found = linears.find(shape.name);
         if (found == linears.end() || !source.plans[found->second].plan.weights.quantized()) {
-            add(shape.name, dtype, shape.shape, [&source, dtype, tensorName = shape.name] { return tensorBytes(source.model.weight(tensorName), dtype); });
+            add(shape.name, dtype, shape.shape, [&blocks, dtype, tensorName = shape.name] { return tensorBytes(blocks.tensor(tensorName), dtype); });
             continue;
         }
         const LinearInfo& linear = source.model.linears()[found->second];

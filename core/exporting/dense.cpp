@@ -48,8 +48,8 @@ public:
                                    progress.update(++done, name);
                                    if (info)
                                        if (const StoredLinear& stored = blocks.linear(*info); stored.weight)
-                                           return tensorBytes(stored.weight->dequantize(), dtype);
-                                   return tensorBytes(source.model.weight(name), dtype);
+                                           return tensorBytes(stored.effectiveWeight(), dtype);
+                                   return tensorBytes(blocks.tensor(name), dtype);
                                }});
         }
         progress.begin("export", static_cast<std::int64_t>(tensors.size()), "tensors");

@@ -52,14 +52,30 @@ std::vector<std::byte> tensorBytes(const at::Tensor& x, DType dtype)
     return bytes;
 }
 
+const StoredBlock& BlockCache::block(int index)
+{
+    if (m_index != index) {
+        m_block = m_source.block(index);
+        m_index = index;
+    }
+    return m_block;
+}
+
+at::Tensor BlockCache::tensor(const std::string& name)
+{
+    for (int b = 0; b < m_source.model.config().blocks; ++b)
+        if (name.starts_with(m_source.model.blockName(b) + "."))
+            for (const StoredTensor& changed : block(b).tensors)
+                if (changed.name == name)
+                    return changed.value;
+    return m_source.model.weight(name);
+}
+
 const StoredLinear& BlockCache::linear(const LinearInfo& info)
 {
-    if (m_index != info.block) {
-        m_block = m_source.block(info.block);
-        m_index = info.block;
-    }
-    const auto found = std::find_if(m_block.linears.begin(), m_block.linears.end(), [&](const StoredLinear& l) { return l.name == info.name; });
-    if (found == m_block.linears.end())
+    const std::vector<StoredLinear>& linears = block(info.block).linears;
+    const auto found = std::find_if(linears.begin(), linears.end(), [&](const StoredLinear& l) { return l.name == info.name; });
+    if (found == linears.end())
         throw Error(ErrorKind::BadFile, "the run's block " + std::to_string(info.block) + " has no result for " + info.name, info.name);
     return *found;
 }

@@ -22,8 +22,12 @@ class BlockCache {
 public:
     explicit BlockCache(const ExportSource& source) : m_source(source) {}
     const StoredLinear& linear(const LinearInfo& info);
+    /// A tensor under its Hugging Face name as the run leaves it, where that is no codes: changed by the run, or the model's own.
+    at::Tensor tensor(const std::string& name);
 
 private:
+    const StoredBlock& block(int index);
+
     const ExportSource& m_source;
     StoredBlock m_block;
     int m_index = -1;

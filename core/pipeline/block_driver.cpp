@@ -1,6 +1,8 @@
 #include "core/pipeline/block_driver.h"
 
 #include "core/base/error.h"
+#include "core/methods/training.h"
+#include "core/methods/compensation.h"
 #include "core/methods/rounding.h"
 #include "core/pipeline/compute_scope.h"
 #include "core/pipeline/sentinels.h"
@@ -86,6 +88,33 @@ void BlockDriver::stepBatch(const char* what, std::size_t batch) const
     m_step("block " + std::to_string(m_block.index()) + " · " + what + " · sample " + std::to_string(done) + " of " + std::to_string(m_streams.samples));
 }
 
+void BlockDriver::compensate(StoredLinear& stored, const Plan& plan, const at::Tensor& weight, const SiteHessian& hessian) const
+{
+    if (plan.compensation.method == "none")
+        return;
+    const CompensationInputs in{stored.name, weight, stored.weight->dequantize(), &hessian};
+    CompensationResult made = makeCompensation(plan.compensation.method)->compensate(in, plan.compensation, m_stop);
+    stored.factors = std::move(made.factors);
+    stored.result.compensation = plan.compensation.method;
+    stored.result.compensated = made.kept;
+    stored.result.errorSpectrum = std::move(made.spectrum);
+    for (std::string& note : made.notes)
+        stored.result.notes.push_back(std::move(note));
+}
+
+RoundingResult BlockDriver::roundingOf(std::size_t index, SiteHessian& hessian)
+{
+    const auto learned = m_learned.linears.find(index);
+    if (learned != m_learned.linears.end())
+        return std::move(learned->second);
+    const Linear& linear = m_block.linears()[index];
+    const Plan& plan = m_plans[index];
+    const auto source = m_transformed.sources.find(index);
+    const at::Tensor& weight = source == m_transformed.sources.end() ? linear.weight : source->second;
+    const std::uint64_t seed = derivedSeed(derivedSeed(m_streams.seed, static_cast<std::uint64_t>(m_block.index())), index);
+    return makeRounding(plan.rounding.method)->round({linear.info.name, weight, plan.weights, &hessian, seed}, plan.rounding, m_stop);
+}
+
 void BlockDriver::roundLinear(std::size_t index, SiteHessian& hessian)
 {
     throwIfStopped(m_stop);
@@ -102,21 +131,23 @@ void BlockDriver::roundLinear(std::size_t index, SiteHessian& hessian)
     if (plan.weights.quantized()) {
         m_step("block " + std::to_string(m_block.index()) + " · " + linear.info.name + " · " + plan.rounding.method);
         m_peak = std::max(m_peak, takePeakResidentBytes());
-        RoundingInputs in{linear.info.name, linear.weight, plan.weights, &hessian};
-        RoundingResult rounded = makeRounding(plan.rounding.method)->round(in, plan.rounding, m_stop);
-        const at::Tensor quantized = rounded.weight.dequantize();
+        RoundingResult rounded = roundingOf(index, hessian);
+        stored.weight = std::move(rounded.weight);
+        compensate(stored, plan, linear.weight, hessian);
+        const at::Tensor quantized = stored.effectiveWeight();
         const at::Tensor error = linear.weight - quantized;
         result.method = plan.rounding.method;
         result.weightSqnrDb = sqnrDb(linear.weight, error);
         result.outputMse = outputMse(error, hessian.h);
         result.damping = rounded.damping;
-        result.notes = std::move(rounded.notes);
-        for (BlockFlag& flag : inspectRounded(m_block.index(), linear.weight, rounded.weight, result))
+        result.notes.insert(result.notes.end(), rounded.notes.begin(), rounded.notes.end());
+        if (rounded.curve)
+            m_stored.result.curves.push_back(std::move(*rounded.curve));
+        for (BlockFlag& flag : inspectRounded(m_block.index(), linear.weight, *stored.weight, result))
             m_stored.result.flags.push_back(std::move(flag));
         result.peakBytes = takePeakResidentBytes();
         m_peak = std::max(m_peak, result.peakBytes);
         linear.weight = quantized;
-        stored.weight = std::move(rounded.weight);
     }
     result.seconds = clock.seconds();
 }
@@ -197,6 +228,22 @@ void BlockDriver::collectWholeBlock()
             finishSite(static_cast<SiteKind>(kind));
 }
 
+std::int64_t BlockDriver::expectedSteps() const
+{
+    return static_cast<std::int64_t>((std::any_of(m_plans.begin(), m_plans.end(), transforms) ? 6 : 5) * m_streams.batches + m_plans.size()) +
+           trainingSteps(m_plans);
+}
+
+void BlockDriver::advanceFloat()
+{
+    if (!m_streams.floatHidden)
+        return;
+    for (std::size_t i = 0; i < m_streams.batches; ++i) {
+        throwIfStopped(m_stop);
+        m_streams.floatHidden->put(i, m_block.forward(m_streams.floatHidden->get(i)));
+    }
+}
+
 StoredBlock BlockDriver::quantize()
 {
     const WorkClock clock;
@@ -204,12 +251,20 @@ StoredBlock BlockDriver::quantize()
     m_peak = 0;
     m_stored.block = m_block.index();
     m_stored.linears.resize(m_plans.size());
+    const DecoderBlock original = m_block;
+    m_transformed = transformBlock(m_block, m_plans, m_streams, m_stop, m_step);
+    DecoderBlock sources = m_block;
+    for (const auto& [index, weight] : m_transformed.sources)
+        sources.linears()[index].weight = weight;
+    m_learned = learnRoundings(sources, m_plans, m_streams, m_stop, m_step);
+    m_stored.result.curves = std::move(m_learned.curves);
     if (trueSequential()) {
         walkStages(true);
     } else {
         collectWholeBlock();
         walkStages(false);
     }
+    m_stored.tensors = changedTensors(original, m_block, m_plans);
     m_stored.result.block = m_block.index();
     m_stored.result.seconds = clock.seconds();
     m_stored.result.peakBytes = std::max(m_peak, takePeakResidentBytes());

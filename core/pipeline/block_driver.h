@@ -3,7 +3,9 @@
 #include "core/base/progress.h"
 #include "core/methods/hessian.h"
 #include "core/model/decoder_block.h"
-#include "core/pipeline/activation_stream.h"
+#include "core/pipeline/block_learner.h"
+#include "core/pipeline/block_transformer.h"
+#include "core/pipeline/calibration_streams.h"
 #include "core/pipeline/recipe_model.h"
 #include "core/project/run_store.h"
 
@@ -14,14 +16,9 @@
 
 namespace halftone {
 
-/// The streams of one calibration: hidden states between blocks, and the two site activations that a stage hands to the next.
-struct CalibrationStreams {
-    ActivationStream hidden, attentionOut, mlpMid;
-    std::size_t batches = 0, samples = 0;
-};
-
 /// Takes one block through: site statistics → round → measure, stage by stage over the quantized stream. Each linear is rounded on the
 /// activations that the already quantized linears before it produce ("true sequential", methods-core §4), at the price of one forward.
+/// Transforms are applied to the float block before that; roundings that are fitted to the block's output are learned first, all together.
 class BlockDriver {
 public:
     /// Called after each batch of a stage, with what is at work.
@@ -30,8 +27,14 @@ public:
 
     BlockDriver(DecoderBlock& block, const std::vector<Plan>& plans, CalibrationStreams& streams, const std::stop_token& stop, Step step);
 
+    /// Steps that quantize() reports.
+    std::int64_t expectedSteps() const;
+    /// Advances the float stream, where one is kept, through the block, which must still be float: its outputs are what quantize() fits to.
+    void advanceFloat();
     /// Quantizes the block; the hidden stream has advanced when it returns. @throws Error{Internal} when activations stop being finite.
     StoredBlock quantize();
+    /// What a person should know of the transforms that quantize() applied.
+    const std::vector<std::string>& transformNotes() const { return m_transformed.notes; }
     /// Advances the hidden stream through a block that is quantized already; the same arithmetic as quantize() did.
     void advance();
 
@@ -40,6 +43,8 @@ private:
     void collectWholeBlock();
     void finishSite(SiteKind kind);
     void observe(SiteKind kind, const at::Tensor& x);
+    void compensate(StoredLinear& stored, const Plan& plan, const at::Tensor& weight, const SiteHessian& hessian) const;
+    RoundingResult roundingOf(std::size_t index, SiteHessian& hessian);
     void roundLinear(std::size_t index, SiteHessian& hessian);
     void requireFinite(const at::Tensor& x, const char* where) const;
     bool trueSequential() const;
@@ -53,6 +58,8 @@ private:
     Step m_step;
     std::array<std::optional<HessianAccumulator>, kSiteKinds> m_hessians;
     SiteRanges m_ranges;
+    TransformedBlock m_transformed;
+    LearnedRoundings m_learned;
     StoredBlock m_stored;
     std::uint64_t m_peak = 0;
 };

@@ -22,7 +22,7 @@ namespace halftone {
 namespace {
 
 /// Raised when the arithmetic of a run changes, so that an older run is not resumed with other numbers.
-constexpr std::string_view kNumericsVersion = "halftone-numerics-2";
+constexpr std::string_view kNumericsVersion = "halftone-numerics-3";
 
 std::string runFingerprint(const Model& model, const Recipe& recipe, const TokenWindows& windows, int threads)
 {
@@ -84,13 +84,19 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     const std::filesystem::path spill = job.project->folder() / "cache";
     std::filesystem::create_directories(spill);
     const memory::Streams sizes = memory::streamsOf(config, tokens, job.options.memoryBudget);
+    const bool fitted = std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return fittedToBlock(p.plan); });
     CalibrationStreams streams{ActivationStream(batches.size(), sizes.hidden, sizes.share, spill),
                                ActivationStream(batches.size(), sizes.hidden, sizes.share, spill),
-                               ActivationStream(batches.size(), sizes.middle, sizes.share, spill), batches.size(), windows.ids.size()};
+                               ActivationStream(batches.size(), sizes.middle, sizes.share, spill), std::nullopt, batches.size(), windows.ids.size(), calibration.seed};
+    if (fitted)
+        streams.floatHidden.emplace(batches.size(), sizes.hidden, sizes.share, spill);
     Sentinels sentinels(*model, windows.heldOut);
     for (std::size_t i = 0; i < batches.size(); ++i) {
         throwIfStopped(stop);
-        streams.hidden.put(i, model->embed(batches[i]));
+        const at::Tensor embedded = model->embed(batches[i]);
+        streams.hidden.put(i, embedded);
+        if (streams.floatHidden)
+            streams.floatHidden->put(i, embedded.clone());
     }
 
     std::vector<std::vector<Plan>> blockPlans(static_cast<std::size_t>(config.blocks));
@@ -104,8 +110,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
         throwIfStopped(stop);
         model->checkpoint().checkUnchanged();
         DecoderBlock block = model->block(b);
-        std::int64_t steps = 0;
-        const auto expected = static_cast<std::int64_t>(5 * batches.size() + block.linears().size());
+        std::int64_t steps = 0, expected = 1;
         const BlockDriver::Step step = [&](const std::string& detail) {
             ++steps;
             progress.update(b * kParts + std::min(kParts - 1, steps * kParts / std::max<std::int64_t>(1, expected)), detail);
@@ -113,6 +118,8 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
         info.peakBytes = std::max(info.peakBytes, takePeakResidentBytes());
         BlockDriver driver(block, blockPlans[static_cast<std::size_t>(b)], streams, stop, step);
         sentinels.before(block);
+        expected = driver.expectedSteps();
+        driver.advanceFloat();
         if (b < info.blocksDone) {
             restoreBlock(block, loadBlock(*job.project, info.id, b));
             driver.advance();
@@ -121,6 +128,11 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
         } else {
             StoredBlock stored = driver.quantize();
             sentinels.after(block, stored.result);
+            for (const std::string& note : driver.transformNotes())
+                progress.note(note);
+            for (const LossCurve& curve : stored.result.curves)
+                for (const std::string& note : curve.notes)
+                    progress.note(note);
             for (const LinearResult& linear : stored.result.linears)
                 for (const std::string& note : linear.notes)
                     progress.note(linear.linear + ": " + note);

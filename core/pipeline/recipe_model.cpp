@@ -1,6 +1,7 @@
 #include "core/pipeline/recipe_model.h"
 
 #include "core/base/error.h"
+#include "core/methods/compensation.h"
 #include "core/project/quantized_model.h"
 #include "core/quant/kernels.h"
 #include "core/quant/weight_quantizer.h"
@@ -38,6 +39,11 @@ public:
         m_rounds = std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& plan) { return plan.plan.activations.quantized(); });
         for (std::size_t i = 0; i < linears.size(); ++i)
             m_plans[static_cast<std::size_t>(linears[i].block)].push_back(std::move(plans[i].plan));
+        for (const std::vector<Plan>& block : m_plans)
+            for (const Plan& plan : block)
+                if (plan.transform.method != "none")
+                    throw Error(ErrorKind::InvalidArgument, "the transform \"" + plan.transform.method +
+                                "\" is made from calibration text, block by block: it cannot be applied on the fly; quantize first and evaluate the run", "/transform");
     }
 
     const ModelConfig& config() const override { return m_model->config(); }
@@ -50,8 +56,13 @@ public:
         DecoderBlock block = m_model->block(index);
         const std::vector<Plan>& plans = m_plans[static_cast<std::size_t>(index)];
         for (std::size_t i = 0; i < plans.size(); ++i)
-            if (plans[i].weights.quantized())
-                block.linears()[i].weight = quantizeToNearest(block.linears()[i].weight, plans[i].weights).dequantize();
+            if (plans[i].weights.quantized()) {
+                at::Tensor& weight = block.linears()[i].weight;
+                const at::Tensor rounded = quantizeToNearest(weight, plans[i].weights).dequantize();
+                weight = plans[i].compensation.method == "none"
+                    ? rounded
+                    : rounded + makeCompensation(plans[i].compensation.method)->compensate({block.linears()[i].info.name, weight, rounded, nullptr}, plans[i].compensation, {}).factors.product();
+            }
         applyActivationGrids(block, plans, m_ranges);
         useGridsOf(m_contract, block);
         return block;

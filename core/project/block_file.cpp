@@ -111,6 +111,12 @@ void writeActivations(Hdf5Writer& file, const std::string& at, const ActivationG
     floats("range_channel_max", ranges.channelMax);
 }
 
+void writeNotes(Hdf5Writer& file, const std::string& at, const std::vector<std::string>& notes)
+{
+    const std::string text = Json(notes).dump();
+    file.dataset<std::uint8_t>(at + "/notes", {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, {text.size()}, Hdf5Packing::Plain);
+}
+
 /// All of a result that two equal runs have in common; seconds are the manifest's.
 void writeResult(Hdf5Writer& file, const std::string& at, const LinearResult& result)
 {
@@ -120,9 +126,36 @@ void writeResult(Hdf5Writer& file, const std::string& at, const LinearResult& re
     file.attribute(at, "damping", result.damping);
     if (result.notes.empty())
         return;
-    const std::string notes = Json(result.notes).dump();
-    file.dataset<std::uint8_t>(at + "/notes", {reinterpret_cast<const std::uint8_t*>(notes.data()), notes.size()}, {notes.size()},
-        Hdf5Packing::Plain);
+    writeNotes(file, at, result.notes);
+}
+
+Hdf5Shape shapeOf(const at::Tensor& tensor)
+{
+    Hdf5Shape shape;
+    for (const std::int64_t size : tensor.sizes())
+        shape.push_back(static_cast<std::uint64_t>(size));
+    return shape;
+}
+
+void writeFactors(Hdf5Writer& file, const std::string& at, const StoredLinear& linear)
+{
+    const LowRank& factors = *linear.factors;
+    file.attribute(at, "factor_rank", factors.rank());
+    file.attribute(at, "factor_bits", std::int64_t{factors.bits()});
+    if (factors.rank() == 0)
+        return;
+    const auto floats = [&](const char* key, const at::Tensor& x) {
+        file.dataset<float>(at + "/" + key, values<float>(x), shapeOf(x), Hdf5Packing::Shuffled);
+    };
+    if (!factors.coded()) {
+        floats("factor_left", factors.left);
+        floats("factor_right", factors.right);
+        return;
+    }
+    file.dataset<std::int8_t>(at + "/factor_left", values<std::int8_t>(factors.left), shapeOf(factors.left), Hdf5Packing::Plain);
+    file.dataset<std::int8_t>(at + "/factor_right", values<std::int8_t>(factors.right), shapeOf(factors.right), Hdf5Packing::Plain);
+    floats("factor_left_scale", factors.leftScale);
+    floats("factor_right_scale", factors.rightScale);
 }
 
 void writeLinear(Hdf5Writer& file, const std::string& at, const StoredLinear& linear)
@@ -153,6 +186,73 @@ void writeLinear(Hdf5Writer& file, const std::string& at, const StoredLinear& li
     file.dataset<float>(at + "/scale", values<float>(scale), scaleShape, Hdf5Packing::Shuffled);
     if (!weight.grid.symmetric)
         file.dataset<std::int32_t>(at + "/zero", values<std::int32_t>(weight.scales.zero.contiguous()), scaleShape, Hdf5Packing::Shuffled);
+    if (linear.factors)
+        writeFactors(file, at, linear);
+    if (!linear.result.compensation.empty()) {
+        file.attribute(at, "compensation", linear.result.compensation);
+        file.attribute(at, "compensated", linear.result.compensated);
+        if (!linear.result.errorSpectrum.empty())
+            file.dataset<float>(at + "/error_spectrum", linear.result.errorSpectrum, {linear.result.errorSpectrum.size()}, Hdf5Packing::Shuffled);
+    }
+}
+
+void writeCurve(Hdf5Writer& file, const std::string& at, const LossCurve& curve)
+{
+    file.group(at);
+    file.attribute(at, "what", curve.what);
+    file.attribute(at, "start", curve.start);
+    file.attribute(at, "end", curve.end);
+    file.attribute(at, "best_step", std::int64_t{curve.bestStep});
+    file.attribute(at, "rollbacks", std::int64_t{curve.rollbacks});
+    if (!curve.losses.empty())
+        file.dataset<float>(at + "/losses", curve.losses, {curve.losses.size()}, Hdf5Packing::Shuffled);
+    if (!curve.notes.empty())
+        writeNotes(file, at, curve.notes);
+}
+
+void writeTensor(Hdf5Writer& file, const std::string& at, const StoredTensor& tensor)
+{
+    file.group(at);
+    file.attribute(at, "name", tensor.name);
+    const at::Tensor value = tensor.value.contiguous();
+    file.dataset<float>(at + "/value", values<float>(value), shapeOf(value), Hdf5Packing::Shuffled);
+}
+
+std::vector<std::string> readNotes(const Hdf5Reader& file, const std::string& at)
+{
+    std::vector<std::string> notes;
+    if (!file.has(at + "/notes"))
+        return notes;
+    const auto bytes = file.dataset<std::uint8_t>(at + "/notes");
+    for (const Json& note : parseJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.subject()))
+        if (note.is_string())
+            notes.push_back(note.get<std::string>());
+    return notes;
+}
+
+LossCurve readCurve(const Hdf5Reader& file, const std::string& at)
+{
+    LossCurve curve;
+    curve.what = file.text(at, "what");
+    curve.start = file.real(at, "start");
+    curve.end = file.real(at, "end");
+    curve.bestStep = static_cast<int>(file.integer(at, "best_step"));
+    curve.rollbacks = static_cast<int>(file.integer(at, "rollbacks"));
+    if (file.has(at + "/losses"))
+        curve.losses = file.dataset<float>(at + "/losses");
+    curve.notes = readNotes(file, at);
+    return curve;
+}
+
+StoredTensor readTensor(const Hdf5Reader& file, const std::string& at)
+{
+    const Hdf5Shape shape = file.shape(at + "/value");
+    if (shape.empty() || shape.size() > 2)
+        throw Error(ErrorKind::BadFile, file.subject() + ": " + at + " holds no vector or matrix.", file.subject());
+    std::vector<std::int64_t> sizes;
+    for (const std::uint64_t size : shape)
+        sizes.push_back(static_cast<std::int64_t>(size));
+    return {file.text(at, "name"), tensorOf(file.dataset<float>(at + "/value", shape), sizes, at::kFloat)};
 }
 
 /// Reads one linear; every size is checked against the others.
@@ -177,12 +277,15 @@ public:
         result.weightSqnrDb = m_file.real(m_at, "weight_sqnr_db");
         result.outputMse = m_file.real(m_at, "output_mse");
         result.damping = m_file.real(m_at, "damping");
-        if (m_file.has(m_at + "/notes")) {
-            const auto bytes = m_file.dataset<std::uint8_t>(m_at + "/notes");
-            for (const Json& note : parseJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, m_file.subject()))
-                if (note.is_string())
-                    result.notes.push_back(note.get<std::string>());
+        result.notes = readNotes(m_file, m_at);
+        if (m_file.hasAttribute(m_at, "compensation")) {
+            result.compensation = m_file.text(m_at, "compensation");
+            result.compensated = m_file.real(m_at, "compensated");
+            if (m_file.has(m_at + "/error_spectrum"))
+                result.errorSpectrum = m_file.dataset<float>(m_at + "/error_spectrum");
         }
+        if (linear.weight && m_file.hasAttribute(m_at, "factor_rank"))
+            linear.factors = factors(linear.weight->codes.size(0), linear.weight->codes.size(1));
         return linear;
     }
 
@@ -243,6 +346,22 @@ private:
         return ranges;
     }
 
+    LowRank factors(std::int64_t rows, std::int64_t columns) const
+    {
+        const std::int64_t rank = integer("factor_rank", 0, std::min(rows, columns)), bits = integer("factor_bits", 8, 16);
+        if (rank == 0)
+            return {at::zeros({rows, 0}), at::zeros({0, columns}), {}, {}};
+        const auto r = static_cast<std::uint64_t>(rows), c = static_cast<std::uint64_t>(columns), k = static_cast<std::uint64_t>(rank);
+        const auto floats = [&](const char* key, std::uint64_t a, std::uint64_t b) {
+            return tensorOf(m_file.dataset<float>(m_at + "/" + key, {a, b}), {static_cast<std::int64_t>(a), static_cast<std::int64_t>(b)}, at::kFloat);
+        };
+        if (bits == 16)
+            return {floats("factor_left", r, k), floats("factor_right", k, c), {}, {}};
+        return {tensorOf(m_file.dataset<std::int8_t>(m_at + "/factor_left", {r, k}), {rows, rank}, at::kChar),
+            tensorOf(m_file.dataset<std::int8_t>(m_at + "/factor_right", {k, c}), {rank, columns}, at::kChar),
+            floats("factor_left_scale", 1, k), floats("factor_right_scale", k, 1)};
+    }
+
     QuantizedWeight weight(const WeightGrid& grid) const
     {
         QuantizedWeight weight;
@@ -282,8 +401,14 @@ std::vector<std::byte> blockImage(const StoredBlock& block)
     file.attribute(kRoot, "version", kVersion);
     file.attribute(kRoot, "block", std::int64_t{block.block});
     file.attribute(kRoot, "linears", static_cast<std::int64_t>(block.linears.size()));
+    file.attribute(kRoot, "curves", static_cast<std::int64_t>(block.result.curves.size()));
+    file.attribute(kRoot, "tensors", static_cast<std::int64_t>(block.tensors.size()));
     for (std::size_t i = 0; i < block.linears.size(); ++i)
         writeLinear(file, numbered("/linear", static_cast<std::int64_t>(i)), block.linears[i]);
+    for (std::size_t i = 0; i < block.result.curves.size(); ++i)
+        writeCurve(file, numbered("/curve", static_cast<std::int64_t>(i)), block.result.curves[i]);
+    for (std::size_t i = 0; i < block.tensors.size(); ++i)
+        writeTensor(file, numbered("/tensor", static_cast<std::int64_t>(i)), block.tensors[i]);
     return file.finish();
 }
 
@@ -298,6 +423,16 @@ StoredBlock readBlockImage(std::span<std::byte> image, const std::string& subjec
     stored.block = block;
     for (std::int64_t i = 0; i < linears; ++i)
         stored.linears.push_back(LinearReader(file, numbered("/linear", i)).read());
+    const auto countOf = [&](const char* key) -> std::int64_t {
+        const std::int64_t count = file.hasAttribute(kRoot, key) ? file.integer(kRoot, key) : 0;   // files before 0.2 have none
+        if (count < 0 || count > kMaxLinears)
+            throw Error(ErrorKind::BadFile, subject + ": says that it has " + std::to_string(count) + " " + key + ".", subject);
+        return count;
+    };
+    for (std::int64_t i = 0; i < countOf("curves"); ++i)
+        stored.result.curves.push_back(readCurve(file, numbered("/curve", i)));
+    for (std::int64_t i = 0; i < countOf("tensors"); ++i)
+        stored.tensors.push_back(readTensor(file, numbered("/tensor", i)));
     return stored;
 }
 

@@ -316,6 +316,12 @@ bool Hdf5Reader::has(const std::string& path) const
     return H5Lexists(m_state->file, path.c_str(), H5P_DEFAULT) > 0;
 }
 
+bool Hdf5Reader::hasAttribute(const std::string& object, const std::string& key) const
+{
+    const LibraryLock lock;
+    return H5Aexists_by_name(m_state->file, object.c_str(), key.c_str(), H5P_DEFAULT) > 0;
+}
+
 std::int64_t Hdf5Reader::integer(const std::string& object, const std::string& key) const
 {
     const LibraryLock lock;

@@ -55,6 +55,7 @@ public:
     Hdf5Reader& operator=(const Hdf5Reader&) = delete;
 
     bool has(const std::string& path) const;
+    bool hasAttribute(const std::string& object, const std::string& key) const;
     std::int64_t integer(const std::string& object, const std::string& key) const;
     double real(const std::string& object, const std::string& key) const;
     std::string text(const std::string& object, const std::string& key) const;

@@ -38,11 +38,17 @@ Json toJson(const ActivationGrid& grid)
 
 Json toJson(const LinearResult& result)
 {
-    return {{"linear", result.linear}, {"method", result.method}, {"weights", toJson(result.weights)},
+    Json json{{"linear", result.linear}, {"method", result.method}, {"weights", toJson(result.weights)},
         {"activations", toJson(result.activations)},
         {"weight_sqnr_db", number(result.weightSqnrDb)}, {"output_mse", number(result.outputMse)}, {"damping", number(result.damping)},
         {"seconds", number(result.seconds)}, {"notes", result.notes}, {"saturated", number(result.saturated)},
         {"peak_bytes", result.peakBytes}};
+    if (!result.compensation.empty()) {
+        json["compensation"] = result.compensation;
+        json["compensated"] = number(result.compensated);
+        json["error_spectrum"] = result.errorSpectrum;
+    }
+    return json;
 }
 
 Json toJson(const BlockFlag& flag)
@@ -202,6 +208,12 @@ LinearResult parseLinear(const Node& node)
     result.seconds = node["seconds"].real();
     for (const Node& note : node["notes"].items())
         result.notes.push_back(note.text());
+    if (node.has("compensation")) {
+        result.compensation = node["compensation"].text();
+        result.compensated = node["compensated"].real();
+        for (const Node& value : node["error_spectrum"].items())
+            result.errorSpectrum.push_back(static_cast<float>(value.real()));
+    }
     if (node.has("saturated")) {   // since the sentinels
         result.saturated = node["saturated"].real();
         result.peakBytes = node["peak_bytes"].count();

@@ -76,6 +76,12 @@ void restoreBlock(DecoderBlock& block, const StoredBlock& stored)
     if (stored.linears.size() != block.linears().size())
         bad("has " + std::to_string(stored.linears.size()) + " linears; the model's block has " + std::to_string(block.linears().size())
             + ".");
+    for (const StoredTensor& tensor : stored.tensors) {
+        at::Tensor* slot = block.tensor(tensor.name);
+        if (slot == nullptr || slot->sizes() != tensor.value.sizes())
+            bad("holds \"" + tensor.name + "\", which the model's block does not have in that shape.");
+        *slot = tensor.value;
+    }
     std::vector<Shared> shared;
     for (std::size_t i = 0; i < stored.linears.size(); ++i) {
         const StoredLinear& from = stored.linears[i];
@@ -85,7 +91,7 @@ void restoreBlock(DecoderBlock& block, const StoredBlock& stored)
         if (from.weight) {
             if (from.weight->codes.size(0) != to.info.out || from.weight->codes.size(1) != to.info.in)
                 bad("\"" + from.name + "\" has codes of another shape than the model's weight.");
-            to.weight = from.weight->dequantize();
+            to.weight = from.effectiveWeight();
         }
         if (from.activations.quantized())
             to.input = quantizer(shared, to.info.site, from);

@@ -4,6 +4,8 @@
 #include "core/project/block_file.h"
 #include "core/project/project_impl.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -37,6 +39,12 @@ void countDone(RunRecord& record)
 }
 
 } // namespace
+
+at::Tensor StoredLinear::effectiveWeight() const
+{
+    const at::Tensor value = weight->dequantize();
+    return factors ? value + factors->product() : value;
+}
 
 RunInfo beginRun(Project& project, const std::string& recipeJson, const std::string& fingerprint, int blocks)
 {
@@ -137,7 +145,9 @@ StoredBlock loadBlock(const Project& project, std::string_view run, int block)
 
     std::vector<std::byte> image = impl.read(at->file);
     StoredBlock stored = readBlockImage(image, (impl.folder / at->file.file).string(), block);
+    std::vector<LossCurve> curves = std::move(stored.result.curves);
     stored.result = at->result;
+    stored.result.curves = std::move(curves);
     for (std::size_t i = 0; i < std::min(stored.linears.size(), at->result.linears.size()); ++i)
         stored.linears[i].result.seconds = at->result.linears[i].seconds;
     return stored;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/methods/low_rank.h"
 #include "core/project/project.h"
 #include "core/quant/activation_quantizer.h"
 #include "core/quant/weight_quantizer.h"
@@ -17,12 +18,23 @@ struct StoredLinear {
     std::optional<QuantizedWeight> weight;      ///< empty: left float (the model's own weight)
     ActivationGrid activations;
     ActivationRanges ranges;                    ///< for static grids
+    std::optional<LowRank> factors;             ///< added to the quantized weight
     LinearResult result;
+
+    /// What the linear multiplies with, float32: codes and factors. Only where `weight` is set.
+    at::Tensor effectiveWeight() const;
+};
+
+/// A tensor of the model that a run changed beside the codes (a norm's weight, a bias, a float weight), under its Hugging Face name.
+struct StoredTensor {
+    std::string name;
+    at::Tensor value;   ///< float32, the model's shape
 };
 
 struct StoredBlock {
     int block = 0;
     std::vector<StoredLinear> linears;
+    std::vector<StoredTensor> tensors;
     BlockResult result;
 };
 

@@ -28,6 +28,9 @@ std::string weightWords(const WeightGrid& grid)
 /// What compressed-tensors as a format cannot say; the same for every runtime that reads it.
 void checkFormat(const Plan& plan, const Report& report)
 {
+    if (plan.weights.quantized() && plan.compensation.method != "none")
+        report(true, "the factors of \"" + plan.compensation.method
+                + "\" stay beside the codes, and compressed-tensors has no place for them; leave the compensation out, or export dense weights.");
     const ActivationGrid& activations = plan.activations;
     if (!activations.quantized())
         return;

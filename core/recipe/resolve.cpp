@@ -125,6 +125,9 @@ void checkSites(const Recipe& recipe, const ModelDescription& model, const std::
     std::map<std::pair<int, SiteKind>, std::size_t> first;
     for (std::size_t i = 0; i < model.linears.size(); ++i) {
         const LinearInfo& linear = model.linears[i];
+        if (const std::string why = whyNotTransform(plans[i].plan.transform, model.config, linear.site); !why.empty())
+            fail(origin(recipe, linear.name, [](const PlanPatch& p) { return p.transform.has_value(); }) + "/transform/method",
+                "\"" + linear.name + "\" cannot have the transform \"" + plans[i].plan.transform.method + "\": " + why + ".");
         const std::size_t other = first.emplace(std::pair(linear.block, linear.site), i).first->second;
         if (plans[i].plan.transform == plans[other].plan.transform)
             continue;

@@ -1,6 +1,7 @@
 #include "core/base/error.h"
 #include "core/recipe/recipe.h"
 
+#include <cmath>
 #include <algorithm>
 
 namespace halftone {
@@ -36,8 +37,9 @@ SizeEstimate estimateSize(const std::vector<ResolvedPlan>& plans, const ModelDes
             const Plan& plan = plans[i].plan;
             const bool integers = plan.weights.bits == 8 && plan.activations.quantized();
             const std::uint64_t grid = storedBytes(plan.weights, linear.out, linear.in, integers);
-            bits += 8 * static_cast<double>(grid);
-            size.linearBytes += grid + besideTheGrid(plan, integers);
+            const double factors = compensationBits(plan.compensation, linear.out, linear.in);
+            bits += 8 * static_cast<double>(grid) + factors;
+            size.linearBytes += grid + besideTheGrid(plan, integers) + static_cast<std::uint64_t>(std::ceil(factors / 8));
         } else {
             bits += 16 * static_cast<double>(count);
             size.linearBytes += element * count;

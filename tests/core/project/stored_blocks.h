@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -65,8 +66,20 @@ inline halftone::StoredBlock storedBlock(int number, std::int64_t rows = 12, std
         linear.result.seconds = 0.1 * index;
         if (index % 2)
             linear.result.notes = {"damping raised to 0.1", "a second note with \"quotes\" and é"};
+        if (grid.quantized() && index == 1)
+            linear.factors = LowRank{at::rand({rows, 3}, generator), at::rand({3, columns}, generator), {}, {}};
+        if (grid.quantized() && index == 2)
+            linear.factors = LowRank{at::randint(-127, 128, {rows, 2}, generator, at::TensorOptions(at::kChar)),
+                at::randint(-127, 128, {2, columns}, generator, at::TensorOptions(at::kChar)), at::rand({1, 2}, generator), at::rand({2, 1}, generator)};
+        if (linear.factors) {
+            linear.result.compensation = "lorc";
+            linear.result.compensated = 0.25;
+            linear.result.errorSpectrum = {3, 2.5f, 0.125f};
+        }
         block.linears.push_back(std::move(linear));
     }
+    block.tensors = {{"model.layers.0.input_layernorm.weight", at::rand({columns}, generator)}, {"model.layers.0.linear_7.weight", at::rand({rows, columns}, generator)}};
+    block.result.curves = {{"block " + std::to_string(number), 1.5, 0.5, 7, 1, {1.25f, 0.75f, 0.5f}, {"went back to step 3"}}, {"a linear", 2, 2, 0, 0, {}, {}}};
     block.result.block = number;
     block.result.seconds = 0.5 + number;
     block.result.peakBytes = 123456789;
@@ -79,7 +92,14 @@ inline bool sameResult(const halftone::LinearResult& a, const halftone::LinearRe
 {
     return a.linear == b.linear && a.method == b.method && a.weights == b.weights && a.activations == b.activations
         && sameNumber(a.weightSqnrDb, b.weightSqnrDb)
-        && sameNumber(a.outputMse, b.outputMse) && a.damping == b.damping && a.seconds == b.seconds && a.notes == b.notes;
+        && sameNumber(a.outputMse, b.outputMse) && a.damping == b.damping && a.seconds == b.seconds && a.notes == b.notes
+        && a.compensation == b.compensation && a.compensated == b.compensated && a.errorSpectrum == b.errorSpectrum;
+}
+
+inline bool sameCurve(const halftone::LossCurve& a, const halftone::LossCurve& b)
+{
+    return a.what == b.what && a.start == b.start && a.end == b.end && a.bestStep == b.bestStep && a.rollbacks == b.rollbacks
+        && a.losses == b.losses && a.notes == b.notes;
 }
 
 /// Bit for bit.
@@ -89,6 +109,11 @@ inline bool sameBlock(const halftone::StoredBlock& a, const halftone::StoredBloc
     if (a.block != b.block || a.linears.size() != b.linears.size() || a.result.seconds != b.result.seconds
         || a.result.peakBytes != b.result.peakBytes)
         return false;
+    if (a.tensors.size() != b.tensors.size() || !std::equal(a.result.curves.begin(), a.result.curves.end(), b.result.curves.begin(), b.result.curves.end(), sameCurve))
+        return false;
+    for (std::size_t i = 0; i < a.tensors.size(); ++i)
+        if (a.tensors[i].name != b.tensors[i].name || !same(a.tensors[i].value, b.tensors[i].value))
+            return false;
     for (std::size_t i = 0; i < a.linears.size(); ++i) {
         const halftone::StoredLinear& x = a.linears[i];
         const halftone::StoredLinear& y = b.linears[i];
@@ -97,6 +122,10 @@ inline bool sameBlock(const halftone::StoredBlock& a, const halftone::StoredBloc
             return false;
         if (x.ranges.minimum != y.ranges.minimum || x.ranges.maximum != y.ranges.maximum || x.ranges.channelAbsmax != y.ranges.channelAbsmax
             || x.ranges.channelMin != y.ranges.channelMin || x.ranges.channelMax != y.ranges.channelMax)
+            return false;
+        if (x.factors.has_value() != y.factors.has_value() || (x.factors
+                && !(same(x.factors->left, y.factors->left) && same(x.factors->right, y.factors->right) && x.factors->coded() == y.factors->coded()
+                    && (!x.factors->coded() || (same(x.factors->leftScale, y.factors->leftScale) && same(x.factors->rightScale, y.factors->rightScale))))))
             return false;
         if (x.weight
             && !(x.weight->grid == y.weight->grid && same(x.weight->codes, y.weight->codes)

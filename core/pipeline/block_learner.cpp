@@ -1,0 +1,153 @@
+#include "core/pipeline/block_learner.h"
+
+#include "core/base/error.h"
+#include "core/methods/block_reconstruction.h"
+#include "core/pipeline/recipe_model.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace halftone {
+namespace {
+
+/// The calibration windows, one by one, out of the streams' batches.
+class StreamWindows final : public ReconstructionData {
+public:
+    explicit StreamWindows(const CalibrationStreams& streams) : m_streams(streams)
+    {
+        for (std::size_t batch = 0; batch < streams.batches; ++batch)
+            for (std::int64_t row = 0; row < streams.hidden.get(batch).size(0); ++row)
+                m_windows.emplace_back(batch, row);
+    }
+    std::size_t windows() const override { return m_windows.size(); }
+    at::Tensor inputs(std::span<const std::size_t> windows) const override { return gather(m_streams.hidden, windows); }
+    at::Tensor targets(std::span<const std::size_t> windows) const override { return gather(*m_streams.floatHidden, windows); }
+
+private:
+    at::Tensor gather(const ActivationStream& stream, std::span<const std::size_t> windows) const
+    {
+        std::vector<at::Tensor> rows;
+        for (const std::size_t window : windows)
+            rows.push_back(stream.get(m_windows[window].first).narrow(0, m_windows[window].second, 1));
+        return rows.size() == 1 ? rows.front() : at::cat(rows);
+    }
+
+    const CalibrationStreams& m_streams;
+    std::vector<std::pair<std::size_t, std::int64_t>> m_windows;
+};
+
+class RangesOfStaticSites final : public SiteObserver {
+public:
+    RangesOfStaticSites(SiteRanges& ranges, const DecoderBlock& block, const std::vector<Plan>& plans) : m_ranges(ranges), m_block(block), m_plans(plans) {}
+    void site(SiteKind kind, const at::Tensor& x) override
+    {
+        for (std::size_t i = 0; i < m_plans.size(); ++i)
+            if (m_plans[i].activations.isStatic() && m_block.linears()[i].info.site == kind) {
+                mergeRanges(m_ranges[{m_block.index(), kind}], x);
+                return;
+            }
+    }
+
+private:
+    SiteRanges& m_ranges;
+    const DecoderBlock& m_block;
+    const std::vector<Plan>& m_plans;
+};
+
+/// Sets the activation grids that the plans name, static ranges measured on the quantized stream.
+void applyTrainingGrids(DecoderBlock& block, const std::vector<Plan>& plans, const CalibrationStreams& streams, const std::stop_token& stop)
+{
+    SiteRanges ranges;
+    if (std::any_of(plans.begin(), plans.end(), [](const Plan& plan) { return plan.activations.isStatic(); })) {
+        RangesOfStaticSites observer(ranges, block, plans);
+        for (std::size_t i = 0; i < streams.batches; ++i) {
+            throwIfStopped(stop);
+            block.forward(streams.hidden.get(i), &observer);
+        }
+    }
+    applyActivationGrids(block, plans, ranges);
+}
+
+std::string shortNumber(double value)
+{
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3g", value);
+    return text;
+}
+
+} // namespace
+
+bool fittedToBlock(const Plan& plan)
+{
+    if (!plan.weights.quantized())
+        return false;
+    const MethodInfo* info = findMethod(MethodKind::Rounding, plan.rounding.method);
+    return info && info->needs.block;
+}
+
+int trainingSteps(const std::vector<Plan>& plans)
+{
+    std::int64_t steps = 0;
+    for (const Plan& plan : plans)
+        if (fittedToBlock(plan))
+            steps = std::max(steps, plan.rounding.integer("steps"));
+    return static_cast<int>(steps);
+}
+
+LearnedRoundings learnRoundings(const DecoderBlock& block, const std::vector<Plan>& plans, const CalibrationStreams& streams,
+                                const std::stop_token& stop, const std::function<void(const std::string& detail)>& step)
+{
+    LearnedRoundings result;
+    const std::string here = "block " + std::to_string(block.index());
+    const std::uint64_t seed = derivedSeed(streams.seed, static_cast<std::uint64_t>(block.index()));
+    DecoderBlock held = block;
+    std::vector<RoundingParameters::Item> items;
+    int batch = 1;
+    bool activations = false;
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        throwIfStopped(stop);
+        const Plan& plan = plans[i];
+        Linear& linear = held.linears()[i];
+        if (!fittedToBlock(plan)) {
+            if (plan.weights.quantized())
+                linear.weight = quantizeToNearest(linear.weight, plan.weights, linear.info.name).dequantize();
+            continue;
+        }
+        const std::unique_ptr<Rounding> rounding = makeRounding(plan.rounding.method);
+        const auto* learned = dynamic_cast<const LearnedRounding*>(rounding.get());
+        if (learned == nullptr)
+            throw Error(ErrorKind::Internal, plan.rounding.method + " says that it is fitted to the block, but cannot be learned", linear.info.name);
+        const RoundingInputs in{.linear = linear.info.name, .weight = linear.weight, .grid = plan.weights, .hessian = nullptr, .seed = derivedSeed(seed, i)};
+        items.push_back({i, learned->learn(in, plan.rounding)});
+        batch = std::max(batch, static_cast<int>(plan.rounding.integer("batch")));
+        activations = activations || plan.rounding.boolean("activations");
+    }
+    if (items.empty())
+        return result;
+    if (!streams.floatHidden)
+        throw Error(ErrorKind::Internal, here + " is to be fitted to the float model, whose stream was not kept", here);
+    if (activations)
+        applyTrainingGrids(held, plans, streams, stop);
+
+    RoundingParameters parameters(std::move(items));
+    const StreamWindows windows(streams);
+    BlockReconstruction objective(held, parameters, windows, batch, seed, stop);
+    TrainingSettings settings;
+    settings.what = here;
+    settings.steps = trainingSteps(plans);
+    LossCurve curve = train(objective, settings, stop, [&](int at, double loss) {
+        step(here + " · training step " + std::to_string(at + 1) + " of " + std::to_string(settings.steps) + " · loss " + shortNumber(loss));
+    });
+    for (RoundingParameters::Item& item : parameters.items()) {
+        RoundingResult rounded;
+        rounded.weight = item.learned->codes(block.linears()[item.linear].weight);
+        rounded.notes = item.learned->notes();
+        result.linears.emplace(item.linear, std::move(rounded));
+    }
+    result.curves.push_back(std::move(curve));
+    return result;
+}
+
+} // namespace halftone

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "core/model/decoder_block.h"
+#include "core/pipeline/calibration_streams.h"
+#include "core/project/run_store.h"
+#include "core/recipe/recipe.h"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace halftone {
+
+/// Whether a plan's transform is to be done.
+bool transforms(const Plan& plan);
+
+struct TransformedBlock {
+    std::map<std::size_t, at::Tensor> sources;   ///< weights that rounding starts from instead of the block's, by index
+    std::vector<std::string> notes;
+};
+
+/// Applies the transforms of a float block's sites, in the order of the sites, as one pass over the quantized stream shows their activations.
+/// @throws Cancelled.
+TransformedBlock transformBlock(DecoderBlock& block, const std::vector<Plan>& plans, const CalibrationStreams& streams, const std::stop_token& stop,
+                                const std::function<void(const std::string& detail)>& step);
+
+/// Norms, biases and float weights in which a block differs from `original`; quantized weights are not among them.
+std::vector<StoredTensor> changedTensors(const DecoderBlock& original, const DecoderBlock& block, const std::vector<Plan>& plans);
+
+} // namespace halftone
