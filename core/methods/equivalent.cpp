@@ -112,6 +112,18 @@ std::vector<std::size_t> linearsOf(const DecoderBlock& block, SiteKind site)
     return found;
 }
 
+bool takesShift(const DecoderBlock& block, SiteKind site)
+{
+    if (site == SiteKind::MlpMiddle)
+        return false;
+    const Norm& norm = site == SiteKind::AttentionInput ? block.attentionNorm : block.mlpNorm;
+    const at::Tensor& producer = site == SiteKind::AttentionOutput ? block.linears()[block.config().fusedQkv ? 0 : 2].bias : norm.bias;
+    for (const std::size_t i : linearsOf(block, site))
+        if (!block.linears()[i].bias.defined())
+            return false;
+    return producer.defined();
+}
+
 void transformSite(DecoderBlock& block, SiteKind site, const at::Tensor& scale, const at::Tensor& shift)
 {
     const ModelConfig& config = block.config();

@@ -28,6 +28,9 @@ at::Tensor gatherFromSite(const ModelConfig& config, SiteKind site, const at::Te
 /// shift has no bias to go into (RMSNorm, linears without bias; ReLU lies between fc1 and fc2).
 void transformSite(DecoderBlock& block, SiteKind site, const at::Tensor& scale, const at::Tensor& shift = {});
 
+/// Whether a shift of the site has biases to go into.
+bool takesShift(const DecoderBlock& block, SiteKind site);
+
 /// Query rows times, key rows divided by `scale` [kvHeads · headDim]: the attention logits stay. Under RoPE the two channels of a rotated pair must
 /// have one value. @throws Error{InvalidArgument} for models that normalise queries and keys.
 void transformQueryKey(DecoderBlock& block, const at::Tensor& scale);

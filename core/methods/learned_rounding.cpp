@@ -1,6 +1,7 @@
 #include "core/methods/learned_rounding.h"
 
 #include "core/base/error.h"
+#include "core/methods/fake_quantizer.h"
 #include "core/methods/hessian.h"
 
 #include <ATen/ATen.h>
@@ -53,7 +54,29 @@ private:
     at::Tensor m_weight, m_hessian;
 };
 
+class NearestWeight final : public LearnedWeight {
+public:
+    explicit NearestWeight(const WeightGrid& grid) : m_grid(grid) {}
+    std::vector<Leaf> leaves() override { return {}; }
+    at::Tensor weight(const at::Tensor& source) override
+    {
+        if (m_grid.clip != WeightGrid::Clip::None)
+            return roundNearest(source, m_grid);
+        const auto [low, high] = groupRanges(source, m_grid);
+        return roundClipped(source, low, high, m_grid);
+    }
+    QuantizedWeight codes(const at::Tensor& source) override { return quantizeToNearest(source.detach(), m_grid); }
+
+private:
+    WeightGrid m_grid;
+};
+
 } // namespace
+
+std::unique_ptr<LearnedWeight> nearestWeight(const WeightGrid& grid)
+{
+    return std::make_unique<NearestWeight>(grid);
+}
 
 RoundingResult LearnedRounding::round(const RoundingInputs& in, const MethodChoice& choice, const std::stop_token& stop) const
 {

@@ -30,6 +30,9 @@ public:
     RoundingResult round(const RoundingInputs& in, const MethodChoice& choice, const std::stop_token& stop) const override;
 };
 
+/// Rounding to nearest in the same form, without anything to learn: its gradient goes to the source.
+std::unique_ptr<LearnedWeight> nearestWeight(const WeightGrid& grid);
+
 /// What all learned roundings have: "steps", "rate"; those fitted to a block also "batch" and "activations".
 std::vector<ParameterInfo> trainingParameters(double rate, std::string rateHelp, bool block);
 

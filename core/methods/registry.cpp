@@ -19,6 +19,8 @@ namespace halftone {
     METHOD(zeroquantGlobalMethod) \
     METHOD(smoothquantMethod)    \
     METHOD(awqMethod)            \
+    METHOD(omniquantMethod)      \
+    METHOD(crossquantMethod)     \
     METHOD(lorcMethod)           \
     METHOD(perTensorMethod)      \
     METHOD(perTokenMethod)       \

@@ -1,4 +1,3 @@
-#include "core/methods/fake_quantizer.h"
 #include "core/methods/learned_rounding.h"
 
 #include <ATen/ATen.h>
@@ -10,7 +9,7 @@ namespace {
 /// The weights themselves are trained, rounded to their own current grid in the forward pass (knowledge distillation, layer by layer).
 class DistilledWeight final : public LearnedWeight {
 public:
-    DistilledWeight(const RoundingInputs& in, double steps) : m_grid(in.grid)
+    DistilledWeight(const RoundingInputs& in, double steps) : m_rounding(nearestWeight(in.grid))
     {
         const at::Tensor weight = weightForLearning(in);
         m_rate = steps * weightScales(weight, in.grid, in.linear).scale.mean().item<double>();
@@ -20,15 +19,12 @@ public:
     std::vector<Leaf> leaves() override { return {{"weight", m_weight, m_rate}}; }
     at::Tensor weight(const at::Tensor&) override
     {
-        if (m_grid.clip != WeightGrid::Clip::None)
-            return roundNearest(m_weight, m_grid);
-        const auto [low, high] = groupRanges(m_weight, m_grid);   // the weights at the ends of a group also move its grid
-        return roundClipped(m_weight, low, high, m_grid);
+        return m_rounding->weight(m_weight);   // the weights at the ends of a group also move its grid
     }
-    QuantizedWeight codes(const at::Tensor&) override { return quantizeToNearest(m_weight.detach(), m_grid); }
+    QuantizedWeight codes(const at::Tensor&) override { return m_rounding->codes(m_weight); }
 
 private:
-    WeightGrid m_grid;
+    std::unique_ptr<LearnedWeight> m_rounding;
     double m_rate = 0;
     at::Tensor m_weight;
 };
