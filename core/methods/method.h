@@ -28,6 +28,7 @@ std::string_view name(MethodKind kind);
 
 struct MethodNeeds {
     bool calibration = false, hessian = false, gradients = false;
+    bool withTransform = false;   ///< a rounding that is learned together with a learned transform, where there is one
     bool block = false;    ///< fitted to the output of the whole block, on the quantized stream against the float one
 };
 

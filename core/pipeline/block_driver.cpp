@@ -231,7 +231,7 @@ void BlockDriver::collectWholeBlock()
 std::int64_t BlockDriver::expectedSteps() const
 {
     return static_cast<std::int64_t>((std::any_of(m_plans.begin(), m_plans.end(), transforms) ? 6 : 5) * m_streams.batches + m_plans.size()) +
-           trainingSteps(m_plans);
+           trainingSteps(m_plans) + transformSteps(m_plans);
 }
 
 void BlockDriver::advanceFloat()
@@ -256,8 +256,11 @@ StoredBlock BlockDriver::quantize()
     DecoderBlock sources = m_block;
     for (const auto& [index, weight] : m_transformed.sources)
         sources.linears()[index].weight = weight;
-    m_learned = learnRoundings(sources, m_plans, m_streams, m_stop, m_step);
-    m_stored.result.curves = std::move(m_learned.curves);
+    m_learned = learnRoundings(sources, m_plans, m_streams, m_transformed.learned.linears, m_stop, m_step);
+    m_learned.linears.merge(m_transformed.learned.linears);
+    m_stored.result.curves = std::move(m_transformed.learned.curves);
+    for (LossCurve& curve : m_learned.curves)
+        m_stored.result.curves.push_back(std::move(curve));
     if (trueSequential()) {
         walkStages(true);
     } else {

@@ -12,32 +12,6 @@
 namespace halftone {
 namespace {
 
-/// The calibration windows, one by one, out of the streams' batches.
-class StreamWindows final : public ReconstructionData {
-public:
-    explicit StreamWindows(const CalibrationStreams& streams) : m_streams(streams)
-    {
-        for (std::size_t batch = 0; batch < streams.batches; ++batch)
-            for (std::int64_t row = 0; row < streams.hidden.get(batch).size(0); ++row)
-                m_windows.emplace_back(batch, row);
-    }
-    std::size_t windows() const override { return m_windows.size(); }
-    at::Tensor inputs(std::span<const std::size_t> windows) const override { return gather(m_streams.hidden, windows); }
-    at::Tensor targets(std::span<const std::size_t> windows) const override { return gather(*m_streams.floatHidden, windows); }
-
-private:
-    at::Tensor gather(const ActivationStream& stream, std::span<const std::size_t> windows) const
-    {
-        std::vector<at::Tensor> rows;
-        for (const std::size_t window : windows)
-            rows.push_back(stream.get(m_windows[window].first).narrow(0, m_windows[window].second, 1));
-        return rows.size() == 1 ? rows.front() : at::cat(rows);
-    }
-
-    const CalibrationStreams& m_streams;
-    std::vector<std::pair<std::size_t, std::int64_t>> m_windows;
-};
-
 class RangesOfStaticSites final : public SiteObserver {
 public:
     RangesOfStaticSites(SiteRanges& ranges, const DecoderBlock& block, const std::vector<Plan>& plans) : m_ranges(ranges), m_block(block), m_plans(plans) {}
@@ -79,6 +53,43 @@ std::string shortNumber(double value)
 
 } // namespace
 
+StreamWindows::StreamWindows(const CalibrationStreams& streams) : m_streams(streams)
+{
+    if (!streams.floatHidden)
+        throw Error(ErrorKind::Internal, "a block is to be fitted to the float model, whose stream was not kept");
+    for (std::size_t batch = 0; batch < streams.batches; ++batch)
+        for (std::int64_t row = 0; row < streams.hidden.get(batch).size(0); ++row)
+            m_windows.emplace_back(batch, row);
+}
+
+at::Tensor StreamWindows::gather(const ActivationStream& stream, std::span<const std::size_t> windows) const
+{
+    std::vector<at::Tensor> rows;
+    for (const std::size_t window : windows)
+        rows.push_back(stream.get(m_windows[window].first).narrow(0, m_windows[window].second, 1));
+    return rows.size() == 1 ? rows.front() : at::cat(rows);
+}
+
+LossCurve fitBlock(const DecoderBlock& block, BlockParameters& parameters, const CalibrationStreams& streams, const FitSettings& settings,
+                   const std::stop_token& stop, const std::function<void(const std::string& detail)>& step)
+{
+    const StreamWindows windows(streams);
+    const std::uint64_t seed = derivedSeed(streams.seed, static_cast<std::uint64_t>(block.index()));
+    BlockReconstruction objective(block, parameters, windows, settings.batch, seed, stop);
+    return train(objective, {.what = settings.what, .steps = settings.steps}, stop, [&](int at, double loss) {
+        step(settings.what + " · training step " + std::to_string(at + 1) + " of " + std::to_string(settings.steps) + " · loss " + shortNumber(loss));
+    });
+}
+
+std::unique_ptr<LearnedWeight> learnedWeight(const Plan& plan, const Linear& linear, std::uint64_t seed)
+{
+    const std::unique_ptr<Rounding> rounding = makeRounding(plan.rounding.method);
+    const auto* learned = dynamic_cast<const LearnedRounding*>(rounding.get());
+    if (learned == nullptr)
+        throw Error(ErrorKind::Internal, plan.rounding.method + " says that it is fitted to the block, but cannot be learned", linear.info.name);
+    return learned->learn({.linear = linear.info.name, .weight = linear.weight, .grid = plan.weights, .hessian = nullptr, .seed = seed}, plan.rounding);
+}
+
 bool fittedToBlock(const Plan& plan)
 {
     if (!plan.weights.quantized())
@@ -97,7 +108,8 @@ int trainingSteps(const std::vector<Plan>& plans)
 }
 
 LearnedRoundings learnRoundings(const DecoderBlock& block, const std::vector<Plan>& plans, const CalibrationStreams& streams,
-                                const std::stop_token& stop, const std::function<void(const std::string& detail)>& step)
+                                const std::map<std::size_t, RoundingResult>& known, const std::stop_token& stop,
+                                const std::function<void(const std::string& detail)>& step)
 {
     LearnedRoundings result;
     const std::string here = "block " + std::to_string(block.index());
@@ -110,36 +122,26 @@ LearnedRoundings learnRoundings(const DecoderBlock& block, const std::vector<Pla
         throwIfStopped(stop);
         const Plan& plan = plans[i];
         Linear& linear = held.linears()[i];
+        if (const auto done = known.find(i); done != known.end()) {
+            linear.weight = done->second.weight.dequantize();
+            continue;
+        }
         if (!fittedToBlock(plan)) {
             if (plan.weights.quantized())
                 linear.weight = quantizeToNearest(linear.weight, plan.weights, linear.info.name).dequantize();
             continue;
         }
-        const std::unique_ptr<Rounding> rounding = makeRounding(plan.rounding.method);
-        const auto* learned = dynamic_cast<const LearnedRounding*>(rounding.get());
-        if (learned == nullptr)
-            throw Error(ErrorKind::Internal, plan.rounding.method + " says that it is fitted to the block, but cannot be learned", linear.info.name);
-        const RoundingInputs in{.linear = linear.info.name, .weight = linear.weight, .grid = plan.weights, .hessian = nullptr, .seed = derivedSeed(seed, i)};
-        items.push_back({i, learned->learn(in, plan.rounding)});
+        items.push_back({i, learnedWeight(plan, linear, derivedSeed(seed, i))});
         batch = std::max(batch, static_cast<int>(plan.rounding.integer("batch")));
         activations = activations || plan.rounding.boolean("activations");
     }
     if (items.empty())
         return result;
-    if (!streams.floatHidden)
-        throw Error(ErrorKind::Internal, here + " is to be fitted to the float model, whose stream was not kept", here);
     if (activations)
         applyTrainingGrids(held, plans, streams, stop);
 
     RoundingParameters parameters(std::move(items));
-    const StreamWindows windows(streams);
-    BlockReconstruction objective(held, parameters, windows, batch, seed, stop);
-    TrainingSettings settings;
-    settings.what = here;
-    settings.steps = trainingSteps(plans);
-    LossCurve curve = train(objective, settings, stop, [&](int at, double loss) {
-        step(here + " · training step " + std::to_string(at + 1) + " of " + std::to_string(settings.steps) + " · loss " + shortNumber(loss));
-    });
+    LossCurve curve = fitBlock(held, parameters, streams, {here, trainingSteps(plans), batch}, stop, step);
     for (RoundingParameters::Item& item : parameters.items()) {
         RoundingResult rounded;
         rounded.weight = item.learned->codes(block.linears()[item.linear].weight);

@@ -1,8 +1,11 @@
 #include "core/pipeline/block_transformer.h"
 
-#include "core/methods/transform.h"
+#include "core/base/error.h"
+#include "core/methods/learned_transform.h"
+#include "core/pipeline/recipe_model.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <array>
@@ -76,7 +79,106 @@ at::Tensor someWindows(const CalibrationStreams& streams)
     return at::cat(rows);
 }
 
+/// A transform and the roundings after it, trained as one.
+class TransformAndRounding final : public BlockParameters {
+public:
+    TransformAndRounding(std::vector<std::unique_ptr<BlockParameters>> transforms, RoundingParameters roundings)
+        : m_transforms(std::move(transforms)), m_roundings(std::move(roundings))
+    {
+    }
+    std::vector<Leaf> leaves() override
+    {
+        std::vector<Leaf> all = m_roundings.leaves();
+        for (const auto& transform : m_transforms)
+            for (Leaf& leaf : transform->leaves())
+                all.push_back(std::move(leaf));
+        return all;
+    }
+    void apply(DecoderBlock& block) override
+    {
+        transform(block);
+        m_roundings.apply(block);
+    }
+    void transform(DecoderBlock& block)
+    {
+        for (const auto& transform : m_transforms)
+            transform->apply(block);
+    }
+    RoundingParameters& roundings() { return m_roundings; }
+
+private:
+    std::vector<std::unique_ptr<BlockParameters>> m_transforms;
+    RoundingParameters m_roundings;
+};
+
+/// A rounding that is learned while the transform still moves the weight.
+bool learnedTogether(const Plan& plan)
+{
+    const MethodInfo* info = plan.weights.quantized() ? findMethod(MethodKind::Rounding, plan.rounding.method) : nullptr;
+    return info && info->needs.withTransform;
+}
+
+/// Trains the learned transforms of the block and folds them into it.
+void learnTransforms(DecoderBlock& block, const std::vector<Plan>& plans, const std::vector<std::pair<MethodChoice, std::vector<LearnedSite>>>& learned,
+                     const CalibrationStreams& streams, const std::stop_token& stop, const std::function<void(const std::string& detail)>& step,
+                     TransformedBlock& result)
+{
+    const std::string here = "block " + std::to_string(block.index());
+    const std::uint64_t seed = derivedSeed(streams.seed, static_cast<std::uint64_t>(block.index()));
+    std::vector<std::unique_ptr<BlockParameters>> parts;
+    int batch = 1;
+    bool activations = false;
+    for (const auto& [choice, sites] : learned) {
+        const std::unique_ptr<Transform> transform = makeTransform(choice.method);
+        const auto* trained = dynamic_cast<const LearnedTransform*>(transform.get());
+        if (trained == nullptr)
+            throw Error(ErrorKind::Internal, choice.method + " says that it is learned, but cannot be", here);
+        parts.push_back(trained->learn(block, sites, choice));
+        batch = std::max(batch, static_cast<int>(choice.integer("batch")));
+        activations = activations || choice.boolean("activations");
+    }
+    std::vector<RoundingParameters::Item> items;
+    std::vector<Plan> grids = plans;
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        if (plans[i].activations.isStatic())
+            grids[i].activations.scheme = ActivationScheme::None;
+        if (plans[i].weights.quantized())
+            items.push_back({i, learnedTogether(plans[i]) ? learnedWeight(plans[i], block.linears()[i], derivedSeed(seed, i))
+                                                                           : nearestWeight(plans[i].weights)});
+    }
+    TransformAndRounding parameters(std::move(parts), RoundingParameters(std::move(items)));
+    DecoderBlock held = block;
+    if (activations)
+        applyActivationGrids(held, grids, {});
+    result.learned.curves.push_back(fitBlock(held, parameters, streams, {here + ", transform", transformSteps(plans), batch}, stop, step));
+
+    const at::NoGradGuard noGrad;
+    parameters.transform(block);
+    for (RoundingParameters::Item& item : parameters.roundings().items())
+        if (learnedTogether(plans[item.linear])) {
+            RoundingResult rounded;
+            rounded.weight = item.learned->codes(block.linears()[item.linear].weight);
+            rounded.notes = item.learned->notes();
+            result.learned.linears.emplace(item.linear, std::move(rounded));
+        }
+}
+
 } // namespace
+
+bool transformIsLearned(const Plan& plan)
+{
+    const MethodInfo* info = findMethod(MethodKind::Transform, plan.transform.method);
+    return info && info->needs.block;
+}
+
+int transformSteps(const std::vector<Plan>& plans)
+{
+    std::int64_t steps = 0;
+    for (const Plan& plan : plans)
+        if (transformIsLearned(plan))
+            steps = std::max(steps, plan.transform.integer("steps"));
+    return static_cast<int>(steps);
+}
 
 bool transforms(const Plan& plan) { return plan.transform.method != "none"; }
 
@@ -108,6 +210,7 @@ TransformedBlock transformBlock(DecoderBlock& block, const std::vector<Plan>& pl
         step(here + " · ranges for the transform");
     }
     const at::Tensor hidden = someWindows(streams);
+    std::vector<std::pair<MethodChoice, std::vector<LearnedSite>>> learned;
     for (std::size_t kind = 0; kind < kSiteKinds; ++kind) {
         if (!wanted[kind])
             continue;
@@ -115,10 +218,19 @@ TransformedBlock transformBlock(DecoderBlock& block, const std::vector<Plan>& pl
         const Plan& plan = plans[*first[kind]];
         step(here + " · " + plan.transform.method + " of " + std::string(label(site)));
         const SiteSample sample = sampler.sample(site);
+        if (transformIsLearned(plan)) {
+            auto same = std::find_if(learned.begin(), learned.end(), [&](const auto& have) { return have.first == plan.transform; });
+            if (same == learned.end())
+                same = learned.insert(learned.end(), {plan.transform, {}});
+            same->second.push_back({site, sample, plan.activations.quantized()});
+            continue;
+        }
         TransformResult made = makeTransform(plan.transform.method)->apply(block, {site, sample, grids, plan.activations, hidden}, plan.transform, stop);
         result.sources.merge(made.clipped);
         result.notes.insert(result.notes.end(), made.notes.begin(), made.notes.end());
     }
+    if (!learned.empty())
+        learnTransforms(block, plans, learned, streams, stop, step, result);
     return result;
 }
 

@@ -1,8 +1,8 @@
 #include "core/base/error.h"
 #include "core/recipe/recipe.h"
 
-#include <cmath>
 #include <algorithm>
+#include <cmath>
 
 namespace halftone {
 namespace {

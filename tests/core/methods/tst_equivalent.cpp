@@ -113,6 +113,9 @@ private Q_SLOTS:
     void awqScalesAreBalanced();
     void clippingNeverHurtsAGroup();
     void transformsAreTheSameTwice();
+    void crossQuantFoldsTheChannelMaxima();
+    void everyTransformKeepsTheBlock_data();
+    void everyTransformKeepsTheBlock();
 };
 
 void TestEquivalent::everySiteKeepsTheBlock()
@@ -374,6 +377,53 @@ void TestEquivalent::transformsAreTheSameTwice()
         makeTransform(info.id)->apply(b, {SiteKind::MlpInput, sample, grids, {}, hidden}, defaultChoice(MethodKind::Transform, info.id), {});
         QVERIFY2(at::equal(a.mlpNorm.weight, b.mlpNorm.weight), info.id.c_str());
     }
+}
+
+void TestEquivalent::crossQuantFoldsTheChannelMaxima()
+{
+    const at::NoGradGuard noGrad;
+    const DecoderBlock block = blockOf("llama");
+    at::manual_seed(3);
+    const at::Tensor hidden = at::randn({4, 16, block.config().hidden});
+    const std::vector<WeightGrid> grids(block.linears().size(), WeightGrid{.bits = 8});
+    for (const double alpha : {0.0, 0.15, 1.0}) {
+        DecoderBlock folded = block;
+        const SiteSample sample = sampleOf(block, SiteKind::MlpInput, hidden);
+        makeTransform("crossquant")->apply(folded, {SiteKind::MlpInput, sample, grids, {}, hidden}, choiceOf("crossquant", "alpha", alpha), {});
+        const SiteSample after = sampleOf(folded, SiteKind::MlpInput, hidden);
+        QVERIFY(((after.absmax / sample.absmax.pow(alpha)) - 1).abs().max().item<double>() < 1e-4);
+        // A token's range after the fold is at most the power of what it was: |x| / c^(1 - alpha) <= |x|^alpha where |x| <= c.
+        QVERIFY((after.tokens.abs().amax(1) <= sample.tokens.abs().amax(1).pow(alpha) * 1.0001).all().item<bool>());
+    }
+}
+
+void TestEquivalent::everyTransformKeepsTheBlock_data()
+{
+    QTest::addColumn<QString>("id");
+    QTest::addColumn<QString>("model");
+    for (const MethodInfo& info : methodInfos())
+        if (info.kind == MethodKind::Transform)
+            for (const char* model : {"llama", "llama-biases", "qwen2", "qwen3", "opt", "bloom"})
+                QTest::addRow("%s, %s", info.id.c_str(), model) << QString::fromStdString(info.id) << model;
+}
+
+void TestEquivalent::everyTransformKeepsTheBlock()
+{
+    QFETCH(QString, id);
+    QFETCH(QString, model);
+    const at::NoGradGuard noGrad;
+    const DecoderBlock block = blockOf(model);
+    at::manual_seed(3);
+    const at::Tensor hidden = at::randn({4, 16, block.config().hidden});
+    const std::vector<WeightGrid> grids(block.linears().size(), WeightGrid{.bits = 4});
+    const ActivationGrid activations{.scheme = ActivationScheme::PerToken, .bits = 4};   // so that shifts are made, too
+    DecoderBlock narrow = block;
+    for (const SiteKind site : kSites) {
+        const SiteSample sample = sampleOf(block, site, hidden);
+        makeTransform(id.toStdString())->apply(narrow, {site, sample, grids, activations, hidden}, defaultChoice(MethodKind::Transform, id.toStdString()), {});
+    }
+    QVERIFY(!narrow.attentionNorm.weight.is_same(block.attentionNorm.weight));
+    QVERIFY2(change(block, narrow, at::kFloat) < 1e-4, qPrintable(QString::number(change(block, narrow, at::kFloat))));
 }
 
 QTEST_APPLESS_MAIN(TestEquivalent)

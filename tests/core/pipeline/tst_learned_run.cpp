@@ -91,6 +91,9 @@ private Q_SLOTS:
     void activationsAreTrainedUnderStaticGridsToo();
     void theLossCurveIsKept();
     void compensationIsKeptAndEvaluated();
+    void omniQuantLowersTheErrorUnderActivationGrids_data();
+    void omniQuantLowersTheErrorUnderActivationGrids();
+    void aLearnedTransformResumesToTheSameBytes();
 };
 
 void TestLearnedRun::itIsBetterThanNearest_data()
@@ -281,6 +284,47 @@ void TestLearnedRun::compensationIsKeptAndEvaluated()
             const at::NoGradGuard noGrad;
             QVERIFY(at::equal(run->block(0).linears()[0].weight, linear.weight->dequantize() + linear.factors->product()));
         }
+}
+
+void TestLearnedRun::omniQuantLowersTheErrorUnderActivationGrids_data()
+{
+    QTest::addColumn<QString>("rounding");
+    for (const char* rounding : {"rtn", "lwc", "gptq", "lrq"})
+        QTest::newRow(rounding) << rounding;
+}
+
+void TestLearnedRun::omniQuantLowersTheErrorUnderActivationGrids()
+{
+    QFETCH(QString, rounding);
+    QTemporaryDir folder;
+    const std::string grid = R"(, "activations": {"scheme": "per_token", "bits": 4, "symmetric": false})";
+    const std::string steps = rounding == "lrq" || rounding == "lwc" ? R"(, "steps": 32)" : "";
+    const auto a = newProject(folder, "a"), b = newProject(folder, "b");
+    const QuantizeResult plain = quantizeTiny(a, tinyRecipe(defaults(rounding.toStdString(), steps, R"("bits": 4, "symmetric": false)", grid)));
+    const QuantizeResult moved = quantizeTiny(b, tinyRecipe(defaults(rounding.toStdString(), steps, R"("bits": 4, "symmetric": false)",
+        grid + R"(, "transform": {"method": "omniquant", "steps": 128})")));
+    QVERIFY2(lastHiddenError(b, moved.run.id) < lastHiddenError(a, plain.run.id),
+             qPrintable(QString("%1 against %2").arg(lastHiddenError(b, moved.run.id)).arg(lastHiddenError(a, plain.run.id))));
+    const StoredBlock stored = loadBlock(*b, moved.run.id, 0);
+    QCOMPARE(stored.result.curves.size(), std::size_t(rounding == "lrq" ? 2 : 1));   // clipping is learned with the transform
+    QVERIFY(stored.result.curves[0].end < stored.result.curves[0].start);
+    QVERIFY(!stored.tensors.empty());
+    for (const StoredTensor& tensor : stored.tensors)
+        QVERIFY2(tensor.name.find("layernorm") != std::string::npos, tensor.name.c_str());
+}
+
+void TestLearnedRun::aLearnedTransformResumesToTheSameBytes()
+{
+    QTemporaryDir folder;
+    const Recipe recipe = tinyRecipe(defaults("lwc", R"(, "steps": 8)", R"("bits": 4, "symmetric": false)",
+        R"(, "activations": {"scheme": "per_tensor", "bits": 8}, "transform": {"method": "omniquant", "steps": 12})"));
+    const auto whole = newProject(folder, "whole"), broken = newProject(folder, "broken");
+    StopAt counter(std::stop_source{}, -1);
+    const std::string expected = blockHash(*whole, quantizeTiny(whole, recipe, {}, true, 0, &counter).run.id);
+    std::stop_source source;
+    StopAt stopper(source, counter.seen() * 3 / 4);
+    QVERIFY_THROWS_EXCEPTION(Cancelled, quantizeTiny(broken, recipe, source.get_token(), true, 0, &stopper));
+    QCOMPARE(blockHash(*broken, quantizeTiny(broken, recipe).run.id), expected);
 }
 
 QTEST_GUILESS_MAIN(TestLearnedRun)
