@@ -11,7 +11,7 @@ namespace halftone {
 /// A site that a learned transform acts on.
 struct LearnedSite {
     SiteKind site = SiteKind::AttentionInput;
-    SiteSample sample;
+    SiteActivations sample;
     bool activations = false;   ///< its activation is rounded
 };
 

@@ -16,14 +16,14 @@
 namespace halftone {
 
 /// What a transform may know of a site: ranges over the calibration text, and some of its tokens.
-struct SiteSample {
+struct SiteActivations {
     at::Tensor absmax, minimum, maximum, meanAbs;   ///< float32 [channels]
     at::Tensor tokens;                              ///< float32 [≤ 512, channels], evenly spread
 };
 
 struct TransformInputs {
     SiteKind site = SiteKind::AttentionInput;
-    const SiteSample& sample;
+    const SiteActivations& sample;
     const std::vector<WeightGrid>& grids;   ///< of all linears of the block
     const ActivationGrid& activations;      ///< of the site
     at::Tensor hidden;                      ///< what reaches the block: some windows [windows, tokens, hidden]

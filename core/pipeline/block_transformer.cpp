@@ -45,7 +45,7 @@ public:
         sums.tokens += flat.size(0);
     }
 
-    SiteSample sample(SiteKind kind) const
+    SiteActivations sample(SiteKind kind) const
     {
         const Sums& sums = m_sums[static_cast<std::size_t>(kind)];
         return {at::maximum(sums.low.abs(), sums.high.abs()), sums.low, sums.high, (sums.magnitude / static_cast<double>(sums.tokens)).to(at::kFloat),
@@ -217,7 +217,7 @@ TransformedBlock transformBlock(DecoderBlock& block, const std::vector<Plan>& pl
         const auto site = static_cast<SiteKind>(kind);
         const Plan& plan = plans[*first[kind]];
         step(here + " · " + plan.transform.method + " of " + std::string(label(site)));
-        const SiteSample sample = sampler.sample(site);
+        const SiteActivations sample = sampler.sample(site);
         if (transformIsLearned(plan)) {
             auto same = std::find_if(learned.begin(), learned.end(), [&](const auto& have) { return have.first == plan.transform; });
             if (same == learned.end())

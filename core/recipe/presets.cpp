@@ -23,6 +23,34 @@ PlanPatch rounding(PlanPatch patch, const char* method)
     return patch;
 }
 
+using Parameters = std::vector<std::pair<std::string, ParameterValue>>;   // sorted by key
+
+PlanPatch learned(int bits, const char* method, Parameters parameters = {})
+{
+    PlanPatch patch = weights(bits, 0);
+    patch.symmetric = false;
+    patch.rounding = MethodChoice{method, std::move(parameters)};
+    return patch;
+}
+
+PlanPatch transformed(PlanPatch patch, const char* method, Parameters parameters = {})
+{
+    patch.transform = MethodChoice{method, std::move(parameters)};
+    return patch;
+}
+
+PlanPatch compensated(PlanPatch patch, const char* method)
+{
+    patch.compensation = MethodChoice{method, {}};
+    return patch;
+}
+
+PlanPatch asymmetric(PlanPatch patch)
+{
+    patch.activationSymmetric = false;
+    return patch;
+}
+
 PlanPatch activations(PlanPatch patch, ActivationScheme scheme, int bits)
 {
     patch.scheme = scheme;
@@ -36,6 +64,13 @@ Recipe recipeOf(PlanPatch defaults)
 {
     Recipe recipe;
     recipe.defaults = std::move(defaults);
+    return recipe;
+}
+
+Recipe calibrated(Recipe recipe, int samples, int length)
+{
+    recipe.calibration.samples = samples;
+    recipe.calibration.length = length;
     return recipe;
 }
 
@@ -105,6 +140,30 @@ std::vector<Preset> presets()
             "Activation scales from token and channel maxima keep the small values that outliers would erase. "
             "For study: no runtime serves it.",
             recipeOf(activations(rounding(weights(8, 0), "rtn"), Cross, 8))},
+        {"w8a8-smoothquant", "8-bit weights and activations, SmoothQuant",
+            "Outliers behind the norms move into the weights before both are rounded to 8 bits. Served by transformers and vLLM.",
+            recipeOf(transformed(activations(rounding(weights(8, 0), "rtn"), PerToken, 8), "smoothquant"))},
+        {"w8a8-crossquant-folded", "8-bit weights and activations, CrossQuant folded",
+            "Channels are divided by a power of their maximum, which folds into the model: what a runtime can serve of CrossQuant.",
+            recipeOf(transformed(activations(rounding(weights(8, 0), "rtn"), PerToken, 8), "crossquant"))},
+        {"w4a16-awq-g64", "4-bit weights, AWQ",
+            "Weights that strong activations meet are enlarged before they are rounded; scales and clipping are searched. Served by transformers and vLLM.",
+            recipeOf(transformed(rounding(weights(4, kGroup), "rtn"), "awq"))},
+        {"w3a16-lrq", "3-bit weights, LRQ, minutes",
+            "Rounding learned block by block with low-rank divisors; 256 steps a block.", calibrated(recipeOf(learned(3, "lrq")), 64, 512)},
+        {"w3a16-lrq-paper", "3-bit weights, LRQ as published",
+            "5000 steps a block on 512 texts of 1024 tokens: hours on a CPU for all but the smallest models.",
+            calibrated(recipeOf(learned(3, "lrq", {{"activations", false}, {"rank_rule", std::string("paper")}, {"rate", 5e-4}, {"steps", std::int64_t{5000}}})), 512, 1024)},
+        {"w4a4-omniquant", "4-bit weights and activations, OmniQuant, minutes",
+            "Scales, shifts and clipping learned block by block, 256 steps each; all of it folds into the model.",
+            calibrated(recipeOf(transformed(asymmetric(activations(learned(4, "lwc"), PerToken, 4)), "omniquant", {{"alpha", 0.75}})), 64, 512)},
+        {"w4a4-omniquant-paper", "4-bit weights and activations, OmniQuant as published",
+            "20 passes over 128 texts of 2048 tokens: hours on a CPU for all but the smallest models.",
+            recipeOf(transformed(asymmetric(activations(learned(4, "lwc"), PerToken, 4)), "omniquant",
+                {{"alpha", 0.75}, {"batch", std::int64_t{1}}, {"steps", std::int64_t{2560}}}))},
+        {"w2a16-gptq-lorc-g64", "2-bit weights, GPTQ and LoRC",
+            "The largest directions of the rounding error stay beside the codes as two thin matrices. For study, or as dense weights.",
+            recipeOf(compensated(rounding(weights(2, kGroup), "gptq"), "lorc"))},
         {"a8-token", "8-bit activations only, per token", "Weights stay float, to see what the activation grid alone costs. For study.",
             recipeOf(activations(weights(16, 0), PerToken, 8))},
         {"a8-cross", "8-bit activations only, CrossQuant", "Weights stay float, activations on the CrossQuant grid. For study.",

@@ -42,7 +42,7 @@ inline std::vector<std::string> blockHashes(const Project& project, const std::s
 }
 
 inline QuantizeResult quantizeTiny(const std::shared_ptr<Project>& project, const Recipe& recipe, const std::stop_token& stop = {}, bool resume = true,
-                                   std::uint64_t memoryBudget = 0, Progress* progress = nullptr)
+                                   std::uint64_t memoryBudget = 0, Progress* progress = nullptr, int threads = 2)
 {
     SilentProgress silent;
     QuantizeJob job;
@@ -51,7 +51,7 @@ inline QuantizeResult quantizeTiny(const std::shared_ptr<Project>& project, cons
     job.text = tinyText();
     job.project = project;
     job.resume = resume;
-    job.options.threads = 2;
+    job.options.threads = threads;
     job.options.memoryBudget = memoryBudget;
     return quantize(job, progress ? *progress : silent, stop);
 }

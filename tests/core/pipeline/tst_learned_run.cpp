@@ -38,6 +38,13 @@ std::string defaults(const std::string& method, const std::string& more = "", co
     return R"({"rounding": {"method": ")" + method + "\"" + more + R"(}, "weights": {)" + weights + "}" + rest + "}";
 }
 
+/// One thread: tensors this small only wait for a second one.
+QuantizeResult quantizeOne(const std::shared_ptr<Project>& project, const Recipe& recipe, const std::stop_token& stop = {}, bool resume = true,
+                           std::uint64_t memoryBudget = 0, Progress* progress = nullptr)
+{
+    return quantizeTiny(project, recipe, stop, resume, memoryBudget, progress, 1);
+}
+
 class StopAt final : public Progress {
 public:
     StopAt(std::stop_source source, int at) : m_source(std::move(source)), m_at(at) {}
@@ -109,8 +116,8 @@ void TestLearnedRun::itIsBetterThanNearest()
     QFETCH(QString, id);
     QTemporaryDir folder;
     const auto a = newProject(folder, "a"), b = newProject(folder, "b");
-    const QuantizeResult nearest = quantizeTiny(a, tinyRecipe(defaults("rtn")));
-    const QuantizeResult learned = quantizeTiny(b, tinyRecipe(defaults(id.toStdString(), R"(, "steps": 96)")));
+    const QuantizeResult nearest = quantizeOne(a, tinyRecipe(defaults("rtn")));
+    const QuantizeResult learned = quantizeOne(b, tinyRecipe(defaults(id.toStdString(), R"(, "steps": 96)")));
     for (const LinearResult& linear : learned.linears)
         QCOMPARE(linear.method, id.toStdString());
     const double before = lastHiddenError(a, nearest.run.id), after = lastHiddenError(b, learned.run.id);
@@ -172,16 +179,16 @@ void TestLearnedRun::cancelledAnywhereItResumesToTheSameBytes()
     const Recipe recipe = tinyRecipe(defaults("lrq", R"(, "steps": 24)"));
     const auto whole = newProject(folder, "whole");
     StopAt counter(std::stop_source{}, -1);
-    const std::string wholeRun = quantizeTiny(whole, recipe, {}, true, 0, &counter).run.id;
+    const std::string wholeRun = quantizeOne(whole, recipe, {}, true, 0, &counter).run.id;
     const std::string expected = blockHash(*whole, wholeRun);
     QVERIFY(counter.sawTraining());
     for (const int at : {3, counter.seen() / 4, counter.seen() / 2, counter.seen() * 7 / 8}) {
         const auto project = newProject(folder, qPrintable(QStringLiteral("at%1").arg(at)));
         std::stop_source source;
         StopAt stopper(source, at);
-        QVERIFY_THROWS_EXCEPTION(Cancelled, quantizeTiny(project, recipe, source.get_token(), true, 0, &stopper));
+        QVERIFY_THROWS_EXCEPTION(Cancelled, quantizeOne(project, recipe, source.get_token(), true, 0, &stopper));
         QVERIFY2(stopper.seen() <= at + 1, qPrintable(QString("stopped at %1, %2 updates").arg(at).arg(stopper.seen())));
-        const QuantizeResult result = quantizeTiny(project, recipe);
+        const QuantizeResult result = quantizeOne(project, recipe);
         QCOMPARE(blockHash(*project, result.run.id), expected);
     }
 }
@@ -191,7 +198,7 @@ void TestLearnedRun::aSpilledStreamGivesTheSameBytes()
     QTemporaryDir folder;
     const auto a = newProject(folder, "a"), b = newProject(folder, "b");
     const Recipe recipe = tinyRecipe(defaults("flexround", R"(, "steps": 8)"));
-    const std::string runA = quantizeTiny(a, recipe).run.id, runB = quantizeTiny(b, recipe, {}, true, 1000).run.id;
+    const std::string runA = quantizeOne(a, recipe).run.id, runB = quantizeOne(b, recipe, {}, true, 1000).run.id;
     QCOMPARE(blockHash(*b, runB), blockHash(*a, runA));
 }
 
@@ -201,9 +208,9 @@ void TestLearnedRun::anotherSeedGivesOtherCodes()
     const auto a = newProject(folder, "a"), b = newProject(folder, "b");
     Recipe recipe = tinyRecipe(defaults("lrq", R"(, "steps": 8)"));
     recipe.calibration.seed = 1;
-    const std::string runA = quantizeTiny(a, recipe).run.id;
+    const std::string runA = quantizeOne(a, recipe).run.id;
     recipe.calibration.seed = 2;
-    const std::string runB = quantizeTiny(b, recipe).run.id;
+    const std::string runB = quantizeOne(b, recipe).run.id;
     QVERIFY(blockHash(*b, runB) != blockHash(*a, runA));
 }
 
@@ -211,7 +218,7 @@ void TestLearnedRun::otherLinearsOfTheBlockKeepTheirMethod()
 {
     QTemporaryDir folder;
     const auto project = newProject(folder);
-    const QuantizeResult result = quantizeTiny(project, tinyRecipe(defaults("flexround", R"(, "steps": 8)"),
+    const QuantizeResult result = quantizeOne(project, tinyRecipe(defaults("flexround", R"(, "steps": 8)"),
         R"([{"match": "*.down_proj", "rounding": {"method": "gptq"}}, {"match": "*.o_proj", "weights": {"bits": 16}}])"));
     for (const LinearResult& linear : result.linears) {
         const bool down = linear.linear.ends_with("down_proj"), out = linear.linear.ends_with("o_proj");
@@ -224,8 +231,8 @@ void TestLearnedRun::activationsAreTrainedUnderStaticGridsToo()
     QTemporaryDir folder;
     const std::string grid = R"(, "activations": {"scheme": "per_tensor", "bits": 4, "symmetric": false})";
     const auto a = newProject(folder, "a"), b = newProject(folder, "b");
-    const QuantizeResult nearest = quantizeTiny(a, tinyRecipe(defaults("rtn", "", R"("bits": 4)", grid)));
-    const QuantizeResult learned = quantizeTiny(b, tinyRecipe(defaults("zeroquant-global", R"(, "steps": 96)", R"("bits": 4)", grid)));
+    const QuantizeResult nearest = quantizeOne(a, tinyRecipe(defaults("rtn", "", R"("bits": 4)", grid)));
+    const QuantizeResult learned = quantizeOne(b, tinyRecipe(defaults("zeroquant-global", R"(, "steps": 96)", R"("bits": 4)", grid)));
     QVERIFY(lastHiddenError(b, learned.run.id) < lastHiddenError(a, nearest.run.id));
     QVERIFY(loadBlock(*b, learned.run.id, 0).linears[0].ranges.absmax() > 0);
 }
@@ -241,7 +248,7 @@ void TestLearnedRun::theLossCurveIsKept()
     job.recipe = tinyRecipe(defaults("lwc", R"(, "steps": 12)"));
     job.text = tinyText();
     job.project = project;
-    job.options.threads = 2;
+    job.options.threads = 1;
     job.blockDone = [&](const BlockResult& block) { told.push_back(block); };
     const QuantizeResult result = quantize(job, silent, {});
     QVERIFY(!told.empty());
@@ -266,8 +273,8 @@ void TestLearnedRun::compensationIsKeptAndEvaluated()
             const std::string steps = method == std::string("lrq") ? R"(, "steps": 16)" : "";
             const auto a = newProject(folder, qPrintable(QString("%1-%2-a").arg(method, factors)));
             const auto b = newProject(folder, qPrintable(QString("%1-%2-b").arg(method, factors)));
-            const QuantizeResult plain = quantizeTiny(a, tinyRecipe(defaults(method, steps, R"("bits": 2, "symmetric": false)")));
-            const QuantizeResult repaired = quantizeTiny(b, tinyRecipe(defaults(method, steps, R"("bits": 2, "symmetric": false)",
+            const QuantizeResult plain = quantizeOne(a, tinyRecipe(defaults(method, steps, R"("bits": 2, "symmetric": false)")));
+            const QuantizeResult repaired = quantizeOne(b, tinyRecipe(defaults(method, steps, R"("bits": 2, "symmetric": false)",
                 R"(, "compensation": {"method": "lorc", "rank": 8, "factors": ")" + std::string(factors) + "\"}")));
             QVERIFY(repaired.run.bitsPerWeight > plain.run.bitsPerWeight);
             for (std::size_t i = 0; i < plain.linears.size(); ++i)
@@ -300,8 +307,8 @@ void TestLearnedRun::omniQuantLowersTheErrorUnderActivationGrids()
     const std::string grid = R"(, "activations": {"scheme": "per_token", "bits": 4, "symmetric": false})";
     const std::string steps = rounding == "lrq" || rounding == "lwc" ? R"(, "steps": 32)" : "";
     const auto a = newProject(folder, "a"), b = newProject(folder, "b");
-    const QuantizeResult plain = quantizeTiny(a, tinyRecipe(defaults(rounding.toStdString(), steps, R"("bits": 4, "symmetric": false)", grid)));
-    const QuantizeResult moved = quantizeTiny(b, tinyRecipe(defaults(rounding.toStdString(), steps, R"("bits": 4, "symmetric": false)",
+    const QuantizeResult plain = quantizeOne(a, tinyRecipe(defaults(rounding.toStdString(), steps, R"("bits": 4, "symmetric": false)", grid)));
+    const QuantizeResult moved = quantizeOne(b, tinyRecipe(defaults(rounding.toStdString(), steps, R"("bits": 4, "symmetric": false)",
         grid + R"(, "transform": {"method": "omniquant", "steps": 128})")));
     QVERIFY2(lastHiddenError(b, moved.run.id) < lastHiddenError(a, plain.run.id),
              qPrintable(QString("%1 against %2").arg(lastHiddenError(b, moved.run.id)).arg(lastHiddenError(a, plain.run.id))));
@@ -320,11 +327,11 @@ void TestLearnedRun::aLearnedTransformResumesToTheSameBytes()
         R"(, "activations": {"scheme": "per_tensor", "bits": 8}, "transform": {"method": "omniquant", "steps": 12})"));
     const auto whole = newProject(folder, "whole"), broken = newProject(folder, "broken");
     StopAt counter(std::stop_source{}, -1);
-    const std::string expected = blockHash(*whole, quantizeTiny(whole, recipe, {}, true, 0, &counter).run.id);
+    const std::string expected = blockHash(*whole, quantizeOne(whole, recipe, {}, true, 0, &counter).run.id);
     std::stop_source source;
     StopAt stopper(source, counter.seen() * 3 / 4);
-    QVERIFY_THROWS_EXCEPTION(Cancelled, quantizeTiny(broken, recipe, source.get_token(), true, 0, &stopper));
-    QCOMPARE(blockHash(*broken, quantizeTiny(broken, recipe).run.id), expected);
+    QVERIFY_THROWS_EXCEPTION(Cancelled, quantizeOne(broken, recipe, source.get_token(), true, 0, &stopper));
+    QCOMPARE(blockHash(*broken, quantizeOne(broken, recipe).run.id), expected);
 }
 
 QTEST_GUILESS_MAIN(TestLearnedRun)

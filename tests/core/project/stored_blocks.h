@@ -66,11 +66,12 @@ inline halftone::StoredBlock storedBlock(int number, std::int64_t rows = 12, std
         linear.result.seconds = 0.1 * index;
         if (index % 2)
             linear.result.notes = {"damping raised to 0.1", "a second note with \"quotes\" and é"};
+        const std::int64_t rank = std::min<std::int64_t>({3, rows, columns});
         if (grid.quantized() && index == 1)
-            linear.factors = LowRank{at::rand({rows, 3}, generator), at::rand({3, columns}, generator), {}, {}};
+            linear.factors = LowRank{at::rand({rows, rank}, generator), at::rand({rank, columns}, generator), {}, {}};
         if (grid.quantized() && index == 2)
-            linear.factors = LowRank{at::randint(-127, 128, {rows, 2}, generator, at::TensorOptions(at::kChar)),
-                at::randint(-127, 128, {2, columns}, generator, at::TensorOptions(at::kChar)), at::rand({1, 2}, generator), at::rand({2, 1}, generator)};
+            linear.factors = LowRank{at::randint(-127, 128, {rows, rank}, generator, at::TensorOptions(at::kChar)),
+                at::randint(-127, 128, {rank, columns}, generator, at::TensorOptions(at::kChar)), at::rand({1, rank}, generator), at::rand({rank, 1}, generator)};
         if (linear.factors) {
             linear.result.compensation = "lorc";
             linear.result.compensated = 0.25;
