@@ -37,23 +37,32 @@ at::Tensor half(const DecoderBlock& block, SiteKind site, const at::Tensor& hidd
 /// the site's linears rounded to nearest; then every row's or group's range is searched on the tokens.
 class Awq final : public Transform {
 public:
-    TransformResult apply(DecoderBlock& block, const TransformInputs& in, const MethodChoice& choice, const std::stop_token& stop) const override
+    TransformResult apply(DecoderBlock& block, const TransformInputs& in, const MethodChoice&, const std::stop_token& stop) const override
     {
         TransformResult result;
-        if (!quantizedAny(block, in))
+        if (!quantizedAny(block, in) || !whyNotFoldable(block.config(), in.site).empty())
             return result;
-        const ModelConfig& config = block.config();
-        if (whyNotFoldable(config, in.site).empty()) {
-            const at::Tensor scale = bestScale(block, in, stop);
-            if (scale.defined())
-                transformSite(block, in.site, scale);
-            if (choice.boolean("clip"))
-                clip(block, in, scale.defined() ? in.sample.tokens / spreadToSite(config, in.site, scale) : in.sample.tokens, stop, result);
-            return result;
+        const at::Tensor scale = bestScale(block, in, stop);
+        if (scale.defined()) {
+            transformSite(block, in.site, scale);
+            result.scale = spreadToSite(block.config(), in.site, scale);
         }
-        if (choice.boolean("clip"))
-            clip(block, in, in.sample.tokens, stop, result);
         return result;
+    }
+
+    /// Clipped weights. Not for queries and keys, whose errors the softmax amplifies (and so not where they are fused with the values).
+    std::map<std::size_t, at::Tensor> sources(const DecoderBlock& block, const TransformInputs& in, const MethodChoice& choice,
+                                              const std::stop_token& stop) const override
+    {
+        std::map<std::size_t, at::Tensor> clipped;
+        if (!choice.boolean("clip"))
+            return clipped;
+        for (const std::size_t i : linearsOf(block, in.site)) {
+            const bool queryOrKey = in.site == SiteKind::AttentionInput && (block.config().fusedQkv || i < 2);
+            if (in.grids[i].quantized() && !in.grids[i].perTensor && !queryOrKey)
+                clipped.emplace(i, clippedWeight(block.linears()[i].weight, in.grids[i], in.sample.tokens, stop));
+        }
+        return clipped;
     }
 
 private:
@@ -81,16 +90,6 @@ private:
             }
         }
         return best;
-    }
-
-    /// Not for queries and keys, whose errors the softmax amplifies (and so not where they are fused with the values).
-    static void clip(const DecoderBlock& block, const TransformInputs& in, const at::Tensor& tokens, const std::stop_token& stop, TransformResult& result)
-    {
-        for (const std::size_t i : linearsOf(block, in.site)) {
-            const bool queryOrKey = in.site == SiteKind::AttentionInput && (block.config().fusedQkv || i < 2);
-            if (in.grids[i].quantized() && !in.grids[i].perTensor && !queryOrKey)
-                result.clipped.emplace(i, clippedWeight(block.linears()[i].weight, in.grids[i], tokens, stop));
-        }
     }
 
     /// Every group clamped to ± its largest weight times the factor of 1, 0.95 … 0.55 that serves the group's own product with the tokens best.

@@ -17,7 +17,7 @@ namespace {
 /// random, so that L has a gradient. With `full` the divisor is FlexRound's.
 class LrqWeight final : public LearnedWeight {
 public:
-    LrqWeight(const RoundingInputs& in, double rate, std::int64_t rank) : m_grid(in.grid), m_rate(rate), m_linear(in.linear)
+    LrqWeight(const RoundingInputs& in, double rate, std::int64_t rank) : m_grid(in.grid), m_rate(rate)
     {
         const at::Tensor weight = weightForLearning(in);
         const std::int64_t rows = weight.size(0), columns = weight.size(1);
@@ -53,7 +53,7 @@ public:
         const std::int64_t held = delta().abs().ge(kLargestDelta).sum().item<std::int64_t>();
         if (held == 0)
             return {};
-        return {m_linear + ": " + std::to_string(held) + " divisors of LRQ reached e^±3 and were held there"};
+        return {std::to_string(held) + " divisors of LRQ reached e^±3 and were held there"};
     }
 
 private:
@@ -62,7 +62,6 @@ private:
 
     WeightGrid m_grid;
     double m_rate;
-    std::string m_linear;
     WeightScales m_scales;
     at::Tensor m_step, m_left, m_right, m_row, m_column;
 };

@@ -9,23 +9,23 @@
 namespace halftone {
 
 // The only place that names them all, in the order in which they are listed.
-#define HALFTONE_METHODS(METHOD) \
-    METHOD(rtnMethod)            \
-    METHOD(gptqMethod)           \
-    METHOD(flexroundMethod)      \
-    METHOD(lrqMethod)            \
-    METHOD(lwcMethod)            \
-    METHOD(zeroquantLocalMethod) \
+#define HALFTONE_METHODS(METHOD)  \
+    METHOD(rtnMethod)             \
+    METHOD(gptqMethod)            \
+    METHOD(flexroundMethod)       \
+    METHOD(lrqMethod)             \
+    METHOD(lwcMethod)             \
+    METHOD(zeroquantLocalMethod)  \
     METHOD(zeroquantGlobalMethod) \
-    METHOD(smoothquantMethod)    \
-    METHOD(awqMethod)            \
-    METHOD(omniquantMethod)      \
-    METHOD(crossquantMethod)     \
-    METHOD(lorcMethod)           \
-    METHOD(perTensorMethod)      \
-    METHOD(perTokenMethod)       \
-    METHOD(perChannelMethod)     \
-    METHOD(crossMethod)          \
+    METHOD(smoothquantMethod)     \
+    METHOD(awqMethod)             \
+    METHOD(omniquantMethod)       \
+    METHOD(crossquantMethod)      \
+    METHOD(lorcMethod)            \
+    METHOD(perTensorMethod)       \
+    METHOD(perTokenMethod)        \
+    METHOD(perChannelMethod)      \
+    METHOD(crossMethod)           \
     METHOD(crossStaticMethod)
 
 #define HALFTONE_DECLARE(name) MethodEntry name();

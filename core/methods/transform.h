@@ -30,7 +30,7 @@ struct TransformInputs {
 };
 
 struct TransformResult {
-    std::map<std::size_t, at::Tensor> clipped;   ///< weights that rounding should start from instead, by linear
+    at::Tensor scale;                 ///< what the site was divided by, [channels of the site]; undefined where it was left as it is
     std::vector<std::string> notes;
 };
 
@@ -39,6 +39,12 @@ class Transform {
 public:
     virtual ~Transform() = default;
     virtual TransformResult apply(DecoderBlock& block, const TransformInputs& in, const MethodChoice& choice, const std::stop_token& stop) const = 0;
+    /// Weights that rounding should start from instead of the block's, by linear of the site. Asked once all sites are transformed, since a later
+    /// site's fold changes rows of earlier linears; the sample is that of the transformed site.
+    virtual std::map<std::size_t, at::Tensor> sources(const DecoderBlock&, const TransformInputs&, const MethodChoice&, const std::stop_token&) const
+    {
+        return {};
+    }
 };
 
 /// @throws Error{InvalidArgument} for an unknown id.

@@ -211,6 +211,12 @@ TransformedBlock transformBlock(DecoderBlock& block, const std::vector<Plan>& pl
     }
     const at::Tensor hidden = someWindows(streams);
     std::vector<std::pair<MethodChoice, std::vector<LearnedSite>>> learned;
+    struct Transformed {
+        SiteKind site;
+        std::size_t linear;
+        SiteActivations after;
+    };
+    std::vector<Transformed> transformed;
     for (std::size_t kind = 0; kind < kSiteKinds; ++kind) {
         if (!wanted[kind])
             continue;
@@ -226,11 +232,21 @@ TransformedBlock transformBlock(DecoderBlock& block, const std::vector<Plan>& pl
             continue;
         }
         TransformResult made = makeTransform(plan.transform.method)->apply(block, {site, sample, grids, plan.activations, hidden}, plan.transform, stop);
-        result.sources.merge(made.clipped);
+        SiteActivations after = sample;
+        if (made.scale.defined()) {
+            for (at::Tensor* x : {&after.absmax, &after.minimum, &after.maximum, &after.meanAbs})
+                *x = *x / made.scale;
+            after.tokens = sample.tokens / made.scale;
+        }
+        transformed.push_back({site, *first[kind], std::move(after)});
         result.notes.insert(result.notes.end(), made.notes.begin(), made.notes.end());
     }
     if (!learned.empty())
         learnTransforms(block, plans, learned, streams, stop, step, result);
+    for (const auto& [site, linear, after] : transformed) {
+        const Plan& plan = plans[linear];
+        result.sources.merge(makeTransform(plan.transform.method)->sources(block, {site, after, grids, plan.activations, hidden}, plan.transform, stop));
+    }
     return result;
 }
 

@@ -306,8 +306,14 @@ void TestEquivalent::awqKeepsTheBlockAndHelpsRounding()
         std::map<std::size_t, at::Tensor> sources;
         for (const SiteKind site : kSites) {
             const SiteActivations sample = sampleOf(block, site, hidden);
-            TransformResult made = makeTransform("awq")->apply(scaled, {site, sample, grids, {}, hidden}, choiceOf("awq", "clip", clip), {});
-            sources.merge(made.clipped);
+            const TransformResult made = makeTransform("awq")->apply(scaled, {site, sample, grids, {}, hidden}, choiceOf("awq", "clip", clip), {});
+            const at::Tensor after = sampleOf(scaled, site, hidden).tokens;
+            const at::Tensor expected = made.scale.defined() ? sample.tokens / made.scale : sample.tokens;
+            QVERIFY(((after - expected).abs().max() / expected.abs().max()).item<double>() < 1e-4);
+        }
+        for (const SiteKind site : kSites) {
+            const SiteActivations sample = sampleOf(scaled, site, hidden);
+            sources.merge(makeTransform("awq")->sources(scaled, {site, sample, grids, {}, hidden}, choiceOf("awq", "clip", clip), {}));
         }
         QCOMPARE(sources.empty(), !clip);
         QVERIFY2(change(block, scaled, at::kFloat) < 1e-4, qPrintable(QString::number(change(block, scaled, at::kFloat))));
@@ -345,11 +351,12 @@ void TestEquivalent::clippingNeverHurtsAGroup()
     const std::vector<WeightGrid> grids(block.linears().size(), grid);
     const SiteActivations sample = sampleOf(block, SiteKind::MlpMiddle, hidden);
     DecoderBlock scaled = block;
-    const TransformResult made = makeTransform("awq")->apply(scaled, {SiteKind::MlpMiddle, sample, grids, {}, hidden}, choiceOf("awq", "clip", true), {});
-    QCOMPARE(made.clipped.size(), std::size_t{1});
-    const auto& [index, clipped] = *made.clipped.begin();
-    const at::Tensor weight = scaled.linears()[index].weight;
+    makeTransform("awq")->apply(scaled, {SiteKind::MlpMiddle, sample, grids, {}, hidden}, choiceOf("awq", "clip", true), {});
     const SiteActivations after = sampleOf(scaled, SiteKind::MlpMiddle, hidden);
+    const auto sources = makeTransform("awq")->sources(scaled, {SiteKind::MlpMiddle, after, grids, {}, hidden}, choiceOf("awq", "clip", true), {});
+    QCOMPARE(sources.size(), std::size_t{1});
+    const auto& [index, clipped] = *sources.begin();
+    const at::Tensor weight = scaled.linears()[index].weight;
     QVERIFY(!at::equal(clipped, weight));
     for (std::int64_t g = 0; g < weight.size(1) / 16; ++g) {
         const at::Tensor x = after.tokens.narrow(1, g * 16, 16);

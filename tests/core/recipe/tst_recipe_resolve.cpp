@@ -224,6 +224,23 @@ private Q_SLOTS:
         QVERIFY_EXCEPTION_THROWN(checkContract("ollama", plans, model), Error);
     }
 
+    void aTransformWithoutANormToFoldIntoIsRefused()
+    {
+        ModelDescription model = llamaDescription();
+        const Recipe recipe = recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 0}}, "rules": [{"match": "*.{gate,up}_proj", "transform": {"method": "smoothquant"}}])");
+        QCOMPARE(resolve(recipe, model).size(), model.linears.size());
+        model.config.preNorm = false;
+        try {
+            resolve(recipe, model);
+            QFAIL("nothing was thrown");
+        } catch (const Error& e) {
+            QCOMPARE(e.subject(), std::string("/rules/0/transform/method"));
+            QVERIFY2(std::string(e.what()).find("norms after") != std::string::npos, e.what());
+        }
+        // The MLP's middle has no norm before it, which SmoothQuant does not need: it leaves that site alone.
+        QVERIFY(!resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 0}}, "rules": [{"match": "*.down_proj", "transform": {"method": "smoothquant"}}])"), model).empty());
+    }
+
     void presetsFitEveryModel_data()
     {
         QTest::addColumn<QString>("id");
