@@ -19,7 +19,7 @@ public:
         CompensationResult result;
         const bool whiten = choice.boolean("whiten");
         if (whiten && in.hessian == nullptr)
-            result.notes.push_back("there is no calibration text to whiten the error with; LoRC took it as it is");
+            result.notes.push_back(in.linear + ": there is no calibration text to whiten the error with; LoRC took it as it is");
         const std::int64_t rank = choice.integer("rank");
         const LowRankFit fit = fitLowRank(in.weight - in.rounded, rank, whiten && in.hessian ? in.hessian->h : at::Tensor());
         result.factors = storedFactors(fit, choice.choice("factors") == "int8" ? 8 : 16);
