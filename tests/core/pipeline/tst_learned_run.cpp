@@ -48,7 +48,7 @@ QuantizeResult quantizeOne(const std::shared_ptr<Project>& project, const Recipe
 class StopAt final : public Progress {
 public:
     StopAt(std::stop_source source, int at) : m_source(std::move(source)), m_at(at) {}
-    void begin(std::string_view, std::int64_t, std::string_view) override {}
+    void begin(std::string_view, std::int64_t, std::string_view, std::int64_t) override {}
     void update(std::int64_t, std::string_view detail) override
     {
         m_training = m_training || detail.find("training step") != std::string_view::npos;
