@@ -221,6 +221,8 @@ void WeightsView::present()
     if (map.quantized) {
         text += map.run.empty() ? tr(" · rounded to nearest, %1").arg(gridText(map)) : tr(" · %1 of %2, %3").arg(QString::fromStdString(map.method), QString::fromStdString(map.run), gridText(map));
         text += std::isfinite(map.sqnrDb) ? tr(" · %1 dB").arg(map.sqnrDb, 0, 'f', 1) : tr(" · exact");
+        if (!map.note.empty())
+            text += u" · "_s + QString::fromStdString(map.note);
     } else {
         text += map.note.empty() ? tr(" · left float") : u" · "_s + QString::fromStdString(map.note);
     }

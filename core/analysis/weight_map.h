@@ -17,7 +17,7 @@ struct WeightMap {
     std::shared_ptr<const std::vector<float>> quantized;     ///< the same after the grid; null: left float
     WeightGrid grid;                                         ///< bits 16 where it is left float
     std::string method, run;                                 ///< "rtn"; or the method and the run whose codes these are
-    std::string note;                                        ///< why there is no quantized matrix though one was asked for; else empty
+    std::string note;                                        ///< why there is no quantized matrix though one was asked for, or what its error holds beside rounding
     std::int64_t groups = 0;                                 ///< scales a row
     std::shared_ptr<const std::vector<float>> scale;         ///< [rows, groups]; null: left float
 

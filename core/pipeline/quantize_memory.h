@@ -16,6 +16,8 @@ inline constexpr std::uint64_t kHessianCopies = 5;
 inline constexpr std::uint64_t kLinearBytesPerWeight = 18;
 /// Float rows as wide as the widest site that one forward pass of a batch holds.
 inline constexpr std::uint64_t kForwardCopies = 6;
+/// Of a block that is learned, beside its weights: parameters, gradients, AdamW's two moments, the best state, fake-quantized weights and theirs.
+inline constexpr std::uint64_t kLearnedCopies = 7;
 /// Rows of logits that the canary holds, twice.
 inline constexpr std::uint64_t kCanaryLogitRows = 256;
 
@@ -27,18 +29,21 @@ struct Streams {
 };
 
 /// `budget` 0: no limit. Half of it is for the streams, the other half for one block, its Hessians and the model's two ends.
-inline Streams streamsOf(const ModelConfig& config, std::uint64_t tokens, std::uint64_t budget)
+/// `fitted`: the float model's hidden states are a third stream.
+inline Streams streamsOf(const ModelConfig& config, std::uint64_t tokens, std::uint64_t budget, bool fitted)
 {
     Streams streams;
     streams.hidden = tokens * static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.hidden)) * 4;
     streams.middle = tokens * static_cast<std::uint64_t>(std::max({std::int64_t{0}, config.intermediate, config.hidden})) * 4;
-    streams.share = budget == 0 ? 0 : std::max<std::uint64_t>(1, budget / 4);
+    streams.share = budget == 0 ? 0 : std::max<std::uint64_t>(1, budget / (fitted ? 6 : 4));
     const auto place = [&](std::uint64_t bytes, std::uint64_t onDisk) {
         const bool spills = streams.share > 0 && bytes > streams.share;
         streams.kept += spills ? 0 : bytes;
         streams.spilled += spills ? onDisk : 0;
     };
     place(streams.hidden, streams.hidden);
+    if (fitted)
+        place(streams.hidden, streams.hidden);
     // In memory one of the two lives at a time; a file keeps its slots.
     place(streams.middle, streams.hidden + streams.middle);
     return streams;

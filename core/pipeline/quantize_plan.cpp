@@ -2,6 +2,8 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/pipeline/block_learner.h"
+#include "core/pipeline/block_transformer.h"
 #include "core/pipeline/compute_scope.h"
 #include "core/pipeline/quantize_memory.h"
 
@@ -49,6 +51,12 @@ std::uint64_t availableMemory()
     return 0;
 }
 
+/// Learned on the float model's hidden states.
+bool learns(const Plan& plan)
+{
+    return fittedToBlock(plan) || transformIsLearned(plan);
+}
+
 /// One block's share of the work, worst over the blocks: weights in float32, the largest Hessian with its factor, the largest linear's copies.
 std::uint64_t blockBytes(const ModelDescription& model, const std::vector<ResolvedPlan>& plans)
 {
@@ -56,6 +64,7 @@ std::uint64_t blockBytes(const ModelDescription& model, const std::vector<Resolv
         std::uint64_t weights = 0, stored = kBlockOverhead, largest = 0;
         std::array<std::uint64_t, kSiteKinds> hessian{};
         bool together = false;   ///< all four Hessians at once
+        bool learned = false;
     };
     std::map<int, Block> blocks;
     for (std::size_t i = 0; i < plans.size(); ++i) {
@@ -68,6 +77,7 @@ std::uint64_t blockBytes(const ModelDescription& model, const std::vector<Resolv
         if (!plan.weights.quantized())
             continue;
         block.largest = std::max(block.largest, positive(linear.weights()));
+        block.learned = block.learned || learns(plan);
         for (const auto& [key, value] : plan.rounding.parameters)
             block.together = block.together || (key == "true_sequential" && std::holds_alternative<bool>(value) && !std::get<bool>(value));
     }
@@ -78,7 +88,8 @@ std::uint64_t blockBytes(const ModelDescription& model, const std::vector<Resolv
         if (block.together)
             for (const std::uint64_t one : block.hessian)
                 hessians += one;
-        most = std::max(most, block.weights + 2 * block.stored + hessians + memory::kLinearBytesPerWeight * block.largest);
+        const std::uint64_t learning = block.learned ? memory::kLearnedCopies * block.weights : 0;
+        most = std::max(most, block.weights + learning + 2 * block.stored + hessians + memory::kLinearBytesPerWeight * block.largest);
     }
     return most;
 }
@@ -112,7 +123,8 @@ QuantizePlan planQuantize(const ModelDescription& model, const std::vector<Resol
     plan.projectBytes += positive(config.blocks) * kBlockOverhead;
     plan.exportBytes = estimateSize(plans, model).bytes;
 
-    const memory::Streams streams = memory::streamsOf(config, positive(plan.tokens), options.memoryBudget);
+    const bool fitted = std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return learns(p.plan); });
+    const memory::Streams streams = memory::streamsOf(config, positive(plan.tokens), options.memoryBudget, fitted);
     plan.cacheBytes = streams.spilled;
     plan.freeBytes = freeDiskBytes(project);
 

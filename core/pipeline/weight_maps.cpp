@@ -83,6 +83,8 @@ WeightMap WeightMaps::ofRun(const std::string& linear, int block, const Project&
         map.method = found->result.method;
         if (!found->weight)
             map.note = run + " left this linear float";
+        else if (!stored.tensors.empty())
+            map.note = run + " folded a transform into this block: the difference is to the model's own weight, and holds that rescaling";
     });
     map.run = run;
     return map;
