@@ -2,6 +2,7 @@
 
 #include "app/studio/commands.h"
 #include "app/studio/text.h"
+#include "core/base/error_text.h"
 
 #include <QCoreApplication>
 #include <QThread>
@@ -78,7 +79,7 @@ void Document::adopt(OpenedProject&& opened, const QString& path)
         resolveNow();
     } catch (const Error& e) {
         // A recipe that no longer fits this model (edited by hand): said, and left behind; the file keeps it until the next edit.
-        Q_EMIT notice(u"recipe"_s, tr("The project's recipe cannot be used: %1. An empty one is shown instead.").arg(withoutStop(toQString(e.what()))));
+        Q_EMIT notice(u"recipe"_s, tr("The project's recipe cannot be used: %1. An empty one is shown instead.").arg(withoutStop(toQString(withoutRules(e.what())))));
         m_recipe = {};
         resolveNow();
     }

@@ -4,6 +4,7 @@
 
 #include "app/studio/commands.h"
 #include "app/studio/text.h"
+#include "core/base/error_text.h"
 #include "core/recipe/bulk_edit.h"
 
 #include <QSet>
@@ -71,7 +72,7 @@ bool Document::tryRecipe(Recipe& edited, const std::function<void(Recipe&)>& edi
         resolve(edited, m_model);
         return true;
     } catch (const Error& e) {
-        Q_EMIT recipeRejected(toQString(e.what()), toQString(e.subject()));
+        Q_EMIT recipeRejected(toQString(withoutRules(e.what())), toQString(e.subject()));
         return false;
     }
 }

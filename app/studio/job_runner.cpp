@@ -1,6 +1,7 @@
 #include "app/studio/job_runner.h"
 
 #include "app/studio/job_estimate.h"
+#include "core/base/error_text.h"
 
 #include <QCoreApplication>
 #include <QDateTime>
@@ -261,7 +262,8 @@ void JobRunner::run(const std::shared_ptr<Job>& job)
             error = {ErrorKind::Internal, tr("An unknown error stopped \"%1\".").arg(job->spec.title), {}, {}};
         }
         if (state == JobState::Failed) {
-            outcome = u"failed: "_s + error.sentence;
+            outcome = u"failed: "_s + error.sentence;   // the log keeps the rules' codes
+            error.sentence = text(withoutRules(error.sentence.toStdString()));
             error.details += u"\njob: "_s + job->spec.title;
             const std::lock_guard lock(job->mutex);
             if (!job->status.logFile.isEmpty())

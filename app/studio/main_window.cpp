@@ -11,6 +11,7 @@
 #include "app/studio/text.h"
 #include "app/studio/view_feeds.h"
 #include "app/studio/welcome_page.h"
+#include "core/base/error_text.h"
 #include "core/pipeline/jobs.h"
 #include "widgets/channels_view.h"
 #include "widgets/colour_map.h"
@@ -304,7 +305,7 @@ void MainWindow::connectViews()
             try {
                 m_document->replaceRecipe(Recipe::parse(run->recipeJson, run->id), tr("Recipe of %1").arg(id));
             } catch (const Error& e) {
-                m_messages->showMessage(errorMessage(u"recipe"_s, {e.kind(), toQString(e.what()), toQString(e.subject()), {}}));
+                m_messages->showMessage(errorMessage(u"recipe"_s, {e.kind(), toQString(withoutRules(e.what())), toQString(e.subject()), {}}));
             }
         }
     });
@@ -421,8 +422,9 @@ void MainWindow::closeEvent(QCloseEvent* event)
 void MainWindow::changeEvent(QEvent* event)
 {
     QMainWindow::changeEvent(event);
-    if (event->type() == QEvent::PaletteChange && m_inspector)
-        m_inspector->refresh();
+    // Afterwards: an application's new style sheet gives its widgets the palettes back that they had before it.
+    if ((event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange) && m_inspector)
+        QMetaObject::invokeMethod(m_inspector, [this] { m_inspector->refresh(); }, Qt::QueuedConnection);
 }
 
 } // namespace halftone

@@ -2,6 +2,7 @@
 
 #include "app/studio/text.h"
 #include "core/base/error.h"
+#include "core/base/error_text.h"
 #include "core/base/sha256.h"
 
 #include <QCoreApplication>
@@ -50,7 +51,7 @@ OpenedProject openModelOrProject(const fs::path& path, const fs::path& projectsR
     if (opened.project->readOnly())
         opened.note = QCoreApplication::translate("OpenProject", "The project is open read-only: %1. Edits of the recipe are not kept, "
                                                                  "and nothing can be quantized into it.")
-                          .arg(reason.empty() ? QCoreApplication::translate("OpenProject", "it is open elsewhere, or may not be written") : withoutStop(toQString(reason)));
+                          .arg(reason.empty() ? QCoreApplication::translate("OpenProject", "it is open elsewhere, or may not be written") : withoutStop(toQString(withoutRules(reason))));
     if (isProject)
         opened.model = describeModel(opened.project->modelPath());
     opened.recipe = opened.project->recipe();

@@ -189,8 +189,9 @@ void WhatIfFigures::refresh()
 
 void WhatIfFigures::changeEvent(QEvent* event)
 {
-    if (event->type() == QEvent::PaletteChange)
-        refresh();
+    // Afterwards: an application's new style sheet gives its widgets the palettes back that they had before it.
+    if (event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange)
+        QMetaObject::invokeMethod(this, [this] { refresh(); }, Qt::QueuedConnection);
     QWidget::changeEvent(event);
 }
 

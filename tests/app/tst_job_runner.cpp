@@ -179,7 +179,7 @@ private Q_SLOTS:
         QSignalSpy failed(&runner, &JobRunner::failed);
         JobSpec spec = named(u"bad"_s);
         spec.failed = [&](const JobError& error) { seen = error; };
-        runner.submit(spec, [](Progress&, const std::stop_token&) -> int { throw Error(ErrorKind::BadFile, "a.gguf: ends too early", "a.gguf"); },
+        runner.submit(spec, [](Progress&, const std::stop_token&) -> int { throw Error(ErrorKind::BadFile, "a.gguf: ends too early (E-R06)", "a.gguf"); },
                       [](int) { QFAIL("a failed job delivers nothing"); });
         QTRY_COMPARE(failed.count(), 1);
         QCOMPARE(seen.kind, ErrorKind::BadFile);
