@@ -16,7 +16,7 @@ using namespace Qt::Literals::StringLiterals;
 
 namespace {
 
-constexpr int kLeast = 16, kMost = 44;   // width of a cell
+constexpr int kLeast = 16, kLeastOfThree = 24, kMost = 44;   // width of a cell; numbers of three digits want more
 constexpr int kRow = 24, kGap = 2;
 
 } // namespace
@@ -33,7 +33,7 @@ BlockStrip::BlockStrip(QWidget* parent) : QWidget(parent)
 
 int BlockStrip::rowsFor(int blocks, int width)
 {
-    const int fit = std::max(1, width / kLeast);
+    const int fit = std::max(1, width / (blocks > 100 ? kLeastOfThree : kLeast));
     return std::max(1, (blocks + fit - 1) / fit);
 }
 

@@ -72,6 +72,10 @@ CurvesView::CurvesView(QWidget* parent) : ViewFrame(u"curves"_s, tr("By block"),
     m_plot->setMinimumSize(200, 120);
     m_plot->setFocusPolicy(Qt::StrongFocus);
     m_plot->xAxis->setLabel(tr("block"));
+    const QSharedPointer<QCPAxisTickerFixed> whole(new QCPAxisTickerFixed);   // there is no block 2.5
+    whole->setTickStep(1);
+    whole->setScaleStrategy(QCPAxisTickerFixed::ssMultiples);
+    m_plot->xAxis->setTicker(whole);
     m_plot->axisRect()->setMinimumMargins(QMargins(4, 6, 12, 4));
     m_plot->axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
     m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);   // names in one row

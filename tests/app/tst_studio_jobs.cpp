@@ -478,7 +478,7 @@ private Q_SLOTS:
             for (int b = 0; b < 126; ++b) {
                 const QRect cell = BlockStrip::cellRect(b, 126, strip.rect());
                 QVERIFY(strip.rect().contains(cell));
-                QVERIFY2(cell.width() >= 12 && cell.height() >= 20, "large enough to hit");
+                QVERIFY2(cell.width() >= QFontMetrics(tabularFont(strip.font(), false, 2)).horizontalAdvance(u"125"_s) && cell.height() >= 20, "large enough to hit and for its number");
                 QVERIFY(!cell.intersects(before));
                 QCOMPARE(strip.blockAt(cell.center()), b);
                 before = cell;
