@@ -222,7 +222,8 @@ void LayersView::fitColumns()
         others -= m_tree->columnWidth(column);
         m_tree->setColumnHidden(column, true);
     }
-    m_tree->setColumnWidth(LayersModel::Name, std::max(least, room - others));
+    constexpr int kNarrowest = 80;     // of a name, once nothing is left to give way: rather cut than scrolled
+    m_tree->setColumnWidth(LayersModel::Name, std::max(std::min(least, kNarrowest), room - others));
     m_fitting = false;
 }
 

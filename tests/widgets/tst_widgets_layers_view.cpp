@@ -12,6 +12,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QMenu>
+#include <QScrollBar>
 #include <QSignalSpy>
 #include <QTreeView>
 #include <QtTest>
@@ -235,6 +236,15 @@ private Q_SLOTS:
         m_view->restoreState("no state");                     // changes nothing
         QVERIFY(m_model.grouping() == LayersModel::Grouping::Kinds);
         m_model.setGrouping(LayersModel::Grouping::Blocks);
+    }
+
+    void columnsGiveWayAndComeBack()
+    {
+        for (const int width : {640, 403, 300, 640}) {
+            m_view->resize(width, 300);            // low enough for a vertical scroll bar, which takes room too
+            QTRY_VERIFY(m_view->tree()->isColumnHidden(LayersModel::Size) == (width < 640));
+            QTRY_COMPARE(m_view->tree()->horizontalScrollBar()->maximum(), 0);
+        }
     }
 
     void whatTheContractRefusesCannotBeChosen()
