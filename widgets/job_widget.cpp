@@ -16,7 +16,7 @@ using namespace Qt::Literals::StringLiterals;
 
 namespace {
 
-constexpr int kButtonsWidth = 120;
+constexpr int kButtonsWidth = 120, kLongestBar = 240;
 
 } // namespace
 
@@ -32,13 +32,14 @@ JobWidget::JobWidget(QWidget* parent) : QWidget(parent)
     m_bar->setObjectName(u"jobBar"_s);
     m_bar->setTextVisible(false);
     m_bar->setFixedHeight(12);
+    m_bar->setMaximumWidth(kLongestBar);                    // what more room there is goes to the words
     m_line = new ElidedLabel(this, Qt::ElideRight);
     m_line->setObjectName(u"jobLine"_s);
     m_line->setFaint(true);
     m_line->setFont(tabularFont(font()));
     m_line->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
-    row->addWidget(m_title, 3);
-    row->addWidget(m_bar, 6);
+    row->addWidget(m_title, 4);
+    row->addWidget(m_bar, 4);
     row->addWidget(m_line, 7);
     m_buttons = new QWidget(this);                          // of one width in every row, so that bars stand below each other
     m_buttons->setFixedWidth(kButtonsWidth);

@@ -22,6 +22,7 @@ using namespace Qt::Literals::StringLiterals;
 namespace {
 
 constexpr int kLogLines = 2000;
+constexpr int kLeastRows = 2;   // of jobs that are seen at once
 
 QString flagsText(int flags)
 {
@@ -103,12 +104,12 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(12, 4, 12, 4);
     column->setSpacing(4);
-    auto* scroll = new QScrollArea(this);
-    scroll->setObjectName(u"jobsScroll"_s);
-    scroll->setAccessibleName(tr("Jobs"));
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    auto* inside = new QWidget(scroll);
+    m_scroll = new QScrollArea(this);
+    m_scroll->setObjectName(u"jobsScroll"_s);
+    m_scroll->setAccessibleName(tr("Jobs"));
+    m_scroll->setWidgetResizable(true);
+    m_scroll->setFrameShape(QFrame::NoFrame);
+    auto* inside = new QWidget(m_scroll);
     m_rows = new QVBoxLayout(inside);
     m_rows->setContentsMargins(0, 0, 0, 0);
     m_rows->setSpacing(0);
@@ -117,7 +118,7 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     m_idle->setForegroundRole(QPalette::PlaceholderText);
     m_rows->addWidget(m_idle);
     m_rows->addStretch();
-    scroll->setWidget(inside);
+    m_scroll->setWidget(inside);
     m_logPanel = new QWidget(this);
     auto* panel = new QVBoxLayout(m_logPanel);
     panel->setContentsMargins(0, 0, 0, 0);
@@ -159,9 +160,16 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     m_footnote->setForegroundRole(QPalette::PlaceholderText);
     m_footnote->setFont(tabularFont(font(), false, 1));
     m_footnote->hide();
-    column->addWidget(scroll, 1);
+    column->addWidget(m_scroll, 1);
     column->addWidget(m_logPanel, 2);
     column->addWidget(m_footnote);
+    fitHeight();
+}
+
+void JobsView::fitHeight()
+{
+    const int line = m_idle->sizeHint().height();
+    m_scroll->setMinimumHeight(m_jobs.empty() ? line : kLeastRows * m_jobs.begin()->second->sizeHint().height());
 }
 
 void JobsView::setJobs(const std::vector<JobRow>& jobs)
@@ -203,6 +211,7 @@ void JobsView::updateJob(const JobRow& job)
     found->second->setJob(job);
     m_files[job.id] = job.logFile;
     m_idle->hide();
+    fitHeight();
 }
 
 void JobsView::removeJob(const QString& id)
@@ -219,6 +228,7 @@ void JobsView::removeJob(const QString& id)
     if (m_logged == id)
         showLog({});
     m_idle->setVisible(m_jobs.empty());
+    fitHeight();
 }
 
 void JobsView::appendLog(const QString& id, const QString& line)

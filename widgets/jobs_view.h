@@ -11,6 +11,7 @@
 
 class QLabel;
 class QPlainTextEdit;
+class QScrollArea;
 class QVBoxLayout;
 
 namespace halftone {
@@ -72,9 +73,11 @@ Q_SIGNALS:
 
 private:
     void showLog(const QString& id);
+    void fitHeight();                                  ///< no lower than a line, or than some jobs
 
     QVBoxLayout* m_rows = nullptr;
     QLabel* m_idle = nullptr;
+    QScrollArea* m_scroll = nullptr;
     QLabel* m_footnote = nullptr;
     QWidget* m_logPanel = nullptr;
     ElidedLabel* m_logFile = nullptr;

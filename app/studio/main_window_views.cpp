@@ -275,6 +275,7 @@ void MainWindow::showJobs()
         rows.push_back(std::move(row));
     }
     m_jobsView->setJobs(rows);
+    m_workspaces->setAnyJobs(m_jobsView->count() > 0);
     for (const JobStatus& job : jobs) {
         int& shown = m_notesShown[job.id];
         for (; shown < job.notes.size(); ++shown)

@@ -91,6 +91,8 @@ void Workspaces::show(Kind kind)
     if (!kept.window.isEmpty()) {
         m_window->restoreState(kept.window, version());
         m_views->restoreState(kept.views, version());
+        if (!m_anyJobs)
+            fitJobs();
     }
     Q_EMIT changed(kind);
 }
@@ -158,10 +160,10 @@ void Workspaces::arrange(Kind kind)
     }
 
     const int width = w->width(), height = w->height();
-    const int layers = maps ? qBound(320, width * 28 / 100, 460) : run ? qBound(300, width * 24 / 100, 420) : qBound(360, width * 40 / 100, 640);
+    const int layers = maps ? qBound(320, width * 28 / 100, 640) : run ? qBound(300, width * 24 / 100, 600) : qBound(360, width * 40 / 100, 720);
     const QList<int> sides{layers, qBound(288, width * 21 / 100, 380)};
     w->resizeDocks({m_docks.layers, m_docks.inspector}, sides, Qt::Horizontal);
-    w->resizeDocks({m_docks.jobs}, {run ? qBound(110, height * 16 / 100, 220) : qBound(64, height * 10 / 100, 120)}, Qt::Vertical);
+    fitJobs();
     if (maps) {
         v->resizeDocks({m_docks.outliers, m_docks.kernel}, {height * 40 / 100, height * 32 / 100}, Qt::Vertical);
         m_docks.kernel->raise();
@@ -179,6 +181,22 @@ void Workspaces::arrange(Kind kind)
     } else if (tune) {
         v->resizeDocks({m_docks.kernel, m_docks.channels}, {height * 40 / 100, height * 40 / 100}, Qt::Vertical);
     }
+}
+
+void Workspaces::fitJobs()
+{
+    const int height = m_window->height(), least = m_docks.jobs->minimumSizeHint().height();
+    const int some = m_current == Run ? qBound(110, height * 16 / 100, 220) : qBound(64, height * 10 / 100, 120);
+    m_window->resizeDocks({m_docks.jobs}, {m_anyJobs ? some : least}, Qt::Vertical);
+}
+
+void Workspaces::setAnyJobs(bool any)
+{
+    if (m_anyJobs == any)
+        return;
+    m_anyJobs = any;
+    if (m_shown && !m_alone && !m_docks.jobs->isFloating())
+        fitJobs();
 }
 
 void Workspaces::toggleFullScreen(QDockWidget* view)

@@ -49,6 +49,8 @@ public:
     void removeNamed(const QString& name);
     /// Docks get title bars to drag them by, or lose them.
     void setArrangeable(bool arrangeable);
+    /// While no job is listed, their panel takes no more than its line.
+    void setAnyJobs(bool any);
 
     /// Names the rows of tabs that Qt makes where panels share a place.
     bool eventFilter(QObject* watched, QEvent* event) override;
@@ -61,6 +63,7 @@ private:
     struct Arrangement { QByteArray window, views; };
     void keep();
     void arrange(Kind kind);
+    void fitJobs();
     QList<QDockWidget*> all() const;
     int version() const;
 
@@ -70,6 +73,7 @@ private:
     std::array<Arrangement, kCount> m_kept;
     Kind m_current = Inspect;
     bool m_shown = false;
+    bool m_anyJobs = false;
     QDockWidget* m_alone = nullptr;
     Arrangement m_before;
 };

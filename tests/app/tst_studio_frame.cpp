@@ -291,6 +291,16 @@ private Q_SLOTS:
         }
     }
 
+    void theJobsPanelIsALineUntilThereIsAJob()
+    {
+        STEP(openModel());
+        const auto* panel = m_window->findChild<QDockWidget*>(u"jobsDock"_s);
+        QVERIFY(panel && panel->isVisible());
+        QTRY_VERIFY2(panel->height() < 40, qPrintable(QString::number(panel->height())));
+        STEP(analyze());
+        QTRY_VERIFY2(panel->height() >= 60, qPrintable(QString::number(panel->height())));
+    }
+
     // --- every plot ---
 
     void everyViewCopiesAndSavesFromTheSameMenu()
@@ -618,6 +628,11 @@ private Q_SLOTS:
         for (const QString& theme : {u"theme-light"_s, u"theme-dark"_s}) {
             STEP(trigger(theme));
             const QColor ground = colours().window;
+            const auto figures = m_window->findChildren<QLabel*>(QRegularExpression(u"^whatIf-.*-now$"_s)) + m_window->findChildren<QLabel*>(u"inspectorFacts"_s);
+            QVERIFY(figures.size() > 4);
+            for (const QLabel* figure : figures)
+                QTRY_VERIFY2(figure->palette().color(QPalette::WindowText) == colours().text || figure->palette().color(QPalette::WindowText) == colours().faint,
+                             qPrintable(figure->objectName()));
             for (ViewFrame* view : m_window->findChildren<ViewFrame*>()) {
                 if (!view->isVisible() || view->visibleRegion().isEmpty())
                     continue;

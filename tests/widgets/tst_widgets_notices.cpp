@@ -68,6 +68,7 @@ private Q_SLOTS:
         view.show();
         QVERIFY(QTest::qWaitForWindowExposed(&view));
         QVERIFY(view.findChild<QLabel*>(u"jobsIdle"_s)->isVisible());
+        QVERIFY(view.minimumSizeHint().height() < 40);
         JobRow job = running();
         view.updateJob(job);
         QCOMPARE(view.count(), 1);
