@@ -134,7 +134,10 @@ void CommandModel::refresh()
             m_shown.push_back({static_cast<int>(i), match->score, std::move(match->places)});
     std::stable_sort(m_shown.begin(), m_shown.end(), [this](const Shown& a, const Shown& b) {
         const bool offA = !m_commands[static_cast<std::size_t>(a.command)].reason.isEmpty(), offB = !m_commands[static_cast<std::size_t>(b.command)].reason.isEmpty();
-        return offA != offB ? offB : a.score > b.score;
+        if (offA != offB || a.score != b.score)
+            return offA != offB ? offB : a.score > b.score;
+        // As good a match: the name with less beside it.
+        return m_commands[static_cast<std::size_t>(a.command)].name.size() < m_commands[static_cast<std::size_t>(b.command)].name.size();
     });
     endResetModel();
 }

@@ -61,8 +61,8 @@ RunMonitor::RunMonitor(Document& document, JobRunner& jobs, RunView& view, RunsT
     connect(&m_document, &Document::runsChanged, this, &RunMonitor::runsChanged);
     connect(&m_document, &Document::runBlockAdded, this, [this](int) {
         if (!m_working)
-            return;
-        if (m_aside)
+            jobsChanged();   // a first block may be done before the queue has told of its job; showing it shows this block
+        else if (m_aside)
             showAtWork();
         else
             m_view.addBlock(m_document.results().back());
