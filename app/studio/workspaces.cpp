@@ -183,6 +183,19 @@ void Workspaces::arrange(Kind kind)
     }
 }
 
+void Workspaces::partNeighbours()
+{
+    QDockWidget *kernel = m_docks.kernel, *channels = m_docks.channels;
+    if (!m_shown || m_alone || !kernel->isVisible() || !channels->isVisible() || kernel->isFloating() || channels->isFloating()
+        || m_views->tabifiedDockWidgets(kernel).contains(channels))
+        return;
+    const bool beside = kernel->x() != channels->x();
+    if (beside && kernel->minimumSizeHint().width() + channels->minimumSizeHint().width() >= m_views->width()) {
+        m_views->tabifyDockWidget(kernel, channels);
+        kernel->raise();
+    }
+}
+
 void Workspaces::fitJobs()
 {
     const int height = m_window->height(), least = m_docks.jobs->minimumSizeHint().height();
@@ -218,6 +231,8 @@ bool Workspaces::eventFilter(QObject* watched, QEvent* event)
     if (event->type() == QEvent::ChildPolished)
         if (auto* tabs = qobject_cast<QTabBar*>(static_cast<QChildEvent*>(event)->child()))
             tabs->setAccessibleName(tr("Panels in this place"));
+    if (watched == m_views && event->type() == QEvent::Resize)
+        QTimer::singleShot(0, this, &Workspaces::partNeighbours);   // once the docks have taken their new places
     return QObject::eventFilter(watched, event);
 }
 

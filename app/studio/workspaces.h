@@ -64,6 +64,7 @@ private:
     void keep();
     void arrange(Kind kind);
     void fitJobs();
+    void partNeighbours();   ///< the window became too narrow for Kernel beside Channels: one becomes the other's tab
     QList<QDockWidget*> all() const;
     int version() const;
 

@@ -291,6 +291,26 @@ private Q_SLOTS:
         }
     }
 
+    void panelsNeverLieOverEachOtherWhenTheWindowNarrows()
+    {
+        STEP(openModel());
+        STEP(analyze());
+        m_window->resize(1440, 900);
+        m_window->setWorkspace(Workspaces::Inspect);
+        m_window->workspaces().reset();
+        const auto* kernel = m_window->findChild<QDockWidget*>(u"kernelDock"_s);
+        const auto* channels = m_window->findChild<QDockWidget*>(u"channelsDock"_s);
+        QVERIFY(kernel && channels);
+        QTRY_VERIFY(kernel->isVisible() && channels->isVisible() && kernel->x() != channels->x());   // side by side
+        m_window->resize(1180, 720);
+        const auto apart = [&] {
+            return kernel->visibleRegion().isEmpty() || channels->visibleRegion().isEmpty() || !kernel->geometry().intersects(channels->geometry());
+        };
+        QTRY_VERIFY(apart() && m_window->width() == 1180);
+        QTest::qWait(50);
+        QVERIFY(apart());
+    }
+
     void theJobsPanelIsALineUntilThereIsAJob()
     {
         STEP(openModel());
