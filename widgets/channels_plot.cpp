@@ -2,6 +2,7 @@
 
 #include "widgets/colour_map.h"
 #include "widgets/palette.h"
+#include "widgets/plot_style.h"
 #include "widgets/read_card.h"
 
 #include <QApplication>
@@ -194,20 +195,8 @@ void ChannelsPlot::resizeEvent(QResizeEvent* event)
 void ChannelsPlot::restyle()
 {
     const Colours& c = colours();
-    setBackground(QBrush(c.window));
+    stylePlot(*this);
     const QFont small = tabularFont(font(), false, 1);
-    for (QCPAxis* axis : {xAxis, yAxis}) {
-        axis->setBasePen(QPen(c.line));
-        axis->setTickPen(QPen(c.line));
-        axis->setSubTickPen(QPen(c.line));
-        axis->setTickLabelColor(c.faint);
-        axis->setLabelColor(c.faint);
-        axis->setTickLabelFont(small);
-        axis->setLabelFont(small);
-        axis->grid()->setPen(QPen(c.line, 1, Qt::SolidLine));
-        axis->grid()->setZeroLinePen(Qt::NoPen);
-    }
-    xAxis->grid()->setVisible(false);
     QColor band = c.accent;
     band.setAlpha(56);
     graph(Low)->setPen(Qt::NoPen);
