@@ -38,7 +38,7 @@ function(halftone_add_test name)
         HALFTONE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data" HALFTONE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     if(TEST_TENSORS)
         target_link_libraries(tst_${name} PRIVATE Halftone::torch)
-        target_precompile_headers(tst_${name} PRIVATE <ATen/ATen.h>)
+        target_precompile_headers(tst_${name} REUSE_FROM halftone_tensor_pch) # Qt makes programs -fPIC too, so that core's fits
     endif()
     add_test(NAME ${name} COMMAND tst_${name})
     if(NOT TEST_TIMEOUT)
