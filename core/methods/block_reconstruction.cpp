@@ -1,6 +1,7 @@
 #include "core/methods/block_reconstruction.h"
 
 #include "core/base/error.h"
+#include "core/methods/autocast_scope.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -85,7 +86,10 @@ double BlockReconstruction::step(int step)
     double loss = 0;
     inPieces(m_data, windows, m_stop, [&](const at::Tensor& inputs, const at::Tensor& targets) {
         // Summed over a window's tokens (LRQ's scale): only AdamW's ε sees the difference to a mean.
-        const at::Tensor squares = (block.forward(inputs) - targets).square().sum() / static_cast<double>(targets.size(2) * m_batch);
+        const at::Tensor squares = [&] {
+            const AutocastScope autocast(inputs.device().type());
+            return (block.forward(inputs) - targets).square().sum() / static_cast<double>(targets.size(2) * m_batch);
+        }();
         loss += squares.item<double>() / static_cast<double>(targets.size(1));
         squares.backward();
     });
