@@ -44,10 +44,30 @@ struct BlockFlag {
     std::string sentence;         ///< what, the likely cause, and what to do
 };
 
+/// What a transform did at one place of a block, enough to draw it (plain values).
+struct TransformEvidence {
+    /// The mask of a learned matrix while it grew: from `step` on this many diagonals were released, 1 being the diagonal alone.
+    struct Epoch {
+        int step = 0, bands = 1;
+        double condition = 0;         ///< largest of the matrices, as the epoch found them
+    };
+    std::string method;               ///< "affinequant"
+    std::string place;                ///< a site ("attention in"), or "queries and keys"
+    /// "scale": the activation was divided by it; "shift": it was subtracted before; "matrix": the activation, a row, was multiplied by the inverse;
+    /// "rotation": (a; b) of a pair's block [[a, −b], [b, a]].
+    std::string kind;
+    std::int64_t count = 1, rows = 1, columns = 0;   ///< matrices (one a key-value head) and the shape of one; scales and shifts are one row
+    std::vector<float> values;        ///< [count, rows, columns] as they were folded, masked and damped
+    std::vector<double> conditions;   ///< ‖A‖₁ · ‖A⁻¹‖₁ of every matrix
+    double stability = 0;             ///< factor of the released off-diagonals; 0: no mask
+    std::vector<Epoch> epochs;        ///< empty where there is no mask
+};
+
 struct BlockResult {
     int block = 0;
     std::vector<LinearResult> linears;
     std::vector<LossCurve> curves;   ///< where something was trained
+    std::vector<TransformEvidence> transforms;   ///< in the order in which they were folded
     double seconds = 0;
     std::uint64_t peakBytes = 0;
     double canaryError = -1;      ///< drift of a held-out text's hidden states from the float model's after this block; −1: not measured

@@ -210,6 +210,27 @@ void writeCurve(Hdf5Writer& file, const std::string& at, const LossCurve& curve)
         writeNotes(file, at, curve.notes);
 }
 
+void writeTransform(Hdf5Writer& file, const std::string& at, const TransformEvidence& evidence)
+{
+    file.group(at);
+    file.attribute(at, "method", evidence.method);
+    file.attribute(at, "place", evidence.place);
+    file.attribute(at, "kind", evidence.kind);
+    file.attribute(at, "stability", evidence.stability);
+    const Hdf5Shape shape{static_cast<std::uint64_t>(evidence.count), static_cast<std::uint64_t>(evidence.rows), static_cast<std::uint64_t>(evidence.columns)};
+    if (shape[0] * shape[1] * shape[2] != evidence.values.size())
+        throw Error(ErrorKind::Internal, "The values of a transform's evidence have not its shape.", evidence.place);
+    file.dataset<float>(at + "/values", evidence.values, shape, Hdf5Packing::Shuffled);
+    if (!evidence.conditions.empty())
+        file.dataset<double>(at + "/conditions", evidence.conditions, {evidence.conditions.size()}, Hdf5Packing::Plain);
+    if (evidence.epochs.empty())
+        return;
+    std::vector<double> epochs;
+    for (const TransformEvidence::Epoch& epoch : evidence.epochs)
+        epochs.insert(epochs.end(), {static_cast<double>(epoch.step), static_cast<double>(epoch.bands), epoch.condition});
+    file.dataset<double>(at + "/epochs", epochs, {evidence.epochs.size(), 3}, Hdf5Packing::Plain);
+}
+
 void writeTensor(Hdf5Writer& file, const std::string& at, const StoredTensor& tensor)
 {
     file.group(at);
@@ -242,6 +263,37 @@ LossCurve readCurve(const Hdf5Reader& file, const std::string& at)
         curve.losses = file.dataset<float>(at + "/losses");
     curve.notes = readNotes(file, at);
     return curve;
+}
+
+TransformEvidence readTransform(const Hdf5Reader& file, const std::string& at)
+{
+    TransformEvidence evidence;
+    evidence.method = file.text(at, "method");
+    evidence.place = file.text(at, "place");
+    evidence.kind = file.text(at, "kind");
+    evidence.stability = file.real(at, "stability");
+    const Hdf5Shape shape = file.shape(at + "/values");
+    if (shape.size() != 3)
+        throw Error(ErrorKind::BadFile, file.subject() + ": " + at + " holds no matrices.", file.subject());
+    evidence.count = static_cast<std::int64_t>(shape[0]);
+    evidence.rows = static_cast<std::int64_t>(shape[1]);
+    evidence.columns = static_cast<std::int64_t>(shape[2]);
+    evidence.values = file.dataset<float>(at + "/values", shape);
+    if (file.has(at + "/conditions"))
+        evidence.conditions = file.dataset<double>(at + "/conditions");
+    if (!file.has(at + "/epochs"))
+        return evidence;
+    const Hdf5Shape steps = file.shape(at + "/epochs");
+    if (steps.size() != 2 || steps[1] != 3)
+        throw Error(ErrorKind::BadFile, file.subject() + ": " + at + " holds no epochs.", file.subject());
+    const std::vector<double> epochs = file.dataset<double>(at + "/epochs", steps);
+    constexpr double kMost = 1e9;
+    for (std::size_t i = 0; i + 2 < epochs.size(); i += 3) {
+        if (!(epochs[i] >= 0 && epochs[i] <= kMost && epochs[i + 1] >= 0 && epochs[i + 1] <= kMost))
+            throw Error(ErrorKind::BadFile, file.subject() + ": " + at + " has an epoch that cannot be.", file.subject());
+        evidence.epochs.push_back({static_cast<int>(epochs[i]), static_cast<int>(epochs[i + 1]), epochs[i + 2]});
+    }
+    return evidence;
 }
 
 StoredTensor readTensor(const Hdf5Reader& file, const std::string& at)
@@ -402,11 +454,14 @@ std::vector<std::byte> blockImage(const StoredBlock& block)
     file.attribute(kRoot, "block", std::int64_t{block.block});
     file.attribute(kRoot, "linears", static_cast<std::int64_t>(block.linears.size()));
     file.attribute(kRoot, "curves", static_cast<std::int64_t>(block.result.curves.size()));
+    file.attribute(kRoot, "transforms", static_cast<std::int64_t>(block.result.transforms.size()));
     file.attribute(kRoot, "tensors", static_cast<std::int64_t>(block.tensors.size()));
     for (std::size_t i = 0; i < block.linears.size(); ++i)
         writeLinear(file, numbered("/linear", static_cast<std::int64_t>(i)), block.linears[i]);
     for (std::size_t i = 0; i < block.result.curves.size(); ++i)
         writeCurve(file, numbered("/curve", static_cast<std::int64_t>(i)), block.result.curves[i]);
+    for (std::size_t i = 0; i < block.result.transforms.size(); ++i)
+        writeTransform(file, numbered("/transform", static_cast<std::int64_t>(i)), block.result.transforms[i]);
     for (std::size_t i = 0; i < block.tensors.size(); ++i)
         writeTensor(file, numbered("/tensor", static_cast<std::int64_t>(i)), block.tensors[i]);
     return file.finish();
@@ -431,6 +486,8 @@ StoredBlock readBlockImage(std::span<std::byte> image, const std::string& subjec
     };
     for (std::int64_t i = 0; i < countOf("curves"); ++i)
         stored.result.curves.push_back(readCurve(file, numbered("/curve", i)));
+    for (std::int64_t i = 0; i < countOf("transforms"); ++i)
+        stored.result.transforms.push_back(readTransform(file, numbered("/transform", i)));
     for (std::int64_t i = 0; i < countOf("tensors"); ++i)
         stored.tensors.push_back(readTensor(file, numbered("/tensor", i)));
     return stored;

@@ -145,9 +145,10 @@ StoredBlock loadBlock(const Project& project, std::string_view run, int block)
 
     std::vector<std::byte> image = impl.read(at->file);
     StoredBlock stored = readBlockImage(image, (impl.folder / at->file.file).string(), block);
-    std::vector<LossCurve> curves = std::move(stored.result.curves);
+    BlockResult fromFile = std::move(stored.result);
     stored.result = at->result;
-    stored.result.curves = std::move(curves);
+    stored.result.curves = std::move(fromFile.curves);
+    stored.result.transforms = std::move(fromFile.transforms);
     for (std::size_t i = 0; i < std::min(stored.linears.size(), at->result.linears.size()); ++i)
         stored.linears[i].result.seconds = at->result.linears[i].seconds;
     return stored;

@@ -81,6 +81,8 @@ inline halftone::StoredBlock storedBlock(int number, std::int64_t rows = 12, std
     }
     block.tensors = {{"model.layers.0.input_layernorm.weight", at::rand({columns}, generator)}, {"model.layers.0.linear_7.weight", at::rand({std::min<std::int64_t>(rows, 4), std::min<std::int64_t>(columns, 5)}, generator)}};
     block.result.curves = {{"block " + std::to_string(number), 1.5, 0.5, 7, 1, {1.25f, 0.75f, 0.5f}, {"went back to step 3"}}, {"a linear", 2, 2, 0, 0, {}, {}}};
+    block.result.transforms = {{"smoothquant", "MLP in", "scale", 1, 1, 3, {1.5f, 0.25f, 2}, {}, 0, {}},
+        {"affinequant", "attention out", "matrix", 2, 2, 2, {1, 0.5f, 0, 1, 2, 0, 0.125f, 2}, {2.25, 1.0625}, 0.1, {{0, 1, 1.5}, {64, 2, 2.25}}}};
     block.result.block = number;
     block.result.seconds = 0.5 + number;
     block.result.peakBytes = 123456789;
@@ -103,6 +105,15 @@ inline bool sameCurve(const halftone::LossCurve& a, const halftone::LossCurve& b
         && a.losses == b.losses && a.notes == b.notes;
 }
 
+inline bool sameTransform(const halftone::TransformEvidence& a, const halftone::TransformEvidence& b)
+{
+    using Epoch = halftone::TransformEvidence::Epoch;
+    return a.method == b.method && a.place == b.place && a.kind == b.kind && a.count == b.count && a.rows == b.rows && a.columns == b.columns
+        && a.values == b.values && a.conditions == b.conditions && a.stability == b.stability
+        && std::equal(a.epochs.begin(), a.epochs.end(), b.epochs.begin(), b.epochs.end(),
+            [](const Epoch& x, const Epoch& y) { return x.step == y.step && x.bands == y.bands && x.condition == y.condition; });
+}
+
 /// Bit for bit.
 inline bool sameBlock(const halftone::StoredBlock& a, const halftone::StoredBlock& b)
 {
@@ -111,6 +122,8 @@ inline bool sameBlock(const halftone::StoredBlock& a, const halftone::StoredBloc
         || a.result.peakBytes != b.result.peakBytes)
         return false;
     if (a.tensors.size() != b.tensors.size() || !std::equal(a.result.curves.begin(), a.result.curves.end(), b.result.curves.begin(), b.result.curves.end(), sameCurve))
+        return false;
+    if (!std::equal(a.result.transforms.begin(), a.result.transforms.end(), b.result.transforms.begin(), b.result.transforms.end(), sameTransform))
         return false;
     for (std::size_t i = 0; i < a.tensors.size(); ++i)
         if (a.tensors[i].name != b.tensors[i].name || !same(a.tensors[i].value, b.tensors[i].value))
