@@ -1,6 +1,7 @@
 #include "core/eval/evaluate.h"
 
 #include "core/base/error.h"
+#include "core/eval/hidden_stream.h"
 #include "core/eval/token_losses.h"
 
 #include <ATen/ATen.h>
@@ -15,49 +16,6 @@
 namespace halftone {
 
 namespace {
-
-/// Tokens a forward takes at a time: short windows go together, so that the matrix products are large enough. A model that rounds activations
-/// takes windows one by one, in plain arithmetic, as a stock loader would be asked to.
-constexpr int kTokensPerBatch = 2048;
-
-/// Hidden states of every window of one model, advanced block by block.
-class Stream {
-public:
-    Stream(const BlockSource& source, const TokenWindows& windows, const at::Device& device)
-        : m_source(source), m_device(device), m_perBatch(source.roundsActivations() ? 1 : static_cast<std::size_t>(std::max(1, kTokensPerBatch / windows.length)))
-    {
-        const std::span<const std::vector<std::int32_t>> all(windows.ids);
-        for (std::size_t first = 0; first < all.size(); first += m_perBatch)
-            m_hidden.push_back(source.embed(all.subspan(first, std::min(m_perBatch, all.size() - first))).to(device));
-    }
-
-    std::size_t batches() const { return m_hidden.size(); }
-
-    void load(int block)
-    {
-        m_block.reset();   // the old block's memory goes first
-        m_block.emplace(m_source.block(block));
-        if (m_source.roundsActivations())
-            m_block->arithmetic = Arithmetic::Plain;
-        if (!m_device.is_cpu())
-            m_block->moveTo(m_device);
-    }
-    void unload() { m_block.reset(); }
-    void advance(std::size_t batch) { m_hidden[batch] = m_block->forward(m_hidden[batch]); }
-    /// Logits [rows, vocabulary] of some positions of a window, on the CPU.
-    at::Tensor logits(std::size_t window, std::int64_t first, std::int64_t rows) const
-    {
-        const at::Tensor& batch = m_hidden[window / m_perBatch];
-        return m_source.logits(batch[static_cast<std::int64_t>(window % m_perBatch)].narrow(0, first, rows)).to(at::kCPU);
-    }
-
-private:
-    const BlockSource& m_source;
-    at::Device m_device;
-    std::size_t m_perBatch;
-    std::vector<at::Tensor> m_hidden;
-    std::optional<DecoderBlock> m_block;
-};
 
 /// Positions a head product takes at a time: logits of one chunk stay below 64 MB.
 std::int64_t rowsPerChunk(std::int64_t vocabulary)
@@ -110,66 +68,72 @@ void checkInputs(const BlockSource& model, const BlockSource* reference, const T
                     std::to_string(model.config().vocabulary) + ": their distributions cannot be compared");
 }
 
-} // namespace
-
-Evaluation evaluateModel(const BlockSource& model, const BlockSource* reference, const TokenWindows& windows,
-                         const ComputeOptions& options, Progress& progress, const std::stop_token& stop)
+at::Device deviceOf(const ComputeOptions& options)
 {
-    const at::NoGradGuard noGrad;
-    checkInputs(model, reference, windows);
-    const at::Device device = options.device.kind == Device::Kind::Cuda ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(options.device.index))
-                                                                        : at::Device(at::kCPU);
-    const auto count = static_cast<std::int64_t>(windows.ids.size());
-    Stream stream(model, windows, device);
-    const auto batches = static_cast<std::int64_t>(stream.batches());
-    progress.begin("evaluating", (model.config().blocks + (reference ? reference->config().blocks : 0)) * batches + count, "steps");
-    std::int64_t done = 0;
-    const auto walk = [&](const BlockSource& source, Stream& moving, const std::string& what) {
-        for (int b = 0; b < source.config().blocks; ++b) {
-            throwIfStopped(stop);
-            moving.load(b);
-            for (std::size_t i = 0; i < moving.batches(); ++i) {
-                throwIfStopped(stop);
-                moving.advance(i);
-                progress.update(++done, what + std::to_string(b));
-            }
-        }
-        moving.unload();
-    };
-    walk(model, stream, "block ");
-    std::optional<Stream> other;
-    if (reference) {
-        other.emplace(*reference, windows, device);
-        walk(*reference, *other, "reference block ");
-    }
+    return options.device.kind == Device::Kind::Cuda ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(options.device.index)) : at::Device(at::kCPU);
+}
 
-    TokenLosses losses;
+/// Steps of one evaluation as they go by.
+struct Steps {
+    Progress& progress;
+    const std::stop_token& stop;
+    std::int64_t done = 0;
+
+    void step(const std::string& detail) { progress.update(++done, detail); }
+};
+
+/// Through one block, batch by batch.
+void advance(HiddenStream& stream, int block, const std::string& what, Steps& steps)
+{
+    throwIfStopped(steps.stop);
+    stream.load(block);
+    for (std::size_t i = 0; i < stream.batches(); ++i) {
+        throwIfStopped(steps.stop);
+        stream.advance(i);
+        steps.step(what + std::to_string(block));
+    }
+    stream.unload();
+}
+
+/// The head over every window: each stream's losses, against the reference's where there is one.
+std::vector<TokenLosses> lossesOf(std::span<const HiddenStream* const> streams, const HiddenStream* reference, const TokenWindows& windows, Steps& steps)
+{
+    std::vector<TokenLosses> losses(streams.size());
     const std::int64_t predicted = windows.length - 1;
-    const std::int64_t chunk = rowsPerChunk(model.config().vocabulary);
+    const std::int64_t chunk = rowsPerChunk(streams.front()->source().config().vocabulary);
     for (std::size_t w = 0; w < windows.ids.size(); ++w) {
         for (std::int64_t first = 0; first < predicted; first += chunk) {
-            throwIfStopped(stop);
             const std::int64_t rows = std::min(chunk, predicted - first);
             const std::span<const std::int32_t> next(windows.ids[w].data() + first + 1, static_cast<std::size_t>(rows));
-            const at::Tensor logits = stream.logits(w, first, rows);
-            if (other)
-                losses.add(logits, other->logits(w, first, rows), next);
-            else
-                losses.add(logits, next);
+            std::optional<RowLogits> other;
+            if (reference)
+                other.emplace(reference->logits(w, first, rows));
+            for (std::size_t i = 0; i < streams.size(); ++i) {
+                throwIfStopped(steps.stop);
+                const RowLogits own(streams[i]->logits(w, first, rows));
+                if (other)
+                    losses[i].add(own, *other, next);
+                else
+                    losses[i].add(own, next);
+            }
         }
-        progress.update(++done, "head");
+        steps.step("head");
     }
+    return losses;
+}
 
+Evaluation figuresOf(const TokenLosses& losses, bool compared, const TokenWindows& windows, Progress& progress)
+{
     Evaluation out;
     Perplexity& p = out.perplexity;
-    p.tokens = predicted * count;
-    p.windows = static_cast<int>(count);
+    p.tokens = std::int64_t{windows.length - 1} * static_cast<std::int64_t>(windows.ids.size());
+    p.windows = static_cast<int>(windows.ids.size());
     p.length = windows.length;
     p.meanNll = meanOf(losses.nll);
     p.perplexity = std::exp(p.meanNll);
     p.standardError = p.perplexity * errorOfMean(losses.nll, p.meanNll);
     out.notFinite = losses.notFinite;
-    if (reference) {
+    if (compared) {
         out.hasDivergence = true;
         Divergence& d = out.divergence;
         d.klMean = meanOf(losses.divergence);
@@ -181,6 +145,82 @@ Evaluation evaluateModel(const BlockSource& model, const BlockSource* reference,
     }
     if (out.notFinite > 0)
         progress.note(std::to_string(out.notFinite) + " of " + std::to_string(p.tokens) + " positions have logits that are not finite; they are left out of every mean");
+    return out;
+}
+
+} // namespace
+
+Evaluation evaluateModel(const BlockSource& model, const BlockSource* reference, const TokenWindows& windows,
+                         const ComputeOptions& options, Progress& progress, const std::stop_token& stop)
+{
+    const at::NoGradGuard noGrad;
+    checkInputs(model, reference, windows);
+    HiddenStream stream(model, windows, deviceOf(options));
+    const auto batches = static_cast<std::int64_t>(stream.batches());
+    progress.begin("evaluating", (model.config().blocks + (reference ? reference->config().blocks : 0)) * batches + static_cast<std::int64_t>(windows.ids.size()), "steps");
+    Steps steps{progress, stop};
+    for (int b = 0; b < model.config().blocks; ++b)
+        advance(stream, b, "block ", steps);
+    std::optional<HiddenStream> other;
+    if (reference) {
+        other.emplace(*reference, windows, deviceOf(options));
+        for (int b = 0; b < reference->config().blocks; ++b)
+            advance(*other, b, "reference block ", steps);
+    }
+    const HiddenStream* const streams[]{&stream};
+    return figuresOf(lossesOf(streams, other ? &*other : nullptr, windows, steps).front(), reference != nullptr, windows, progress);
+}
+
+Reference::Reference(const BlockSource& model, const TokenWindows& windows, const ComputeOptions& options, Progress& progress, const std::stop_token& stop)
+    : m_windows(windows)
+{
+    const at::NoGradGuard noGrad;
+    checkInputs(model, nullptr, windows);
+    m_stream = std::make_unique<HiddenStream>(model, windows, deviceOf(options));
+    progress.begin("reference", model.config().blocks * static_cast<std::int64_t>(m_stream->batches()), "steps");
+    Steps steps{progress, stop};
+    for (int b = 0; b < model.config().blocks; ++b)
+        advance(*m_stream, b, "reference block ", steps);
+}
+
+Reference::Reference(Reference&&) noexcept = default;
+Reference::~Reference() = default;
+
+Evaluation Reference::evaluation(Progress& progress, const std::stop_token& stop) const
+{
+    const at::NoGradGuard noGrad;
+    progress.begin("reference", static_cast<std::int64_t>(m_windows.ids.size()), "windows");
+    Steps steps{progress, stop};
+    const HiddenStream* const streams[]{m_stream.get()};
+    return figuresOf(lossesOf(streams, nullptr, m_windows, steps).front(), false, m_windows, progress);
+}
+
+std::vector<Evaluation> evaluateModels(std::span<const BlockSource* const> models, const Reference* reference, const TokenWindows& windows,
+                                       const ComputeOptions& options, Progress& progress, const std::stop_token& stop)
+{
+    const at::NoGradGuard noGrad;
+    std::vector<Evaluation> out;
+    if (models.empty())
+        return out;
+    std::vector<std::unique_ptr<HiddenStream>> streams;
+    std::int64_t total = static_cast<std::int64_t>(windows.ids.size());
+    for (const BlockSource* model : models) {
+        checkInputs(*model, reference ? &reference->m_stream->source() : nullptr, windows);
+        if (model->config().blocks != models.front()->config().blocks)
+            throw Error(ErrorKind::InvalidArgument, "models that are evaluated side by side need the same number of blocks");
+        streams.push_back(std::make_unique<HiddenStream>(*model, windows, deviceOf(options)));
+        total += model->config().blocks * static_cast<std::int64_t>(streams.back()->batches());
+    }
+    progress.begin("evaluating", total, "steps");
+    Steps steps{progress, stop};
+    for (int b = 0; b < models.front()->config().blocks; ++b)
+        for (const auto& stream : streams)
+            advance(*stream, b, "block ", steps);
+    std::vector<const HiddenStream*> views;
+    for (const auto& stream : streams)
+        views.push_back(stream.get());
+    for (const TokenLosses& losses : lossesOf(views, reference ? reference->m_stream.get() : nullptr, windows, steps))
+        out.push_back(figuresOf(losses, reference != nullptr, windows, progress));
     return out;
 }
 

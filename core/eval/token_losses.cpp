@@ -10,16 +10,9 @@ namespace halftone {
 
 namespace {
 
-/// One row's log-sum-exp, in double over float exponentials: log Σ exp(x − max) + max. NaN when any logit is not finite.
-struct RowSummary {
-    double logSum = 0;
-    std::int64_t best = 0;
-    bool finite = false;
-};
-
-RowSummary summarize(const float* row, const float* exponentials, std::int64_t n, float max)
+RowLogits::Summary summarize(const float* row, const float* exponentials, std::int64_t n, float max)
 {
-    RowSummary out;
+    RowLogits::Summary out;
     double sum = 0;
     for (std::int64_t i = 0; i < n; ++i)
         sum += static_cast<double>(exponentials[i]);
@@ -38,35 +31,26 @@ RowSummary summarize(const float* row, const float* exponentials, std::int64_t n
     return out;
 }
 
-/// Row maxima and exp(x − max), each [rows, …].
-struct Softmaxed {
-    explicit Softmaxed(const at::Tensor& logits) : rows(logits.contiguous()), max(rows.amax(-1).contiguous()), exponentials(at::sub(rows, max.unsqueeze(-1)).exp_()) {}
-    RowSummary summary(std::int64_t r) const
-    {
-        const std::int64_t n = rows.size(1);
-        return summarize(row(r), exponentials.const_data_ptr<float>() + r * n, n, max.const_data_ptr<float>()[r]);
-    }
-    const float* row(std::int64_t r) const { return rows.const_data_ptr<float>() + r * rows.size(1); }
-    at::Tensor rows, max, exponentials;
-};
-
 constexpr double kNotFinite = std::numeric_limits<double>::quiet_NaN();
 
 } // namespace
 
-void TokenLosses::add(const at::Tensor& logits, std::span<const std::int32_t> next)
+RowLogits::RowLogits(const at::Tensor& logits)
+    : m_rows(logits.contiguous()), m_max(m_rows.amax(-1).contiguous()), m_exponentials(at::sub(m_rows, m_max.unsqueeze(-1)).exp_()),
+      m_summaries(static_cast<std::size_t>(m_rows.size(0)))
 {
-    const Softmaxed own(logits);
-    std::vector<double> losses(next.size(), kNotFinite);
-    at::parallel_for(0, static_cast<std::int64_t>(next.size()), 4, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t r = begin; r < end; ++r) {
-            const RowSummary summary = own.summary(r);
-            const auto i = static_cast<std::size_t>(r);
-            if (summary.finite)
-                losses[i] = summary.logSum - static_cast<double>(own.row(r)[next[i]]);
-        }
+    at::parallel_for(0, rows(), 4, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t r = begin; r < end; ++r)
+            m_summaries[static_cast<std::size_t>(r)] = summarize(row(r), exponentials(r), vocabulary(), max(r));
     });
-    for (const double loss : losses) {
+}
+
+void TokenLosses::add(const RowLogits& logits, std::span<const std::int32_t> next)
+{
+    for (std::size_t i = 0; i < next.size(); ++i) {
+        const auto r = static_cast<std::int64_t>(i);
+        const RowLogits::Summary& summary = logits.summary(r);
+        const double loss = summary.finite ? summary.logSum - static_cast<double>(logits.row(r)[next[i]]) : kNotFinite;
         if (std::isnan(loss))
             ++notFinite;
         else
@@ -74,24 +58,22 @@ void TokenLosses::add(const at::Tensor& logits, std::span<const std::int32_t> ne
     }
 }
 
-void TokenLosses::add(const at::Tensor& logits, const at::Tensor& reference, std::span<const std::int32_t> next)
+void TokenLosses::add(const RowLogits& logits, const RowLogits& reference, std::span<const std::int32_t> next)
 {
-    const Softmaxed own(logits);
-    const Softmaxed other(reference);
-    const std::int64_t n = own.rows.size(1);
+    const std::int64_t n = logits.vocabulary();
     struct Row { double nll = kNotFinite, referenceNll = 0, divergence = 0; bool agreed = false; };
     std::vector<Row> found(next.size());
     at::parallel_for(0, static_cast<std::int64_t>(next.size()), 4, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t r = begin; r < end; ++r) {
-            const RowSummary a = own.summary(r);
-            const RowSummary b = other.summary(r);
+            const RowLogits::Summary& a = logits.summary(r);
+            const RowLogits::Summary& b = reference.summary(r);
             if (!a.finite || !b.finite)
                 continue;
             const auto i = static_cast<std::size_t>(r);
-            const float* p = own.row(r);
-            const float* q = other.row(r);
-            const float* weights = other.exponentials.const_data_ptr<float>() + r * n;
-            const double total = std::exp(b.logSum - static_cast<double>(other.max.const_data_ptr<float>()[r]));
+            const float* p = logits.row(r);
+            const float* q = reference.row(r);
+            const float* weights = reference.exponentials(r);
+            const double total = std::exp(b.logSum - static_cast<double>(reference.max(r)));
             double sum = 0;   // Σ q·(log q − log p), q = weights / total
             for (std::int64_t j = 0; j < n; ++j)
                 sum += static_cast<double>(weights[j]) * static_cast<double>(q[j] - p[j]);

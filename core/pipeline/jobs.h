@@ -17,6 +17,9 @@
 /// thread. All throw Error or Cancelled.
 namespace halftone {
 
+class Model;
+struct TokenWindows;
+
 struct TextSource {
     std::filesystem::path file;
     int windows = 0;     ///< 0: all
@@ -51,6 +54,9 @@ struct QuantizeJob {
     ComputeOptions options;
     std::function<void(const BlockResult&)> blockDone;
     bool stopAtFlags = false;            ///< a sentinel's flag ends the job after its block, as an Error{BadFile}; the run can be resumed
+    bool takeFinished = false;           ///< a finished run of the same fingerprint is the answer: nothing is computed again
+    std::shared_ptr<const Model> opened;          ///< `model`, where it is open already
+    std::shared_ptr<const TokenWindows> windows;  ///< `text` as the recipe's calibration samples it, where that is known already
 };
 struct QuantizeResult {
     RunInfo run;

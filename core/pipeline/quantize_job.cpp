@@ -5,6 +5,7 @@
 #include "core/model/model.h"
 #include "core/pipeline/block_driver.h"
 #include "core/pipeline/compute_scope.h"
+#include "core/pipeline/numerics_version.h"
 #include "core/pipeline/quantize_memory.h"
 #include "core/pipeline/quantize_plan.h"
 #include "core/pipeline/sentinels.h"
@@ -20,9 +21,6 @@
 namespace halftone {
 
 namespace {
-
-/// Raised when the arithmetic of a run changes, so that an older run is not resumed with other numbers.
-constexpr std::string_view kNumericsVersion = "halftone-numerics-3";
 
 std::string runFingerprint(const Model& model, const Recipe& recipe, const TokenWindows& windows, int threads)
 {
@@ -46,12 +44,22 @@ std::vector<std::span<const std::vector<std::int32_t>>> batchesOf(const TokenWin
     return batches;
 }
 
+QuantizeResult resultOf(const Project& project, const std::string& run)
+{
+    QuantizeResult result{project.run(run), {}, {}};
+    for (BlockResult& block : project.results(run)) {
+        std::move(block.linears.begin(), block.linears.end(), std::back_inserter(result.linears));
+        std::move(block.flags.begin(), block.flags.end(), std::back_inserter(result.flags));
+    }
+    return result;
+}
+
 QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_token& stop)
 {
     const ComputeScope scope(job.options);
     const WorkClock clock;
     takePeakResidentBytes();
-    const std::shared_ptr<const Model> model = Model::open(job.model);
+    const std::shared_ptr<const Model> model = job.opened ? job.opened : Model::open(job.model);
     const ModelDescription description = model->describe();
     const std::vector<ResolvedPlan> plans = resolve(job.recipe, description);
     if (std::none_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized() || p.plan.activations.quantized(); }))
@@ -64,11 +72,14 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
                         "rounding out to quantize activations alone", "/defaults/rounding");
     }
     const ModelConfig& config = model->config();
-    const std::unique_ptr<Tokenizer> tokenizer = model->tokenizer();
     const CalibrationSettings& calibration = job.recipe.calibration;
-    const TokenWindows windows = sampleWindows(*tokenizer, readText(job.text), job.text.string(), calibration.samples, calibration.length, calibration.seed);
+    const TokenWindows windows = job.windows ? *job.windows
+                                             : sampleWindows(*model->tokenizer(), readText(job.text), job.text.string(), calibration.samples, calibration.length, calibration.seed);
 
     const std::string fingerprint = runFingerprint(*model, job.recipe, windows, scope.threads());
+    if (job.takeFinished)
+        if (const std::optional<RunInfo> known = findFinished(*job.project, fingerprint))
+            return resultOf(*job.project, known->id);
     std::optional<RunInfo> resumed = job.resume ? findResumable(*job.project, fingerprint) : std::nullopt;
     const QuantizePlan room = planQuantize(description, plans, calibration, job.options, job.project->folder());
     if (!resumed)   // else part of it lies on the disk already
@@ -157,12 +168,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     info.canaryPerplexity = sentinels.perplexity();
     info.canaryReference = sentinels.reference();
     finishRun(*job.project, info);
-    QuantizeResult result{job.project->run(info.id), {}, {}};
-    for (BlockResult& block : job.project->results(info.id)) {
-        std::move(block.linears.begin(), block.linears.end(), std::back_inserter(result.linears));
-        std::move(block.flags.begin(), block.flags.end(), std::back_inserter(result.flags));
-    }
-    return result;
+    return resultOf(*job.project, info.id);
 }
 
 } // namespace

@@ -32,8 +32,9 @@ private:
 
 class RecipeModel final : public BlockSource {
 public:
-    RecipeModel(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges, std::string contract)
-        : m_model(std::move(model)), m_ranges(std::move(ranges)), m_contract(std::move(contract)), m_plans(static_cast<std::size_t>(m_model->config().blocks))
+    RecipeModel(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges, std::string contract,
+                std::shared_ptr<SharedBlocks> shared)
+        : m_model(std::move(model)), m_shared(std::move(shared)), m_ranges(std::move(ranges)), m_contract(std::move(contract)), m_plans(static_cast<std::size_t>(m_model->config().blocks))
     {
         const auto& linears = m_model->linears();
         m_rounds = std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& plan) { return plan.plan.activations.quantized(); });
@@ -53,12 +54,12 @@ public:
 
     DecoderBlock block(int index) const override
     {
-        DecoderBlock block = m_model->block(index);
+        DecoderBlock block = m_shared ? m_shared->block(index) : m_model->block(index);
         const std::vector<Plan>& plans = m_plans[static_cast<std::size_t>(index)];
         for (std::size_t i = 0; i < plans.size(); ++i)
             if (plans[i].weights.quantized()) {
                 at::Tensor& weight = block.linears()[i].weight;
-                const at::Tensor rounded = quantizeToNearest(weight, plans[i].weights).dequantize();
+                const at::Tensor rounded = m_shared ? m_shared->rounded(i, plans[i].weights) : quantizeToNearest(weight, plans[i].weights).dequantize();
                 weight = plans[i].compensation.method == "none"
                     ? rounded
                     : rounded + makeCompensation(plans[i].compensation.method)->compensate({block.linears()[i].info.name, weight, rounded, nullptr}, plans[i].compensation, {}).factors.product();
@@ -70,6 +71,7 @@ public:
 
 private:
     std::shared_ptr<const Model> m_model;
+    std::shared_ptr<SharedBlocks> m_shared;   ///< null: on its own
     SiteRanges m_ranges;
     std::string m_contract;
     std::vector<std::vector<Plan>> m_plans;
@@ -77,6 +79,25 @@ private:
 };
 
 } // namespace
+
+DecoderBlock SharedBlocks::block(int index)
+{
+    if (!m_block || m_block->index() != index) {
+        m_rounded.clear();
+        m_block.reset();
+        m_block.emplace(m_model->block(index));
+    }
+    return *m_block;
+}
+
+at::Tensor SharedBlocks::rounded(std::size_t linear, const WeightGrid& grid)
+{
+    for (const Rounded& known : m_rounded)
+        if (known.linear == linear && known.grid == grid)
+            return known.weight;
+    m_rounded.push_back({linear, grid, quantizeToNearest(m_block->linears()[linear].weight, grid).dequantize()});
+    return m_rounded.back().weight;
+}
 
 void mergeRanges(ActivationRanges& ranges, const at::Tensor& x)
 {
@@ -151,9 +172,9 @@ void applyActivationGrids(DecoderBlock& block, const std::vector<Plan>& plans, c
 }
 
 std::shared_ptr<const BlockSource> openWithRecipe(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges,
-                                                  std::string contract)
+                                                  std::string contract, std::shared_ptr<SharedBlocks> shared)
 {
-    return std::make_shared<RecipeModel>(std::move(model), std::move(plans), std::move(ranges), std::move(contract));
+    return std::make_shared<RecipeModel>(std::move(model), std::move(plans), std::move(ranges), std::move(contract), std::move(shared));
 }
 
 } // namespace halftone

@@ -79,6 +79,15 @@ Json toJson(const RunRecord& run)
         {"canary_reference", number(info.canaryReference)}, {"blocks", std::move(blocks)}};
 }
 
+Json toJson(const StudyRecord& study)
+{
+    Json members = Json::array();
+    for (const StudyRecord::Member& member : study.members)
+        members.push_back({{"member", member.member}, {"fingerprint", member.fingerprint}, {"file", toJson(member.file)}});
+    return {{"id", study.id}, {"done", study.done}, {"fingerprint", study.fingerprint}, {"created", study.created}, {"seconds", number(study.seconds)},
+        {"float_walks", study.floatWalks}, {"reused", study.reused}, {"head", toJson(study.head)}, {"members", std::move(members)}};
+}
+
 // ---- reading
 
 /// A value of the manifest and its JSON pointer.
@@ -158,14 +167,15 @@ FileEntry parseFile(const Node& node)
     FileEntry entry{node["file"].text(), node["sha256"].text(), node["bytes"].count()};
     if (entry.sha256.size() != 64 || entry.sha256.find_first_not_of("0123456789abcdef") != std::string::npos)
         node["sha256"].fail("must be 64 hexadecimal digits.");
-    // Plain names only, below the project: "stats/x" or "runs/y/x".
+    // Plain names only, below the project: "stats/x", "runs/y/x" or "studies/y/x".
     constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
     const bool plain = entry.file.find_first_not_of(kPlain) == std::string::npos;
     const bool tricks = entry.file.find("..") != std::string::npos || entry.file.find("/.") != std::string::npos
         || entry.file.find("//") != std::string::npos;
-    const bool below = entry.file.rfind("stats/", 0) == 0 || entry.file.rfind("runs/", 0) == 0;
+    const bool below = entry.file.rfind("stats/", 0) == 0 || entry.file.rfind("runs/", 0) == 0
+        || entry.file.rfind("studies/", 0) == 0;
     if (!plain || tricks || !below || entry.file.back() == '/')
-        node["file"].fail("must be the plain name of a file in stats/ or runs/.");
+        node["file"].fail("must be the plain name of a file in stats/, runs/ or studies/.");
     return entry;
 }
 
@@ -270,6 +280,26 @@ RunRecord parseRun(const Node& node)
     return run;
 }
 
+StudyRecord parseStudy(const Node& node)
+{
+    StudyRecord study;
+    study.id = node["id"].text();
+    study.done = node["done"].boolean();
+    study.fingerprint = node["fingerprint"].text();
+    study.created = node["created"].text();
+    study.seconds = node["seconds"].real();
+    study.floatWalks = node["float_walks"].smallCount();
+    study.reused = node["reused"].smallCount();
+    study.head = parseFile(node["head"]);
+    for (const Node& item : node["members"].items()) {
+        StudyRecord::Member member{item["member"].smallCount(), item["fingerprint"].text(), parseFile(item["file"])};
+        if (!study.members.empty() && member.member <= study.members.back().member)
+            item["member"].fail("is out of order.");
+        study.members.push_back(std::move(member));
+    }
+    return study;
+}
+
 AnalysisRecord parseAnalysis(const Node& node)
 {
     AnalysisRecord analysis;
@@ -308,6 +338,9 @@ std::string Manifest::toJson() const
     json["runs"] = Json::array();
     for (const RunRecord& run : runs)
         json["runs"].push_back(halftone::toJson(run));
+    if (!studies.empty())
+        for (const StudyRecord& study : studies)
+            json["studies"].push_back(halftone::toJson(study));
     return json.dump(1) + "\n";
 }
 
@@ -331,6 +364,9 @@ Manifest Manifest::parse(std::string_view text, std::string_view subject)
             manifest.analysis = parseAnalysis(root["analysis"]);
         for (const Node& run : root["runs"].items())
             manifest.runs.push_back(parseRun(run));
+        if (root.has("studies"))
+            for (const Node& study : root["studies"].items())
+                manifest.studies.push_back(parseStudy(study));
     } catch (const Error& e) {
         if (manifest.major > kMajor)
             throw Error(ErrorKind::BadFile, std::string(subject) + ": was written by a newer Halftone (format "

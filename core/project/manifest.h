@@ -35,6 +35,18 @@ struct AnalysisRecord {
     std::vector<Block> blocks;      ///< by block number
 };
 
+struct StudyRecord {
+    std::string id;                 ///< "study-001"
+    bool done = false;
+    std::string fingerprint;        ///< of all that its figures depend on
+    std::string created;
+    double seconds = 0;
+    int floatWalks = 0, reused = 0;
+    FileEntry head;                 ///< what is studied, and the float model's figures
+    struct Member { int member = 0; std::string fingerprint; FileEntry file; };
+    std::vector<Member> members;    ///< finished ones, by number
+};
+
 /// manifest.json: the single root of truth of a project.
 struct Manifest {
     static constexpr int kMajor = 1, kMinor = 0;
@@ -45,6 +57,7 @@ struct Manifest {
     std::uint64_t sequence = 0;     ///< number of the last edit in `recipe`
     std::optional<AnalysisRecord> analysis;
     std::vector<RunRecord> runs;
+    std::vector<StudyRecord> studies;
 
     std::string toJson() const;
     /// @throws Error{BadFile} naming file and JSON pointer; a newer major version is read as far as it has the same keys.

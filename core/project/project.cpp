@@ -203,7 +203,7 @@ void Project::Impl::update(const std::function<void(Manifest&)>& change)
     manifest = std::move(next);
 }
 
-FileEntry Project::Impl::store(const std::string& directory, const std::string& stem, std::span<const std::byte> image)
+FileEntry Project::Impl::store(const std::string& directory, const std::string& stem, std::span<const std::byte> image, const char* ending)
 {
     requireWritable();
     Sha256 hash;
@@ -211,7 +211,7 @@ FileEntry Project::Impl::store(const std::string& directory, const std::string& 
     FileEntry entry;
     entry.sha256 = hash.finish();
     entry.bytes = image.size();
-    entry.file = directory + "/" + stem + "-" + entry.sha256.substr(0, 12) + ".h5";
+    entry.file = directory + "/" + stem + "-" + entry.sha256.substr(0, 12) + ending;
     fs::path place = folder;
     for (const fs::path& part : fs::path(directory)) {
         place /= part;

@@ -46,8 +46,8 @@ struct Project::Impl {
     Manifest snapshot() const;
     /// Changes a copy of the manifest, puts it on disk, then makes it the one in force. When `change` or the disk fails, nothing changed.
     void update(const std::function<void(Manifest&)>& change);
-    /// Writes an immutable file `directory`/`stem`-<hash12>.h5 and returns its entry. It counts once the manifest names it.
-    FileEntry store(const std::string& directory, const std::string& stem, std::span<const std::byte> image);
+    /// Writes an immutable file `directory`/`stem`-<hash12>`ending` and returns its entry. It counts once the manifest names it.
+    FileEntry store(const std::string& directory, const std::string& stem, std::span<const std::byte> image, const char* ending = ".h5");
     /// The bytes of a file of the project, checked against size and hash. @throws Error{BadFile} naming the file.
     std::vector<std::byte> read(const FileEntry& entry) const;
     /// Whether the file is there with the right size.

@@ -36,19 +36,22 @@ bool isRealFolder(const fs::path& path)
 /// Ours by name: what a project folder that was never finished may hold.
 bool maybeOurs(const std::string& name)
 {
-    static const std::set<std::string> known{"lock", kJournalFile, "runs", "stats", "cache"};
+    static const std::set<std::string> known{"lock", kJournalFile, "runs", "stats", "studies", "cache"};
     return known.count(name) > 0 || name.ends_with(".part") || name.starts_with("journal.bad-");
 }
 
-/// "block-012-0123456789ab.h5"
-bool isBlockFile(const std::string& name)
+/// "block-012-0123456789ab.h5", "member-003-0123456789ab.json"
+bool isResultFile(const std::string& name)
 {
+    const bool block = name.starts_with("block-") && name.ends_with(".h5");
+    const bool study = (name.starts_with("member-") || name.starts_with("study-")) && name.ends_with(".json");
+    const std::size_t ending = block ? 3 : 5;
     const std::size_t dash = name.rfind('-');
-    return name.starts_with("block-") && name.ends_with(".h5") && dash != std::string::npos && name.size() - dash == 1 + 12 + 3
-        && name.find_first_not_of("0123456789abcdef", dash + 1) == name.size() - 3;
+    return (block || study) && dash != std::string::npos && name.size() - dash == 1 + 12 + ending
+        && name.find_first_not_of("0123456789abcdef", dash + 1) == name.size() - ending;
 }
 
-/// What a killed process left: temporaries of dead processes older than an hour, and block files that the manifest never came to name. We
+/// What a killed process left: temporaries of dead processes older than an hour, and result files that the manifest never came to name. We
 /// hold the lock, so no job runs.
 void collectGarbage(const fs::path& folder, const Manifest& manifest)
 {
@@ -59,15 +62,21 @@ void collectGarbage(const fs::path& folder, const Manifest& manifest)
     for (const RunRecord& run : manifest.runs)
         for (const RunBlock& block : run.blocks)
             named.insert(block.file.file);
+    for (const StudyRecord& study : manifest.studies) {
+        named.insert(study.head.file);
+        for (const StudyRecord::Member& member : study.members)
+            named.insert(member.file.file);
+    }
     std::vector<fs::path> folders{folder};
     std::error_code ignored;
     for (const char* part : {"stats", "runs"})
         if (isRealFolder(folder / part))
             folders.push_back(folder / part);
-    if (isRealFolder(folder / "runs"))
-        for (const fs::directory_entry& entry : fs::directory_iterator(folder / "runs", ignored))
-            if (isRealFolder(entry.path()))
-                folders.push_back(entry.path());
+    for (const char* part : {"runs", "studies"})
+        if (isRealFolder(folder / part))
+            for (const fs::directory_entry& entry : fs::directory_iterator(folder / part, ignored))
+                if (isRealFolder(entry.path()))
+                    folders.push_back(entry.path());
     for (const fs::path& place : folders) {
         if (const int removed = removeStaleTemporaries(place); removed > 0)
             log(LogLevel::Info, "Removed " + std::to_string(removed) + " temporary files from " + place.string() + ", left by an interrupted job.");
@@ -76,7 +85,7 @@ void collectGarbage(const fs::path& folder, const Manifest& manifest)
             if (!fs::is_regular_file(entry.symlink_status(error)))
                 continue;
             const std::string name = entry.path().filename().string();
-            const bool unnamed = isBlockFile(name) && named.count(entry.path().lexically_relative(folder).generic_string()) == 0;
+            const bool unnamed = isResultFile(name) && named.count(entry.path().lexically_relative(folder).generic_string()) == 0;
             if (unnamed) {
                 fs::remove(entry.path(), error);
                 log(LogLevel::Info, "Removed " + entry.path().string() + ", left by an interrupted job.");

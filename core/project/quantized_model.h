@@ -4,6 +4,7 @@
 #include "core/project/run_store.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,7 +12,9 @@ namespace halftone {
 
 /// A model whose blocks' linears are those of a run: dequantized weights, and the activation grids as the runtime of the recipe's contract computes
 /// them (transformers where there is none), so that an export gives there what its run gives here.
-std::shared_ptr<const BlockSource> openRun(std::shared_ptr<const Model> model, std::shared_ptr<const Project> project, std::string run);
+/// @param contract takes the place of the recipe's; "" is none: Halftone's own grids
+std::shared_ptr<const BlockSource> openRun(std::shared_ptr<const Model> model, std::shared_ptr<const Project> project, std::string run,
+                                           std::optional<std::string> contract = {});
 
 /// Puts a run's results into a freshly loaded block: dequantized weights, and activation grids shared within a site.
 void restoreBlock(DecoderBlock& block, const StoredBlock& stored);

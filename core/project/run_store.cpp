@@ -90,6 +90,17 @@ std::optional<RunInfo> findResumable(const Project& project, const std::string& 
     return std::nullopt;
 }
 
+std::optional<RunInfo> findFinished(const Project& project, const std::string& fingerprint)
+{
+    const Manifest manifest = project.impl().snapshot();
+    for (auto run = manifest.runs.rbegin(); run != manifest.runs.rend(); ++run) {
+        const bool whole = std::all_of(run->blocks.begin(), run->blocks.end(), [&](const RunBlock& block) { return project.impl().present(block.file); });
+        if (run->info.state == "done" && run->info.fingerprint == fingerprint && whole)
+            return run->info;
+    }
+    return std::nullopt;
+}
+
 void storeBlock(Project& project, std::string_view run, const StoredBlock& block)
 {
     Project::Impl& impl = project.impl();

@@ -43,6 +43,8 @@ struct StoredBlock {
 RunInfo beginRun(Project& project, const std::string& recipeJson, const std::string& fingerprint, int blocks);
 /// A run that can go on: state "running" with this fingerprint.
 std::optional<RunInfo> findResumable(const Project& project, const std::string& fingerprint);
+/// A finished run with this fingerprint, the newest.
+std::optional<RunInfo> findFinished(const Project& project, const std::string& fingerprint);
 void storeBlock(Project& project, std::string_view run, const StoredBlock& block);
 StoredBlock loadBlock(const Project& project, std::string_view run, int block);
 void finishRun(Project& project, const RunInfo& finished);

@@ -1,5 +1,6 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/recipe/json_node.h"
 #include "core/recipe/recipe.h"
 
 #include <algorithm>
@@ -12,125 +13,12 @@
 namespace halftone {
 namespace {
 
+using Node = JsonNode;
+
 constexpr int kMaxRules = 100'000;
 constexpr int kMaxSamples = 1'000'000;
 constexpr int kMaxLength = 1 << 20;
 constexpr int kMaxGroup = 1 << 20;
-
-std::string pointerToken(std::string_view key)
-{
-    std::string token;
-    for (const char c : key)
-        token += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-    return token;
-}
-
-std::string inQuotes(std::string_view text) { return Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace); }
-
-std::string listed(const std::vector<std::string>& words)
-{
-    std::string list;
-    for (std::size_t i = 0; i < words.size(); ++i)
-        list += (i == 0 ? "" : i + 1 == words.size() ? " and " : ", ") + words[i];
-    return list;
-}
-
-std::string shown(const Json& value)
-{
-    std::string text = value.is_structured() ? value.type_name() : value.dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (text.size() > 80)
-        text = text.substr(0, 80) + "…";
-    return text;
-}
-
-std::string shown(double number)
-{
-    char text[32];
-    std::snprintf(text, sizeof text, "%g", number);
-    return text;
-}
-
-/// A value and where it stands: every complaint names the file, the pointer and what is allowed.
-class Node {
-public:
-    Node(const Json& value, std::string pointer, std::string_view file) : m_value(value), m_pointer(std::move(pointer)), m_file(file) {}
-
-    [[noreturn]] void fail(const std::string& sentence) const
-    {
-        throw Error(ErrorKind::BadFile, std::string(m_file) + ": " + (m_pointer.empty() ? "the recipe" : m_pointer) + ": " + sentence,
-            m_pointer);
-    }
-
-    const Json& value() const { return m_value; }
-    const std::string& pointer() const { return m_pointer; }
-    Node operator[](std::string_view key) const { return {m_value[std::string(key)], m_pointer + '/' + pointerToken(key), m_file}; }
-    Node operator[](std::size_t index) const { return {m_value[index], m_pointer + '/' + std::to_string(index), m_file}; }
-    bool has(std::string_view key) const { return m_value.contains(std::string(key)); }
-    Node missing(std::string_view key) const { return {m_value, m_pointer + '/' + pointerToken(key), m_file}; }
-
-    /// An object with no other keys than these.
-    const Node& object(const std::vector<std::string>& keys) const
-    {
-        if (!m_value.is_object())
-            fail("must be an object, not " + shown(m_value) + ".");
-        for (const auto& [key, unused] : m_value.items())
-            if (std::find(keys.begin(), keys.end(), key) == keys.end())
-                (*this)[key].fail("unknown key; known here are " + listed(keys) + ".");
-        return *this;
-    }
-
-    std::int64_t integer(std::int64_t minimum, std::int64_t maximum) const
-    {
-        const std::string allowed = "a whole number from " + std::to_string(minimum) + " to " + std::to_string(maximum);
-        if (!m_value.is_number_integer())
-            fail("must be " + allowed + ", not " + shown(m_value) + ".");
-        const bool tooLarge = m_value.is_number_unsigned()
-            && m_value.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-        if (tooLarge || m_value.get<std::int64_t>() < minimum || m_value.get<std::int64_t>() > maximum)
-            fail("is " + shown(m_value) + "; allowed is " + allowed + ".");
-        return m_value.get<std::int64_t>();
-    }
-
-    double real(double minimum, double maximum) const
-    {
-        const std::string allowed = "a number from " + shown(minimum) + " to " + shown(maximum);
-        if (!m_value.is_number())
-            fail("must be " + allowed + ", not " + shown(m_value) + ".");
-        const double number = m_value.get<double>();
-        if (!(number >= minimum && number <= maximum))
-            fail("is " + shown(m_value) + "; allowed is " + allowed + ".");
-        return number;
-    }
-
-    bool boolean() const
-    {
-        if (!m_value.is_boolean())
-            fail("must be true or false, not " + shown(m_value) + ".");
-        return m_value.get<bool>();
-    }
-
-    std::string text() const
-    {
-        if (!m_value.is_string())
-            fail("must be a string, not " + shown(m_value) + ".");
-        return m_value.get<std::string>();
-    }
-
-    /// Index into `words`.
-    std::size_t word(const std::vector<std::string>& words) const
-    {
-        const std::string given = text();
-        const auto at = std::find(words.begin(), words.end(), given);
-        if (at == words.end())
-            fail(inQuotes(given) + " is not known; known are " + listed(words) + ".");
-        return static_cast<std::size_t>(at - words.begin());
-    }
-
-private:
-    const Json& m_value;
-    std::string m_pointer;
-    std::string_view m_file;
-};
 
 ParameterValue parseParameter(const Node& node, const ParameterInfo& info)
 {
@@ -298,7 +186,7 @@ Json patchJson(const PlanPatch& patch)
 Recipe Recipe::parse(std::string_view text, std::string_view subject)
 {
     const Json json = parseJson(text, subject, {16u << 20, 16});
-    const Node root(json, "", subject);
+    const Node root(json, "", subject, "the recipe");
     if (!json.is_object())
         root.fail("must be a JSON object, not " + shown(json) + ".");
     if (!root.has("halftone_recipe"))
