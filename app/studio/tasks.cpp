@@ -81,7 +81,7 @@ void Tasks::quantize(const QuantizeRequest& request)
         return;
     m_document.save();
     const std::shared_ptr<Project> project = m_document.project();
-    QuantizeJob job{m_document.model().path, m_document.recipe(), toPath(request.text), project, request.resume, m_options, {}};
+    QuantizeJob job{m_document.model().path, m_document.recipe(), toPath(request.text), project, request.resume, m_options, {}, request.stopAtFlags, false, {}, {}};
     job.blockDone = [this, project, serial = ++m_runSerial](const BlockResult& block) {
         QMetaObject::invokeMethod(
             this,
@@ -96,7 +96,6 @@ void Tasks::quantize(const QuantizeRequest& request)
     const SizeEstimate size = m_document.size();
     JobSpec spec{u"quantize"_s, tr("Quantize · %1 bits a weight").arg(size.bitsPerWeight, 0, 'f', 2), JobSpec::Lane::Compute, true,
                  [this, again] { quantize(again); }, {}};
-    job.stopAtFlags = request.stopAtFlags;
     const CalibrationSettings& calibration = job.recipe.calibration;
     m_expected[spec.tag] = {quantizeKind(m_document.plans()), quantizeWork(m_document.model(), m_document.plans(), calibration)};
     Q_EMIT quantizeStarted(planQuantize(m_document.model(), m_document.plans(), calibration, m_options, project->folder()).peakMemory);
