@@ -143,10 +143,18 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
     Json flags = Json::array();
     for (const BlockFlag& flag : result.flags)
         flags.push_back({{"sentinel", flag.sentinel}, {"block", flag.block}, {"subject", flag.subject}, {"sentence", flag.sentence}});
+    Json curves = Json::array();
+    for (const LossCurve& curve : result.curves) {
+        curves.push_back({{"what", curve.what}, {"start", curve.start}, {"end", curve.end}, {"best_step", curve.bestStep}, {"rollbacks", curve.rollbacks}});
+        if (curve.heldOutStart >= 0) {
+            curves.back()["held_out_start"] = curve.heldOutStart;
+            curves.back()["held_out_end"] = curve.heldOutEnd;
+        }
+    }
     if (a.common.json) {
         printJson({{"run", result.run.id}, {"bits_per_weight", result.run.bitsPerWeight}, {"bytes", result.run.bytes}, {"seconds", result.run.seconds},
                    {"peak_bytes", result.run.peakBytes}, {"canary_perplexity", result.run.canaryPerplexity}, {"canary_reference", result.run.canaryReference},
-                   {"flags", flags}, {"linears", linears}});
+                   {"flags", flags}, {"linears", linears}, {"curves", curves}});
         return;
     }
     printTable({"linear", "method", "bits", "SQNR dB", "output MSE", "s"}, rows);

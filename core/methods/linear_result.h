@@ -13,6 +13,7 @@ struct LossCurve {
     std::string what;              ///< "block 3", or a linear
     double start = 0, end = 0;     ///< judged before training and at the state that was kept
     int bestStep = 0;              ///< steps that lead to it
+    double heldOutStart = -1, heldOutEnd = -1;   ///< the same of windows that are not in the calibration; −1: the text had none left
     int rollbacks = 0;
     std::vector<float> losses;     ///< of each step's mini-batch
     std::vector<std::string> notes;

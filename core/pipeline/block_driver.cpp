@@ -213,6 +213,8 @@ void BlockDriver::walkStages(bool collect)
         requireFinite(after, "output");
         m_streams.hidden.put(i, after);
     });
+    if (m_streams.unseen.defined())
+        m_streams.unseen = m_block.forward(m_streams.unseen);
 }
 
 void BlockDriver::collectWholeBlock()
@@ -242,6 +244,8 @@ void BlockDriver::advanceFloat()
         throwIfStopped(m_stop);
         m_streams.floatHidden->put(i, m_block.forward(m_streams.floatHidden->get(i)));
     }
+    if (m_streams.floatUnseen.defined())
+        m_streams.floatUnseen = m_block.forward(m_streams.floatUnseen);
 }
 
 StoredBlock BlockDriver::quantize()

@@ -5,6 +5,7 @@
 #include "core/pipeline/recipe_model.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -70,15 +71,30 @@ at::Tensor StreamWindows::gather(const ActivationStream& stream, std::span<const
     return rows.size() == 1 ? rows.front() : at::cat(rows);
 }
 
+at::Tensor UnseenWindows::gather(const at::Tensor& all, std::span<const std::size_t> windows)
+{
+    std::vector<at::Tensor> rows;
+    for (const std::size_t window : windows)
+        rows.push_back(all.narrow(0, static_cast<std::int64_t>(window), 1));
+    return at::cat(rows);
+}
+
 LossCurve fitBlock(const DecoderBlock& block, BlockParameters& parameters, const CalibrationStreams& streams, const FitSettings& settings,
                    const std::stop_token& stop, const std::function<void(const std::string& detail)>& step)
 {
     const StreamWindows windows(streams);
     const std::uint64_t seed = derivedSeed(streams.seed, static_cast<std::uint64_t>(block.index()));
     BlockReconstruction objective(block, parameters, windows, settings.batch, seed, stop);
-    return train(objective, {.what = settings.what, .steps = settings.steps}, stop, [&](int at, double loss) {
+    const UnseenWindows unseen(streams);
+    const at::NoGradGuard noGrad;
+    const auto heldOut = [&] { return streams.unseen.defined() ? BlockReconstruction(block, parameters, unseen, settings.batch, seed, stop).judge() : -1.0; };
+    const double before = heldOut();
+    LossCurve curve = train(objective, {.what = settings.what, .steps = settings.steps}, stop, [&](int at, double loss) {
         step(settings.what + " · training step " + std::to_string(at + 1) + " of " + std::to_string(settings.steps) + " · loss " + shortNumber(loss));
     });
+    curve.heldOutStart = before;
+    curve.heldOutEnd = heldOut();
+    return curve;
 }
 
 std::unique_ptr<LearnedWeight> learnedWeight(const Plan& plan, const Linear& linear, std::uint64_t seed)

@@ -27,12 +27,27 @@ private:
     std::vector<std::pair<std::size_t, std::int64_t>> m_windows;   ///< batch, row
 };
 
+/// Windows that are not in the calibration, out of the same streams.
+class UnseenWindows final : public ReconstructionData {
+public:
+    explicit UnseenWindows(const CalibrationStreams& streams) : m_streams(streams) {}
+    std::size_t windows() const override { return static_cast<std::size_t>(m_streams.unseen.size(0)); }
+    at::Tensor inputs(std::span<const std::size_t> windows) const override { return gather(m_streams.unseen, windows); }
+    at::Tensor targets(std::span<const std::size_t> windows) const override { return gather(m_streams.floatUnseen, windows); }
+
+private:
+    static at::Tensor gather(const at::Tensor& all, std::span<const std::size_t> windows);
+
+    const CalibrationStreams& m_streams;
+};
+
 struct FitSettings {
     std::string what;   ///< names the curve
     int steps = 0, batch = 1;
 };
 
-/// Trains `parameters` of a block on the streams. @throws Cancelled.
+/// Trains `parameters` of a block on the streams; the curve also has the loss on the windows outside the calibration, where there are some.
+/// @throws Cancelled.
 LossCurve fitBlock(const DecoderBlock& block, BlockParameters& parameters, const CalibrationStreams& streams, const FitSettings& settings,
                    const std::stop_token& stop, const std::function<void(const std::string& detail)>& step);
 

@@ -62,6 +62,7 @@ struct QuantizeResult {
     RunInfo run;
     std::vector<LinearResult> linears;
     std::vector<BlockFlag> flags;        ///< of all blocks, those done before a resume included
+    std::vector<LossCurve> curves;       ///< the same
 };
 QuantizeResult quantize(const QuantizeJob& job, Progress& progress, const std::stop_token& stop);
 

@@ -46,7 +46,7 @@ std::vector<std::span<const std::vector<std::int32_t>>> batchesOf(const TokenWin
 
 QuantizeResult resultOf(const Project& project, const std::string& run)
 {
-    QuantizeResult result{project.run(run), {}, {}};
+    QuantizeResult result{project.run(run), {}, {}, {}};
     for (BlockResult& block : project.results(run)) {
         std::move(block.linears.begin(), block.linears.end(), std::back_inserter(result.linears));
         std::move(block.flags.begin(), block.flags.end(), std::back_inserter(result.flags));
@@ -99,8 +99,13 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     CalibrationStreams streams{ActivationStream(batches.size(), sizes.hidden, sizes.share, spill),
                                ActivationStream(batches.size(), sizes.hidden, sizes.share, spill),
                                ActivationStream(batches.size(), sizes.middle, sizes.share, spill), std::nullopt, batches.size(), windows.ids.size(), calibration.seed};
-    if (fitted)
+    if (fitted) {
         streams.floatHidden.emplace(batches.size(), sizes.hidden, sizes.share, spill);
+        if (!windows.unseen.empty()) {
+            streams.unseen = model->embed(windows.unseen);
+            streams.floatUnseen = streams.unseen.clone();
+        }
+    }
     Sentinels sentinels(*model, windows.heldOut);
     for (std::size_t i = 0; i < batches.size(); ++i) {
         throwIfStopped(stop);
@@ -114,6 +119,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     for (std::size_t i = 0; i < plans.size(); ++i)
         blockPlans[static_cast<std::size_t>(model->linears()[i].block)].push_back(plans[i].plan);
 
+    std::vector<LossCurve> curves;
     // Progress counts thousandths of a block: batches and linears differ in cost, blocks do not.
     constexpr std::int64_t kParts = 1000;
     progress.begin("quantize", config.blocks * kParts, "blocks", kParts);
@@ -132,7 +138,9 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
         expected = driver.expectedSteps();
         driver.advanceFloat();
         if (b < info.blocksDone) {
-            restoreBlock(block, loadBlock(*job.project, info.id, b));
+            StoredBlock stored = loadBlock(*job.project, info.id, b);
+            std::move(stored.result.curves.begin(), stored.result.curves.end(), std::back_inserter(curves));
+            restoreBlock(block, stored);
             driver.advance();
             BlockResult known;
             sentinels.after(block, known);
@@ -151,6 +159,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
                 progress.note("flag: " + flag.sentence);
             storeBlock(*job.project, info.id, stored);
             info.peakBytes = std::max(info.peakBytes, stored.result.peakBytes);
+            curves.insert(curves.end(), stored.result.curves.begin(), stored.result.curves.end());
             if (job.blockDone)
                 job.blockDone(stored.result);
             if (job.stopAtFlags && !stored.result.flags.empty())
@@ -168,7 +177,9 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     info.canaryPerplexity = sentinels.perplexity();
     info.canaryReference = sentinels.reference();
     finishRun(*job.project, info);
-    return resultOf(*job.project, info.id);
+    QuantizeResult result = resultOf(*job.project, info.id);
+    result.curves = std::move(curves);
+    return result;
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "core/pipeline/block_transformer.h"
 #include "core/pipeline/compute_scope.h"
 #include "core/pipeline/quantize_memory.h"
+#include "core/text/corpus.h"
 
 #include <algorithm>
 #include <array>
@@ -134,7 +135,8 @@ QuantizePlan planQuantize(const ModelDescription& model, const std::vector<Resol
     const std::uint64_t forward = kFloat * samples * length * memory::kForwardCopies * wide;
     const std::uint64_t head = kFloat * positive(config.vocabulary)
         * (positive(config.embeddingWidth > 0 ? config.embeddingWidth : config.hidden) + memory::kCanaryLogitRows);
-    plan.peakMemory = std::max(residentBytes(), kProgramBytes) + streams.kept + std::max(blockBytes(model, plans) + forward, head);
+    const std::uint64_t unseen = fitted ? 2 * kFloat * positive(config.hidden) * std::max<std::uint64_t>(TokenWindows::kUnseenTokens, length) : 0;
+    plan.peakMemory = unseen + std::max(residentBytes(), kProgramBytes) + streams.kept + std::max(blockBytes(model, plans) + forward, head);
     plan.availableMemory = availableMemory();
     return plan;
 }

@@ -204,6 +204,8 @@ void writeCurve(Hdf5Writer& file, const std::string& at, const LossCurve& curve)
     file.attribute(at, "end", curve.end);
     file.attribute(at, "best_step", std::int64_t{curve.bestStep});
     file.attribute(at, "rollbacks", std::int64_t{curve.rollbacks});
+    file.attribute(at, "held_out_start", curve.heldOutStart);
+    file.attribute(at, "held_out_end", curve.heldOutEnd);
     if (!curve.losses.empty())
         file.dataset<float>(at + "/losses", curve.losses, {curve.losses.size()}, Hdf5Packing::Shuffled);
     if (!curve.notes.empty())
@@ -259,6 +261,10 @@ LossCurve readCurve(const Hdf5Reader& file, const std::string& at)
     curve.end = file.real(at, "end");
     curve.bestStep = static_cast<int>(file.integer(at, "best_step"));
     curve.rollbacks = static_cast<int>(file.integer(at, "rollbacks"));
+    if (file.hasAttribute(at, "held_out_start")) {   // runs of earlier versions have none
+        curve.heldOutStart = file.real(at, "held_out_start");
+        curve.heldOutEnd = file.real(at, "held_out_end");
+    }
     if (file.has(at + "/losses"))
         curve.losses = file.dataset<float>(at + "/losses");
     curve.notes = readNotes(file, at);

@@ -63,6 +63,18 @@ TokenWindows allWindows(const Tokenizer& tokenizer, std::string_view text, std::
     return out;
 }
 
+/// Puts aside some of the windows that were not drawn, given by their rising indices in `ids`.
+void keepUnseen(TokenWindows& out, const std::vector<std::size_t>& left)
+{
+    if (left.empty())
+        return;
+    out.heldOut = out.ids[left.back()];
+    const auto room = static_cast<std::size_t>(std::clamp(TokenWindows::kUnseenTokens / out.length, 1, TokenWindows::kUnseenWindows));
+    const std::size_t count = std::min(room, left.size());
+    for (std::size_t i = 0; i < count; ++i)
+        out.unseen.push_back(out.ids[left[i * left.size() / count]]);
+}
+
 } // namespace
 
 std::string readText(const std::filesystem::path& file)
@@ -104,8 +116,9 @@ TokenWindows sampleWindows(const Tokenizer& tokenizer, std::string_view text, st
                         + std::to_string(static_cast<std::int64_t>(count) * length) + ".",
                     std::string(subject));
     if (seed == 0) {
-        if (wanted < out.ids.size())
-            out.heldOut = std::move(out.ids.back());
+        std::vector<std::size_t> left(out.ids.size() - wanted);
+        std::iota(left.begin(), left.end(), wanted);
+        keepUnseen(out, left);
         out.ids.resize(wanted);
         return out;
     }
@@ -114,8 +127,9 @@ TokenWindows sampleWindows(const Tokenizer& tokenizer, std::string_view text, st
     Random random(seed);
     for (std::size_t i = 0; i < wanted; ++i)
         std::swap(order[i], order[i + static_cast<std::size_t>(random.below(order.size() - i))]);
-    if (wanted < order.size())
-        out.heldOut = out.ids[*std::max_element(order.begin() + static_cast<std::ptrdiff_t>(wanted), order.end())];
+    std::vector<std::size_t> left(order.begin() + static_cast<std::ptrdiff_t>(wanted), order.end());
+    std::sort(left.begin(), left.end());
+    keepUnseen(out, left);
     order.resize(wanted);
     std::sort(order.begin(), order.end());
     std::vector<std::vector<std::int32_t>> drawn;

@@ -16,6 +16,8 @@ struct TokenWindows {
     std::string textHash;                        ///< SHA-256 of the text's bytes
     std::int64_t tokensInText = 0;
     std::vector<std::int32_t> heldOut;           ///< sampleWindows(): the last window not among `ids`; empty when all are
+    std::vector<std::vector<std::int32_t>> unseen;   ///< sampleWindows(): up to kUnseenWindows not among `ids`, spread evenly, of about kUnseenTokens together
+    static constexpr int kUnseenWindows = 16, kUnseenTokens = 4096;
 };
 
 /// The text of a file. @throws Error{BadFile} when empty, or binary (NUL bytes or mostly no UTF-8).
