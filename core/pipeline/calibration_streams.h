@@ -13,7 +13,7 @@ struct CalibrationStreams {
     std::optional<ActivationStream> floatHidden;   ///< what the float model makes of the same windows; only where a method is fitted to it
     std::size_t batches = 0, samples = 0;
     std::uint64_t seed = 0;                        ///< of everything that methods draw
-    at::Tensor unseen, floatUnseen;                ///< hidden states of some windows outside the calibration, beside `floatHidden`; may be undefined
+    at::Tensor unseen = {}, floatUnseen = {};      ///< hidden states of some windows outside the calibration, beside `floatHidden`; may be undefined
 };
 
 } // namespace halftone

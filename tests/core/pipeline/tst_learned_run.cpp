@@ -1,4 +1,4 @@
-#include "golden.h"
+#include "driven_model.h"
 #include "tiny_model.h"
 
 #include "core/base/error.h"
@@ -97,6 +97,7 @@ private Q_SLOTS:
     void otherLinearsOfTheBlockKeepTheirMethod();
     void activationsAreTrainedUnderStaticGridsToo();
     void theLossCurveIsKept();
+    void withoutTextLeftNothingIsHeldOut();
     void compensationIsKeptAndEvaluated();
     void omniQuantLowersTheErrorUnderActivationGrids_data();
     void omniQuantLowersTheErrorUnderActivationGrids();
@@ -134,39 +135,16 @@ void TestLearnedRun::everyArchitectureIsDriven_data()
 void TestLearnedRun::everyArchitectureIsDriven()
 {
     QFETCH(QString, model);
-    const at::NoGradGuard noGrad;
-    const auto opened = Model::open(golden::data("goldens/" + model.toStdString()));
-    std::vector<std::vector<std::int32_t>> ids(4, std::vector<std::int32_t>(32));
-    for (std::size_t i = 0; i < ids.size(); ++i)
-        for (std::size_t j = 0; j < ids[i].size(); ++j)
-            ids[i][j] = static_cast<std::int32_t>((31 * i + 7 * j * (i + 1) + 3) % 80);
+    const std::string name = model.toStdString();
     const auto errorOf = [&](const std::string& method, std::int64_t steps) {
-        CalibrationStreams streams{ActivationStream(2, 0, 0, {}), ActivationStream(2, 0, 0, {}), ActivationStream(2, 0, 0, {}), std::nullopt, 2, 4, 0};
-        streams.floatHidden.emplace(2, 0, 0, std::filesystem::path());
-        for (std::size_t i = 0; i < 2; ++i) {
-            const at::Tensor embedded = opened->embed(std::span(ids).subspan(2 * i, 2));
-            streams.hidden.put(i, embedded);
-            streams.floatHidden->put(i, embedded.clone());
-        }
-        for (int b = 0; b < opened->config().blocks; ++b) {
-            DecoderBlock block = opened->block(b);
-            Plan plan;
-            plan.rounding = defaultChoice(MethodKind::Rounding, method);
-            for (auto& [key, value] : plan.rounding.parameters)
-                if (key == "steps")
-                    value = steps;
-            plan.weights = {.bits = 3, .symmetric = false};
-            const std::vector<Plan> plans(block.linears().size(), plan);
-            BlockDriver driver(block, plans, streams, {}, [](const std::string&) {});
-            driver.advanceFloat();
-            const StoredBlock stored = driver.quantize();
+        Plan plan;
+        plan.rounding = changed(MethodKind::Rounding, method, {{"steps", steps}});
+        plan.weights = {.bits = 3, .symmetric = false};
+        const Driven driven = drive(name, std::vector<Plan>(linearsOf(name), plan));
+        for (const StoredBlock& stored : driven.stored)
             if (method == "lrq" && (stored.result.curves.size() != 1 || stored.result.curves[0].end > stored.result.curves[0].start))
                 return -1.0;
-        }
-        double error = 0;
-        for (std::size_t i = 0; i < 2; ++i)
-            error += (streams.hidden.get(i) - streams.floatHidden->get(i)).square().mean().item<double>();
-        return error;
+        return driven.error;
     };
     const double nearest = errorOf("rtn", 0), unlearned = errorOf("lrq", 0), learned = errorOf("lrq", 128);
     QCOMPARE(unlearned, nearest);
@@ -252,6 +230,7 @@ void TestLearnedRun::theLossCurveIsKept()
     job.blockDone = [&](const BlockResult& block) { told.push_back(block); };
     const QuantizeResult result = quantize(job, silent, {});
     QVERIFY(!told.empty());
+    QCOMPARE(result.curves.size(), told.size());
     for (const BlockResult& block : told) {
         QCOMPARE(block.curves.size(), std::size_t{1});
         const LossCurve& curve = block.curves.front();
@@ -262,6 +241,22 @@ void TestLearnedRun::theLossCurveIsKept()
         QCOMPARE(read.start, curve.start);
         QCOMPARE(read.end, curve.end);
         QCOMPARE(read.bestStep, curve.bestStep);
+        QCOMPARE(read.heldOutStart, curve.heldOutStart);
+        QCOMPARE(read.heldOutEnd, curve.heldOutEnd);
+        QVERIFY(curve.heldOutStart > 0.2 * curve.start && curve.heldOutStart < 5 * curve.start);
+        QVERIFY(curve.heldOutEnd > 0 && curve.heldOutEnd != curve.heldOutStart);
+    }
+}
+
+void TestLearnedRun::withoutTextLeftNothingIsHeldOut()
+{
+    QTemporaryDir folder;
+    Recipe recipe = tinyRecipe(defaults("lwc", R"(, "steps": 2)"));
+    const auto tokenizer = Model::open(tinyLlama())->tokenizer();
+    recipe.calibration.samples = static_cast<int>(cutWindows(*tokenizer, readText(tinyText()), "text", 0, recipe.calibration.length).ids.size());
+    for (const LossCurve& curve : quantizeOne(newProject(folder), recipe).curves) {
+        QCOMPARE(curve.heldOutStart, -1.0);
+        QCOMPARE(curve.heldOutEnd, -1.0);
     }
 }
 

@@ -80,7 +80,7 @@ inline halftone::StoredBlock storedBlock(int number, std::int64_t rows = 12, std
         block.linears.push_back(std::move(linear));
     }
     block.tensors = {{"model.layers.0.input_layernorm.weight", at::rand({columns}, generator)}, {"model.layers.0.linear_7.weight", at::rand({std::min<std::int64_t>(rows, 4), std::min<std::int64_t>(columns, 5)}, generator)}};
-    block.result.curves = {{"block " + std::to_string(number), 1.5, 0.5, 7, 1, {1.25f, 0.75f, 0.5f}, {"went back to step 3"}}, {"a linear", 2, 2, 0, 0, {}, {}}};
+    block.result.curves = {{"block " + std::to_string(number), 1.5, 0.5, 7, 1.75, 0.75, 1, {1.25f, 0.75f, 0.5f}, {"went back to step 3"}}, {"a linear", 2, 2, 0, -1, -1, 0, {}, {}}};
     block.result.transforms = {{"smoothquant", "MLP in", "scale", 1, 1, 3, {1.5f, 0.25f, 2}, {}, 0, {}},
         {"affinequant", "attention out", "matrix", 2, 2, 2, {1, 0.5f, 0, 1, 2, 0, 0.125f, 2}, {2.25, 1.0625}, 0.1, {{0, 1, 1.5}, {64, 2, 2.25}}}};
     block.result.block = number;

@@ -114,6 +114,23 @@ private Q_SLOTS:
         QVERIFY(std::count(hits.begin(), hits.end(), 0) < static_cast<long>(all.size()) / 20 + 2);
     }
 
+    void windowsKeptAsideAreNoSamples()
+    {
+        const auto all = cutWindows(*m_tokenizer, m_text, "text", 0, 16).ids;
+        for (const std::uint64_t seed : {0, 1, 2, 3}) {
+            const TokenWindows windows = sampleWindows(*m_tokenizer, m_text, "text", 20, 16, seed);
+            QCOMPARE(windows.unseen.size(), std::min<std::size_t>(TokenWindows::kUnseenWindows, all.size() - 20));
+            std::set<Ids> kept(windows.ids.begin(), windows.ids.end());
+            kept.insert(windows.unseen.begin(), windows.unseen.end());
+            QCOMPARE(kept.size(), windows.ids.size() + windows.unseen.size());
+            QVERIFY(std::find(windows.ids.begin(), windows.ids.end(), windows.heldOut) == windows.ids.end());
+            for (const Ids& window : windows.unseen)
+                QVERIFY(std::find(all.begin(), all.end(), window) != all.end());
+        }
+        QVERIFY(sampleWindows(*m_tokenizer, m_text, "text", static_cast<int>(all.size()), 16, 4).unseen.empty());
+        QVERIFY(sampleWindows(*m_tokenizer, m_text, "text", 0, 16, 0).unseen.empty());
+    }
+
     void moreSamplesThanTheTextHoldsNameBothCounts()
     {
         try {
