@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/model/model_info.h"
 #include "core/quant/grid.h"
 
 #include <cstdint>
@@ -17,6 +18,28 @@ struct LossCurve {
     int rollbacks = 0;
     std::vector<float> losses;     ///< of each step's mini-batch
     std::vector<std::string> notes;
+};
+
+/// A picture of what was learned of a weight and is gone from its codes, small enough to keep: row-major, each cell the value of the largest
+/// magnitude of the entries it stands for.
+struct WeightEvidence {
+    std::string linear;
+    std::string kind;               ///< "divisor": logs of LRQ's or FlexRound's divisors; "clip": kept shares of the range, low ends then high ends
+    std::int64_t rows = 0, columns = 0;
+    std::vector<float> values;      ///< [rows, columns]
+    std::int64_t fullRows = 0, fullColumns = 0;   ///< of what was pooled
+    std::int64_t rank = 0;          ///< of its low-rank part; 0: an entry for each
+    double learnable = 0;           ///< learned parameters per weight
+};
+
+/// A site before and after a transform, on the same tokens.
+struct SiteChange {
+    SiteKind site = SiteKind::AttentionInput;
+    std::string method;
+    std::int64_t tokens = 0;
+    std::vector<float> before, after;    ///< channels' largest magnitudes
+    ActivationGrid grid;                 ///< that the kernel was measured under; 8 bits a token where the site keeps float
+    double kernelBefore = 0, kernelAfter = 0;   ///< shares of elements that it rounds to zero
 };
 
 /// What a run measured of one linear (plain values).
@@ -67,8 +90,10 @@ struct TransformEvidence {
 struct BlockResult {
     int block = 0;
     std::vector<LinearResult> linears;
-    std::vector<LossCurve> curves;   ///< where something was trained
+    std::vector<LossCurve> curves;                ///< where something was trained
     std::vector<TransformEvidence> transforms;   ///< in the order in which they were folded
+    std::vector<WeightEvidence> weights;          ///< what was learned of them
+    std::vector<SiteChange> sites;                ///< that were transformed
     double seconds = 0;
     std::uint64_t peakBytes = 0;
     double canaryError = -1;      ///< drift of a held-out text's hidden states from the float model's after this block; −1: not measured

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/project/evidence_file.h"
 #include "core/project/hdf5_file.h"
 
 #include <ATen/ATen.h>
@@ -212,27 +213,6 @@ void writeCurve(Hdf5Writer& file, const std::string& at, const LossCurve& curve)
         writeNotes(file, at, curve.notes);
 }
 
-void writeTransform(Hdf5Writer& file, const std::string& at, const TransformEvidence& evidence)
-{
-    file.group(at);
-    file.attribute(at, "method", evidence.method);
-    file.attribute(at, "place", evidence.place);
-    file.attribute(at, "kind", evidence.kind);
-    file.attribute(at, "stability", evidence.stability);
-    const Hdf5Shape shape{static_cast<std::uint64_t>(evidence.count), static_cast<std::uint64_t>(evidence.rows), static_cast<std::uint64_t>(evidence.columns)};
-    if (shape[0] * shape[1] * shape[2] != evidence.values.size())
-        throw Error(ErrorKind::Internal, "The values of a transform's evidence have not its shape.", evidence.place);
-    file.dataset<float>(at + "/values", evidence.values, shape, Hdf5Packing::Shuffled);
-    if (!evidence.conditions.empty())
-        file.dataset<double>(at + "/conditions", evidence.conditions, {evidence.conditions.size()}, Hdf5Packing::Plain);
-    if (evidence.epochs.empty())
-        return;
-    std::vector<double> epochs;
-    for (const TransformEvidence::Epoch& epoch : evidence.epochs)
-        epochs.insert(epochs.end(), {static_cast<double>(epoch.step), static_cast<double>(epoch.bands), epoch.condition});
-    file.dataset<double>(at + "/epochs", epochs, {evidence.epochs.size(), 3}, Hdf5Packing::Plain);
-}
-
 void writeTensor(Hdf5Writer& file, const std::string& at, const StoredTensor& tensor)
 {
     file.group(at);
@@ -269,37 +249,6 @@ LossCurve readCurve(const Hdf5Reader& file, const std::string& at)
         curve.losses = file.dataset<float>(at + "/losses");
     curve.notes = readNotes(file, at);
     return curve;
-}
-
-TransformEvidence readTransform(const Hdf5Reader& file, const std::string& at)
-{
-    TransformEvidence evidence;
-    evidence.method = file.text(at, "method");
-    evidence.place = file.text(at, "place");
-    evidence.kind = file.text(at, "kind");
-    evidence.stability = file.real(at, "stability");
-    const Hdf5Shape shape = file.shape(at + "/values");
-    if (shape.size() != 3)
-        throw Error(ErrorKind::BadFile, file.subject() + ": " + at + " holds no matrices.", file.subject());
-    evidence.count = static_cast<std::int64_t>(shape[0]);
-    evidence.rows = static_cast<std::int64_t>(shape[1]);
-    evidence.columns = static_cast<std::int64_t>(shape[2]);
-    evidence.values = file.dataset<float>(at + "/values", shape);
-    if (file.has(at + "/conditions"))
-        evidence.conditions = file.dataset<double>(at + "/conditions");
-    if (!file.has(at + "/epochs"))
-        return evidence;
-    const Hdf5Shape steps = file.shape(at + "/epochs");
-    if (steps.size() != 2 || steps[1] != 3)
-        throw Error(ErrorKind::BadFile, file.subject() + ": " + at + " holds no epochs.", file.subject());
-    const std::vector<double> epochs = file.dataset<double>(at + "/epochs", steps);
-    constexpr double kMost = 1e9;
-    for (std::size_t i = 0; i + 2 < epochs.size(); i += 3) {
-        if (!(epochs[i] >= 0 && epochs[i] <= kMost && epochs[i + 1] >= 0 && epochs[i + 1] <= kMost))
-            throw Error(ErrorKind::BadFile, file.subject() + ": " + at + " has an epoch that cannot be.", file.subject());
-        evidence.epochs.push_back({static_cast<int>(epochs[i]), static_cast<int>(epochs[i + 1]), epochs[i + 2]});
-    }
-    return evidence;
 }
 
 StoredTensor readTensor(const Hdf5Reader& file, const std::string& at)
@@ -450,6 +399,36 @@ private:
     std::string m_at;
 };
 
+std::int64_t countOf(const Hdf5Reader& file, const char* key)
+{
+    const std::int64_t count = file.hasAttribute(kRoot, key) ? file.integer(kRoot, key) : 0;   // files of earlier versions have none
+    if (count < 0 || count > kMaxLinears)
+        throw Error(ErrorKind::BadFile, file.subject() + ": says that it has " + std::to_string(count) + " " + key + ".", file.subject());
+    return count;
+}
+
+void requireBlock(const Hdf5Reader& file, int block)
+{
+    const std::int64_t linears = file.integer(kRoot, "linears");
+    if (file.integer(kRoot, "version") != kVersion || file.integer(kRoot, "block") != block || linears < 0 || linears > kMaxLinears)
+        throw Error(ErrorKind::BadFile,
+            file.subject() + ": is no result of block " + std::to_string(block) + " in version " + std::to_string(kVersion) + ".", file.subject());
+}
+
+BlockEvidence evidenceOf(const Hdf5Reader& file)
+{
+    BlockEvidence kept;
+    for (std::int64_t i = 0, count = countOf(file, "curves"); i < count; ++i)
+        kept.curves.push_back(readCurve(file, numbered("/curve", i)));
+    for (std::int64_t i = 0, count = countOf(file, "transforms"); i < count; ++i)
+        kept.transforms.push_back(readTransform(file, numbered("/transform", i)));
+    for (std::int64_t i = 0, count = countOf(file, "weights"); i < count; ++i)
+        kept.weights.push_back(readWeightEvidence(file, numbered("/weight", i)));
+    for (std::int64_t i = 0, count = countOf(file, "sites"); i < count; ++i)
+        kept.sites.push_back(readSiteChange(file, numbered("/site", i)));
+    return kept;
+}
+
 } // namespace
 
 std::vector<std::byte> blockImage(const StoredBlock& block)
@@ -470,32 +449,33 @@ std::vector<std::byte> blockImage(const StoredBlock& block)
         writeTransform(file, numbered("/transform", static_cast<std::int64_t>(i)), block.result.transforms[i]);
     for (std::size_t i = 0; i < block.tensors.size(); ++i)
         writeTensor(file, numbered("/tensor", static_cast<std::int64_t>(i)), block.tensors[i]);
+    file.attribute(kRoot, "weights", static_cast<std::int64_t>(block.result.weights.size()));
+    file.attribute(kRoot, "sites", static_cast<std::int64_t>(block.result.sites.size()));
+    for (std::size_t i = 0; i < block.result.weights.size(); ++i)
+        writeWeightEvidence(file, numbered("/weight", static_cast<std::int64_t>(i)), block.result.weights[i]);
+    for (std::size_t i = 0; i < block.result.sites.size(); ++i)
+        writeSiteChange(file, numbered("/site", static_cast<std::int64_t>(i)), block.result.sites[i]);
     return file.finish();
+}
+
+BlockEvidence readBlockEvidence(std::span<std::byte> image, const std::string& subject, int block)
+{
+    const Hdf5Reader file(image, subject);
+    requireBlock(file, block);
+    return evidenceOf(file);
 }
 
 StoredBlock readBlockImage(std::span<std::byte> image, const std::string& subject, int block)
 {
     const Hdf5Reader file(image, subject);
-    const std::int64_t linears = file.integer(kRoot, "linears");
-    if (file.integer(kRoot, "version") != kVersion || file.integer(kRoot, "block") != block || linears < 0 || linears > kMaxLinears)
-        throw Error(ErrorKind::BadFile,
-            subject + ": is no result of block " + std::to_string(block) + " in version " + std::to_string(kVersion) + ".", subject);
+    requireBlock(file, block);
     StoredBlock stored;
     stored.block = block;
-    for (std::int64_t i = 0; i < linears; ++i)
+    for (std::int64_t i = 0, count = file.integer(kRoot, "linears"); i < count; ++i)
         stored.linears.push_back(LinearReader(file, numbered("/linear", i)).read());
-    const auto countOf = [&](const char* key) -> std::int64_t {
-        const std::int64_t count = file.hasAttribute(kRoot, key) ? file.integer(kRoot, key) : 0;   // files before 0.2 have none
-        if (count < 0 || count > kMaxLinears)
-            throw Error(ErrorKind::BadFile, subject + ": says that it has " + std::to_string(count) + " " + key + ".", subject);
-        return count;
-    };
-    for (std::int64_t i = 0; i < countOf("curves"); ++i)
-        stored.result.curves.push_back(readCurve(file, numbered("/curve", i)));
-    for (std::int64_t i = 0; i < countOf("transforms"); ++i)
-        stored.result.transforms.push_back(readTransform(file, numbered("/transform", i)));
-    for (std::int64_t i = 0; i < countOf("tensors"); ++i)
+    for (std::int64_t i = 0, count = countOf(file, "tensors"); i < count; ++i)
         stored.tensors.push_back(readTensor(file, numbered("/tensor", i)));
+    setEvidence(stored.result, evidenceOf(file));
     return stored;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/project/run_evidence.h"
 #include "core/project/run_store.h"
 
 #include <cstddef>
@@ -15,5 +16,8 @@ std::vector<std::byte> blockImage(const StoredBlock& block);
 
 /// The inverse; `result` of the block and seconds of its linears are left at their defaults. @throws Error{BadFile} naming `subject`.
 StoredBlock readBlockImage(std::span<std::byte> image, const std::string& subject, int block);
+
+/// The evidence alone, without codes. @throws as readBlockImage().
+BlockEvidence readBlockEvidence(std::span<std::byte> image, const std::string& subject, int block);
 
 } // namespace halftone

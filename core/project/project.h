@@ -62,7 +62,7 @@ public:
     std::vector<RunInfo> runs() const;
     /// "#run" of PROJECT#run; empty = the newest finished one. @throws Error{BadFile} when there is none.
     RunInfo run(std::string_view id) const;
-    /// Without loss curves; loadBlock() has them.
+    /// Without loss curves and evidence; loadBlock() and loadEvidence() have them.
     std::vector<BlockResult> results(std::string_view run) const;
 
     struct Impl;

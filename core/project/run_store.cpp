@@ -38,6 +38,24 @@ void countDone(RunRecord& record)
     }
 }
 
+/// The manifest's entry of a block's results. @throws Error{BadFile} where there is none.
+RunBlock blockOf(const Project::Impl& impl, std::string_view run, int block)
+{
+    const Manifest manifest = impl.snapshot();
+    const RunRecord* record = manifest.find(run);
+    const auto missing = [&](const std::string& what) { throw Error(ErrorKind::BadFile, impl.folder.string() + ": " + what,
+        impl.folder.string()); };
+    if (!record)
+        missing("has no run \"" + std::string(run) + "\".");
+    const auto at = std::find_if(record->blocks.begin(), record->blocks.end(),
+        [&](const RunBlock& have) { return have.result.block == block; });
+    if (at == record->blocks.end())
+        missing(std::string(run) + " has no result of block " + std::to_string(block) + " (" + std::to_string(record->info.blocksDone)
+            + " of "
+            + std::to_string(record->info.blocks) + " blocks are done).");
+    return *at;
+}
+
 } // namespace
 
 at::Tensor StoredLinear::effectiveWeight() const
@@ -141,28 +159,36 @@ void storeBlock(Project& project, std::string_view run, const StoredBlock& block
 StoredBlock loadBlock(const Project& project, std::string_view run, int block)
 {
     const Project::Impl& impl = project.impl();
-    const Manifest manifest = impl.snapshot();
-    const RunRecord* record = manifest.find(run);
-    const auto missing = [&](const std::string& what) { throw Error(ErrorKind::BadFile, impl.folder.string() + ": " + what,
-        impl.folder.string()); };
-    if (!record)
-        missing("has no run \"" + std::string(run) + "\".");
-    const auto at = std::find_if(record->blocks.begin(), record->blocks.end(),
-        [&](const RunBlock& have) { return have.result.block == block; });
-    if (at == record->blocks.end())
-        missing(std::string(run) + " has no result of block " + std::to_string(block) + " (" + std::to_string(record->info.blocksDone)
-            + " of "
-            + std::to_string(record->info.blocks) + " blocks are done).");
-
-    std::vector<std::byte> image = impl.read(at->file);
-    StoredBlock stored = readBlockImage(image, (impl.folder / at->file.file).string(), block);
-    BlockResult fromFile = std::move(stored.result);
-    stored.result = at->result;
-    stored.result.curves = std::move(fromFile.curves);
-    stored.result.transforms = std::move(fromFile.transforms);
-    for (std::size_t i = 0; i < std::min(stored.linears.size(), at->result.linears.size()); ++i)
-        stored.linears[i].result.seconds = at->result.linears[i].seconds;
+    const RunBlock entry = blockOf(impl, run, block);
+    std::vector<std::byte> image = impl.read(entry.file);
+    StoredBlock stored = readBlockImage(image, (impl.folder / entry.file.file).string(), block);
+    BlockEvidence evidence = takeEvidence(stored.result);
+    stored.result = entry.result;
+    setEvidence(stored.result, std::move(evidence));
+    for (std::size_t i = 0; i < std::min(stored.linears.size(), entry.result.linears.size()); ++i)
+        stored.linears[i].result.seconds = entry.result.linears[i].seconds;
     return stored;
+}
+
+BlockEvidence loadEvidence(const Project& project, std::string_view run, int block)
+{
+    const Project::Impl& impl = project.impl();
+    const RunBlock entry = blockOf(impl, run, block);
+    std::vector<std::byte> image = impl.read(entry.file);
+    return readBlockEvidence(image, (impl.folder / entry.file.file).string(), block);
+}
+
+void setEvidence(BlockResult& result, BlockEvidence evidence)
+{
+    result.curves = std::move(evidence.curves);
+    result.transforms = std::move(evidence.transforms);
+    result.weights = std::move(evidence.weights);
+    result.sites = std::move(evidence.sites);
+}
+
+BlockEvidence takeEvidence(BlockResult& result)
+{
+    return {std::move(result.curves), std::move(result.transforms), std::move(result.weights), std::move(result.sites)};
 }
 
 void finishRun(Project& project, const RunInfo& finished)

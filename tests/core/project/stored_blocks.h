@@ -83,6 +83,17 @@ inline halftone::StoredBlock storedBlock(int number, std::int64_t rows = 12, std
     block.result.curves = {{"block " + std::to_string(number), 1.5, 0.5, 7, 1.75, 0.75, 1, {1.25f, 0.75f, 0.5f}, {"went back to step 3"}}, {"a linear", 2, 2, 0, -1, -1, 0, {}, {}}};
     block.result.transforms = {{"smoothquant", "MLP in", "scale", 1, 1, 3, {1.5f, 0.25f, 2}, {}, 0, {}},
         {"affinequant", "attention out", "matrix", 2, 2, 2, {1, 0.5f, 0, 1, 2, 0, 0.125f, 2}, {2.25, 1.0625}, 0.1, {{0, 1, 1.5}, {64, 2, 2.25}}}};
+    block.result.weights = {{"a linear", "divisor", 2, 3, {1, -2, 0.5f, 0, 3, -0.25f}, 128, 96, 7, 0.4}, {"another", "clip", 1, 1, {0.875f}, 1, 1, 0, 0}};
+    SiteChange change;
+    change.site = SiteKind::MlpInput;
+    change.method = "awq";
+    change.tokens = 512;
+    change.before = {4, 2, 64};
+    change.after = {4, 2, 8};
+    change.grid = {.scheme = ActivationScheme::PerToken, .bits = 6, .symmetric = false};
+    change.kernelBefore = 0.25;
+    change.kernelAfter = 0.125;
+    block.result.sites = {change};
     block.result.block = number;
     block.result.seconds = 0.5 + number;
     block.result.peakBytes = 123456789;
@@ -112,6 +123,16 @@ inline bool sameTransform(const halftone::TransformEvidence& a, const halftone::
         && a.values == b.values && a.conditions == b.conditions && a.stability == b.stability
         && std::equal(a.epochs.begin(), a.epochs.end(), b.epochs.begin(), b.epochs.end(),
             [](const Epoch& x, const Epoch& y) { return x.step == y.step && x.bands == y.bands && x.condition == y.condition; });
+inline bool sameEvidence(const halftone::WeightEvidence& a, const halftone::WeightEvidence& b)
+{
+    return a.linear == b.linear && a.kind == b.kind && a.rows == b.rows && a.columns == b.columns && a.values == b.values && a.fullRows == b.fullRows
+        && a.fullColumns == b.fullColumns && a.rank == b.rank && a.learnable == b.learnable;
+}
+
+inline bool sameChange(const halftone::SiteChange& a, const halftone::SiteChange& b)
+{
+    return a.site == b.site && a.method == b.method && a.tokens == b.tokens && a.before == b.before && a.after == b.after && a.grid == b.grid
+        && a.kernelBefore == b.kernelBefore && a.kernelAfter == b.kernelAfter;
 }
 
 /// Bit for bit.
@@ -124,6 +145,8 @@ inline bool sameBlock(const halftone::StoredBlock& a, const halftone::StoredBloc
     if (a.tensors.size() != b.tensors.size() || !std::equal(a.result.curves.begin(), a.result.curves.end(), b.result.curves.begin(), b.result.curves.end(), sameCurve))
         return false;
     if (!std::equal(a.result.transforms.begin(), a.result.transforms.end(), b.result.transforms.begin(), b.result.transforms.end(), sameTransform))
+    if (!std::equal(a.result.weights.begin(), a.result.weights.end(), b.result.weights.begin(), b.result.weights.end(), sameEvidence)
+        || !std::equal(a.result.sites.begin(), a.result.sites.end(), b.result.sites.begin(), b.result.sites.end(), sameChange))
         return false;
     for (std::size_t i = 0; i < a.tensors.size(); ++i)
         if (a.tensors[i].name != b.tensors[i].name || !same(a.tensors[i].value, b.tensors[i].value))
