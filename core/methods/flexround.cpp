@@ -1,5 +1,6 @@
 #include "core/methods/fake_quantizer.h"
 #include "core/methods/learned_rounding.h"
+#include "core/methods/weight_evidence.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -25,6 +26,12 @@ public:
     {
         const at::NoGradGuard noGrad;
         return {m_grid, scaledCodes(source, scale(), m_each + m_row, m_scales.zero, m_grid), {scale(), m_scales.zero}};
+    }
+    std::optional<WeightEvidence> evidence() const override
+    {
+        const at::NoGradGuard noGrad;
+        const std::int64_t learned = m_step.numel() + m_each.numel() + m_row.numel();
+        return weightEvidence("divisor", m_each + m_row, 0, static_cast<double>(learned) / static_cast<double>(m_each.numel()));
     }
 
 private:

@@ -87,9 +87,14 @@ RoundingResult LearnedRounding::round(const RoundingInputs& in, const MethodChoi
     const at::Tensor weight = weightForLearning(in);
     LinearObjective objective(*learned, weight, in.hessian->h);
     RoundingResult result;
-    result.curve = train(objective, {.what = in.linear, .steps = static_cast<int>(choice.integer("steps"))}, stop);
+    const int steps = static_cast<int>(choice.integer("steps"));
+    result.curve = train(objective, {.what = in.linear, .steps = steps}, stop, [&](int step, double loss) {
+        if (in.trained)
+            in.trained(step, steps, loss);
+    });
     result.weight = learned->codes(weight);
     result.notes = learned->notes();
+    result.evidence = learned->evidence();
     result.notes.insert(result.notes.end(), result.curve->notes.begin(), result.curve->notes.end());
     return result;
 }

@@ -4,6 +4,7 @@
 #include "core/methods/training.h"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace halftone {
@@ -19,6 +20,8 @@ public:
     virtual QuantizedWeight codes(const at::Tensor& source) = 0;
     /// What a person should know of the result.
     virtual std::vector<std::string> notes() const { return {}; }
+    /// What was learned, to be looked at; nothing where the codes say it all.
+    virtual std::optional<WeightEvidence> evidence() const { return {}; }
 };
 
 /// A rounding with parameters that gradients find. The pipeline fits those with needs.block to the block's output; round() fits a linear alone:

@@ -24,7 +24,7 @@ struct LossCurve {
 /// magnitude of the entries it stands for.
 struct WeightEvidence {
     std::string linear;
-    std::string kind;               ///< "divisor": logs of LRQ's or FlexRound's divisors; "clip": kept shares of the range, low ends then high ends
+    std::string kind;               ///< "divisor": logs of LRQ's or FlexRound's divisors; "clip": cut shares of the ranges, low ends then high ends
     std::int64_t rows = 0, columns = 0;
     std::vector<float> values;      ///< [rows, columns]
     std::int64_t fullRows = 0, fullColumns = 0;   ///< of what was pooled

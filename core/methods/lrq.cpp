@@ -2,6 +2,7 @@
 #include "core/methods/fake_quantizer.h"
 #include "core/methods/learned_rounding.h"
 #include "core/methods/lrq_rank.h"
+#include "core/methods/weight_evidence.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -54,6 +55,15 @@ public:
         if (held == 0)
             return {};
         return {std::to_string(held) + " divisors of LRQ reached e^±3 and were held there"};
+    }
+    std::optional<WeightEvidence> evidence() const override
+    {
+        const at::NoGradGuard noGrad;
+        std::int64_t learned = m_step.numel() + m_left.numel() + m_row.numel() + m_column.numel();
+        if (m_right.defined())
+            learned += m_right.numel();
+        const at::Tensor divisor = delta();
+        return weightEvidence("divisor", divisor, m_right.defined() ? m_right.size(0) : 0, static_cast<double>(learned) / static_cast<double>(divisor.numel()));
     }
 
 private:

@@ -1,5 +1,6 @@
 #include "core/methods/fake_quantizer.h"
 #include "core/methods/learned_rounding.h"
+#include "core/methods/weight_evidence.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -17,6 +18,7 @@ public:
     {
         const at::Tensor weight = weightForLearning(in);
         const at::Tensor shape = groupRanges(weight, in.grid).first;
+        m_weights = weight.numel();
         m_upper = leafOf(at::full_like(shape, start));
         m_lower = leafOf(at::full_like(shape, start));
     }
@@ -35,6 +37,13 @@ public:
         at::Tensor codes = roundToCodes(source, scales, m_grid);
         return {m_grid, std::move(codes), std::move(scales)};
     }
+    std::optional<WeightEvidence> evidence() const override
+    {
+        const at::NoGradGuard noGrad;
+        const std::int64_t rows = m_upper.size(0);
+        const at::Tensor cut = 1 - at::cat({m_lower.reshape({rows, -1}), m_upper.reshape({rows, -1})}, 1).sigmoid();
+        return weightEvidence("clip", cut, 0, static_cast<double>(cut.numel()) / static_cast<double>(m_weights));
+    }
 
 private:
     std::pair<at::Tensor, at::Tensor> clipped(const at::Tensor& weight) const
@@ -45,6 +54,7 @@ private:
 
     WeightGrid m_grid;
     double m_rate;
+    std::int64_t m_weights = 0;
     at::Tensor m_upper, m_lower;
 };
 

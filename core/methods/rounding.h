@@ -26,6 +26,7 @@ struct RoundingInputs {
     WeightGrid grid;
     SiteHessian* hessian = nullptr;       ///< when the method needs one
     std::uint64_t seed = 0;               ///< for methods that draw; the linear's own
+    std::function<void(int step, int steps, double loss)> trained = {};   ///< may be empty; told of each step where a linear is trained alone
 };
 
 struct RoundingResult {
@@ -33,6 +34,7 @@ struct RoundingResult {
     double damping = 0;                   ///< really used (GPTQ); 0 = none
     std::vector<std::string> notes;       ///< what a person should know ("damping raised to 0.1")
     std::optional<LossCurve> curve;       ///< where something was trained
+    std::optional<WeightEvidence> evidence;   ///< of what was learned
 };
 
 /// weights → codes.

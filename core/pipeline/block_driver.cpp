@@ -6,6 +6,7 @@
 #include "core/methods/rounding.h"
 #include "core/pipeline/compute_scope.h"
 #include "core/pipeline/sentinels.h"
+#include "core/pipeline/site_changes.h"
 #include "core/quant/weight_quantizer.h"
 
 #include <ATen/ATen.h>
@@ -112,7 +113,10 @@ RoundingResult BlockDriver::roundingOf(std::size_t index, SiteHessian& hessian)
     const auto source = m_transformed.sources.find(index);
     const at::Tensor& weight = source == m_transformed.sources.end() ? linear.weight : source->second;
     const std::uint64_t seed = derivedSeed(derivedSeed(m_streams.seed, static_cast<std::uint64_t>(m_block.index())), index);
-    return makeRounding(plan.rounding.method)->round({linear.info.name, weight, plan.weights, &hessian, seed}, plan.rounding, m_stop);
+    RoundingInputs inputs{linear.info.name, weight, plan.weights, &hessian, seed};
+    if (m_streams.trained)
+        inputs.trained = [&](int step, int steps, double loss) { m_streams.trained({m_block.index(), linear.info.name, step, steps, loss}); };
+    return makeRounding(plan.rounding.method)->round(inputs, plan.rounding, m_stop);
 }
 
 void BlockDriver::roundLinear(std::size_t index, SiteHessian& hessian)
@@ -141,6 +145,10 @@ void BlockDriver::roundLinear(std::size_t index, SiteHessian& hessian)
         result.outputMse = outputMse(error, hessian.h);
         result.damping = rounded.damping;
         result.notes.insert(result.notes.end(), rounded.notes.begin(), rounded.notes.end());
+        if (rounded.evidence) {
+            rounded.evidence->linear = linear.info.name;
+            m_stored.result.weights.push_back(std::move(*rounded.evidence));
+        }
         if (rounded.curve)
             m_stored.result.curves.push_back(std::move(*rounded.curve));
         for (BlockFlag& flag : inspectRounded(m_block.index(), linear.weight, *stored.weight, result))
@@ -257,6 +265,7 @@ StoredBlock BlockDriver::quantize()
     m_stored.linears.resize(m_plans.size());
     const DecoderBlock original = m_block;
     m_transformed = transformBlock(m_block, m_plans, m_streams, m_stop, m_step);
+    m_stored.result.sites = siteChanges(original, m_block, m_plans, m_streams, m_stop);
     DecoderBlock sources = m_block;
     for (const auto& [index, weight] : m_transformed.sources)
         sources.linears()[index].weight = weight;

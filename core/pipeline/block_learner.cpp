@@ -90,6 +90,8 @@ LossCurve fitBlock(const DecoderBlock& block, BlockParameters& parameters, const
     const auto heldOut = [&] { return streams.unseen.defined() ? BlockReconstruction(block, parameters, unseen, settings.batch, seed, stop).judge() : -1.0; };
     const double before = heldOut();
     LossCurve curve = train(objective, {.what = settings.what, .steps = settings.steps}, stop, [&](int at, double loss) {
+        if (streams.trained)
+            streams.trained({block.index(), settings.what, at, settings.steps, loss});
         step(settings.what + " · training step " + std::to_string(at + 1) + " of " + std::to_string(settings.steps) + " · loss " + shortNumber(loss));
     });
     curve.heldOutStart = before;
@@ -162,6 +164,7 @@ LearnedRoundings learnRoundings(const DecoderBlock& block, const std::vector<Pla
         RoundingResult rounded;
         rounded.weight = item.learned->codes(block.linears()[item.linear].weight);
         rounded.notes = item.learned->notes();
+        rounded.evidence = item.learned->evidence();
         result.linears.emplace(item.linear, std::move(rounded));
     }
     result.curves.push_back(std::move(curve));

@@ -159,6 +159,7 @@ void learnTransforms(DecoderBlock& block, const std::vector<Plan>& plans, const 
             RoundingResult rounded;
             rounded.weight = item.learned->codes(block.linears()[item.linear].weight);
             rounded.notes = item.learned->notes();
+            rounded.evidence = item.learned->evidence();
             result.learned.linears.emplace(item.linear, std::move(rounded));
         }
 }

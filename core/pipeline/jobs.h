@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 /// The jobs: plain functions of (inputs, Progress&, stop_token), the same for window and command line. Each sets threads and grad mode on its own
 /// thread. All throw Error or Cancelled.
@@ -45,6 +46,14 @@ struct EvaluateJob {
 };
 Evaluation evaluate(const EvaluateJob& job, Progress& progress, const std::stop_token& stop);
 
+/// Some steps of a training that is at work, in order.
+struct TrainingProgress {
+    int block = 0;
+    std::string what;            ///< as the loss curve will be named
+    int first = 0, steps = 0;    ///< step of the first loss, and how many there will be
+    std::vector<float> losses;
+};
+
 struct QuantizeJob {
     std::filesystem::path model;
     Recipe recipe;
@@ -53,6 +62,7 @@ struct QuantizeJob {
     bool resume = true;                  ///< go on with a run of the same fingerprint; else start anew
     ComputeOptions options;
     std::function<void(const BlockResult&)> blockDone;
+    std::function<void(const TrainingProgress&)> training;   ///< at most ten times a second, and before the block is done
     bool stopAtFlags = false;            ///< a sentinel's flag ends the job after its block, as an Error{BadFile}; the run can be resumed
     bool takeFinished = false;           ///< a finished run of the same fingerprint is the answer: nothing is computed again
     std::shared_ptr<const Model> opened;          ///< `model`, where it is open already

@@ -9,6 +9,7 @@
 #include "core/pipeline/quantize_memory.h"
 #include "core/pipeline/quantize_plan.h"
 #include "core/pipeline/sentinels.h"
+#include "core/pipeline/training_feed.h"
 #include "core/project/quantized_model.h"
 #include "core/project/run_store.h"
 #include "core/text/corpus.h"
@@ -106,6 +107,9 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
             streams.floatUnseen = streams.unseen.clone();
         }
     }
+    TrainingFeed feed(job.training);
+    if (job.training)
+        streams.trained = [&feed](const TrainingStep& at) { feed.add(at); };
     Sentinels sentinels(*model, windows.heldOut);
     for (std::size_t i = 0; i < batches.size(); ++i) {
         throwIfStopped(stop);
@@ -146,6 +150,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
             sentinels.after(block, known);
         } else {
             StoredBlock stored = driver.quantize();
+            feed.flush();
             sentinels.after(block, stored.result);
             for (const std::string& note : driver.transformNotes())
                 progress.note(note);
