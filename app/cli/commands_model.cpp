@@ -85,7 +85,7 @@ void listMethods(const Common& common)
             for (const ParameterInfo& p : m.parameters)
                 parameters.push_back(parameterJson(p));
             json["methods"].push_back({{"id", m.id}, {"name", m.name}, {"kind", name(m.kind)}, {"paper", m.paper}, {"summary", m.summary},
-                                       {"parameters", parameters},
+                                       {"parameters", parameters}, {"folds", name(m.folds.how)}, {"folds_note", m.folds.note},
                                        {"needs", {{"calibration", m.needs.calibration}, {"hessian", m.needs.hessian}, {"gradients", m.needs.gradients}}}});
         }
         printJson(json);
@@ -93,8 +93,8 @@ void listMethods(const Common& common)
     }
     std::vector<std::vector<std::string>> rows;
     for (const MethodInfo& m : methodInfos())
-        rows.push_back({m.id, std::string(name(m.kind)), m.paper, m.name});
-    printTable({"id", "kind", "paper", "name"}, rows);
+        rows.push_back({m.id, std::string(name(m.kind)), std::string(name(m.folds.how)), m.paper, m.name});
+    printTable({"id", "kind", "folds", "paper", "name"}, rows);
 }
 
 void listFormats(const Common& common)

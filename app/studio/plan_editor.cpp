@@ -82,7 +82,7 @@ PlanEditor::PlanEditor(QWidget* parent)
     for (const MethodInfo& method : methodInfos())
         if (method.kind == MethodKind::Rounding) {
             m_method->addItem(method.id.size() <= kAcronym ? toQString(method.id).toUpper() : toQString(method.name), toQString(method.id));
-            m_method->setItemData(m_method->count() - 1, toQString(method.name), Qt::ToolTipRole);
+            m_method->setItemData(m_method->count() - 1, tr("%1. Folds into a plain checkpoint: %2. %3").arg(toQString(method.name), toQString(name(method.folds.how)), toQString(method.folds.note)), Qt::ToolTipRole);
         }
     m_settings = new QToolButton(this);
     m_settings->setObjectName(u"planSettings"_s);

@@ -4,7 +4,8 @@ namespace halftone {
 namespace {
 
 /// What every activation grid has: bits, and where the formulas allow it an asymmetric form.
-MethodEntry activationMethod(std::string id, std::string name, std::string paper, std::string summary, bool calibrated, bool cross)
+MethodEntry activationMethod(std::string id, std::string name, std::string paper, std::string summary, MethodFolds folds, bool calibrated,
+                             bool cross)
 {
     using Type = ParameterInfo::Type;
     MethodInfo info;
@@ -13,6 +14,7 @@ MethodEntry activationMethod(std::string id, std::string name, std::string paper
     info.kind = MethodKind::Activation;
     info.paper = std::move(paper);
     info.summary = std::move(summary);
+    info.folds = std::move(folds);
     info.needs.calibration = calibrated;
     if (cross)
         info.parameters.push_back({"alpha", Type::Real, 0, 1, 0.15, {}, "Exponent of the token's maximum: 1 is per token, 0 is per channel"});
@@ -26,31 +28,35 @@ MethodEntry activationMethod(std::string id, std::string name, std::string paper
 
 MethodEntry perTensorMethod()
 {
-    return activationMethod("per_tensor", "Per tensor", "", "One scale for a site, from the calibration text.", true, false);
+    return activationMethod("per_tensor", "Per tensor", "", "One scale for a site, from the calibration text.",
+                            {MethodFolds::How::Fully, "The scale is stored with the linear; transformers and vLLM serve it at 8 bits, symmetric, beside 8-bit weights."}, true, false);
 }
 
 MethodEntry perTokenMethod()
 {
-    return activationMethod("per_token", "Per token", "", "One scale for every token, from the token itself.", false, false);
+    return activationMethod("per_token", "Per token", "", "One scale for every token, from the token itself.",
+                            {MethodFolds::How::Fully, "Nothing is stored but the setting; transformers and vLLM serve it at 8 bits, symmetric, beside 8-bit weights."}, false, false);
 }
 
 MethodEntry perChannelMethod()
 {
     return activationMethod("per_channel", "Per channel", "", "One scale for every channel, from the calibration text; no integer product can use it.",
-                            true, false);
+                            {MethodFolds::How::Never, "A scale per channel stands inside the sum of an integer product: no runtime has it and no export takes it."}, true, false);
 }
 
 MethodEntry crossMethod()
 {
-    return activationMethod("cross", "CrossQuant", "arXiv 2410.07505",
-                            "Scale t^α · c^(1−α) of the token's and the window's channel maximum; for analysis: a channel's maximum needs the whole window.",
-                            false, true);
+    return activationMethod("cross", "CrossQuant, current channels (analysis)", "arXiv 2410.07505",
+                            "Scale t^α · c^(1−α) of the token's and the window's channel maximum, as the paper; a channel's maximum needs the whole window.",
+                            {MethodFolds::How::Never, "Later tokens change earlier ones' scales and no integer product can use a scale per token and channel: no export takes it."}, false, true);
 }
 
 MethodEntry crossStaticMethod()
 {
-    return activationMethod("cross_static", "CrossQuant, calibrated channels", "arXiv 2410.07505",
-                            "Scale t^α · c^(1−α) with channel maxima from the calibration text, so that tokens do not depend on later ones.", true, true);
+    return activationMethod("cross_static", "CrossQuant, static channels", "arXiv 2410.07505",
+                            "Scale t^α · c^(1−α) with channel maxima from the calibration text, so that tokens do not depend on later ones; what exceeds them clips.",
+                            {MethodFolds::How::Partly, "Its channel factor could go into the weights, its token factor t^α is computed by no stock runtime, so no export takes it: "
+                             "the transform crossquant with per_token activations is the form that ships."}, true, true);
 }
 
 } // namespace halftone

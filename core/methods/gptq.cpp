@@ -228,6 +228,7 @@ MethodEntry gptqMethod()
     info.paper = "arXiv 2210.17323";
     info.summary = "Rounds column by column and lets the columns still to come make up for the error, as the calibration activations weigh it.";
     info.needs = {.calibration = true, .hessian = true, .gradients = false};
+    info.folds = {MethodFolds::How::Fully, "Its result is codes and scales alone; the order of the columns is used while rounding only, so no runtime needs a group index."};
     info.parameters = {
         {"activation_order", Type::Boolean, 0, 0, true, {}, "Visit the input channels by decreasing activation instead of from left to right"},
         {"block", Type::Integer, 16, 1024, std::int64_t{128}, {}, "Columns rounded before the others are brought up to date; changes speed, not results"},

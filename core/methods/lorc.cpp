@@ -51,6 +51,7 @@ MethodEntry lorcMethod()
     info.kind = MethodKind::Compensation;
     info.paper = "arXiv 2303.08302";
     info.summary = "Keeps the largest directions of the rounding error as two thin matrices beside the codes; pays most at 2 and 3 bits.";
+    info.folds = {MethodFolds::How::Adapter, "The two thin matrices stay beside the codes, as an adapter would: compressed-tensors has no place for them, so transformers and vLLM refuse; dense exports add them to the weights."};
     info.parameters = {
         {"factors", Type::Choice, 0, 0, std::string("fp16"), {"fp16", "int8"}, "How the two matrices are stored"},
         {"rank", Type::Integer, 0, 1024, std::int64_t{8}, {}, "Directions kept; 0: none"},

@@ -34,6 +34,23 @@ std::string_view name(MethodKind kind)
     return "";
 }
 
+std::string_view name(MethodFolds::How how)
+{
+    switch (how) {
+    case MethodFolds::How::Fully:
+        return "fully";
+    case MethodFolds::How::Partly:
+        return "partly";
+    case MethodFolds::How::Adapter:
+        return "adapter only";
+    case MethodFolds::How::Never:
+        return "analysis only";
+    case MethodFolds::How::Undeclared:
+        break;
+    }
+    return "";
+}
+
 bool MethodChoice::boolean(std::string_view key) const
 {
     return value<bool>(*this, key, "boolean");

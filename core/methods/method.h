@@ -32,6 +32,14 @@ struct MethodNeeds {
     bool block = false;    ///< fitted to the output of the whole block, on the quantized stream against the float one
 };
 
+/// How much of what a method makes a plain checkpoint can hold, so that a stock runtime serves it (methods-core §17).
+struct MethodFolds {
+    enum class How { Undeclared, Fully, Partly, Adapter, Never };
+    How how = How::Undeclared;
+    std::string note;      ///< one sentence: what goes where, and under which contract it does not
+};
+std::string_view name(MethodFolds::How how);   ///< "fully", "partly", "adapter only", "analysis only"
+
 struct MethodInfo {
     std::string id;        ///< as recipes write it
     std::string name;      ///< for people
@@ -40,6 +48,7 @@ struct MethodInfo {
     std::string summary;   ///< one sentence
     std::vector<ParameterInfo> parameters;
     MethodNeeds needs;
+    MethodFolds folds;     ///< every entry declares it
 };
 
 /// The values of a method's parameters in one plan: sorted by key, complete (defaults filled in).

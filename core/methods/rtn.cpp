@@ -23,6 +23,7 @@ MethodEntry rtnMethod()
     info.name = "Round to nearest";
     info.kind = MethodKind::Rounding;
     info.summary = "Rounds every weight to the nearest value of its grid; needs no calibration text.";
+    info.folds = {MethodFolds::How::Fully, "Its result is codes and scales alone, which every contract serves as far as the weight grid goes."};
     return {std::move(info), [] { return std::unique_ptr<Rounding>(new RoundToNearest); }};
 }
 

@@ -301,7 +301,7 @@ void TestCli::listsNameWhatThereIs()
     QStringList ids;
     for (const Json& m : methods) {
         ids << QString::fromStdString(m.at("id"));
-        for (const char* key : {"name", "kind", "paper", "parameters"})
+        for (const char* key : {"name", "kind", "paper", "parameters", "folds", "folds_note"})
             QVERIFY2(m.contains(key), key);
     }
     QVERIFY(ids.contains(QStringLiteral("rtn")) && ids.contains(QStringLiteral("gptq")) && ids.contains(QStringLiteral("cross")));

@@ -16,6 +16,7 @@ class TestMethodRegistry : public QObject {
 
 private Q_SLOTS:
     void everyMethodDeclaresItself();
+    void everyMethodSaysWhatOfItFolds();
     void defaultsAreCompleteAndInRange();
     void unknownNamesAreRefused();
     void choicesAreReadByTheirType();
@@ -72,6 +73,25 @@ void TestMethodRegistry::everyMethodDeclaresItself()
         QCOMPARE(static_cast<bool>(entry.makeRounding), entry.info.kind == MethodKind::Rounding);
     for (const MethodEntry& entry : methods())
         QCOMPARE(entry.makeCompensation && entry.compensationBits, entry.info.kind == MethodKind::Compensation);
+}
+
+/// methods-core §17, and one sentence about it.
+void TestMethodRegistry::everyMethodSaysWhatOfItFolds()
+{
+    const auto how = [](MethodKind kind, const char* id) { return std::string(name(findMethod(kind, id)->folds.how)); };
+    for (const MethodInfo& info : methodInfos()) {
+        QVERIFY2(info.folds.how != MethodFolds::How::Undeclared, info.id.c_str());
+        QVERIFY2(!name(info.folds.how).empty(), info.id.c_str());
+        QVERIFY2(info.folds.note.size() > 20 && info.folds.note.ends_with('.'), info.id.c_str());
+        if (info.kind == MethodKind::Rounding)
+            QCOMPARE(name(info.folds.how), std::string_view("fully"));
+    }
+    for (const char* id : {"smoothquant", "awq", "omniquant", "crossquant"})
+        QCOMPARE(how(MethodKind::Transform, id), std::string("fully"));
+    QCOMPARE(how(MethodKind::Compensation, "lorc"), std::string("adapter only"));
+    QCOMPARE(how(MethodKind::Activation, "per_token"), std::string("fully"));
+    QCOMPARE(how(MethodKind::Activation, "cross"), std::string("analysis only"));
+    QCOMPARE(how(MethodKind::Activation, "cross_static"), std::string("partly"));
 }
 
 void TestMethodRegistry::defaultsAreCompleteAndInRange()
