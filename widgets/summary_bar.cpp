@@ -27,9 +27,10 @@ SummaryBar::SummaryBar(QWidget* parent) : QWidget(parent)
     row->setSpacing(24);
     m_size = addCell(u"summarySize"_s, tr("Size"), tr("Of the whole export: linears as planned, everything else in bfloat16; beside it, against all in bfloat16"));
     m_bits = addCell(u"summaryBits"_s, tr("Bits / weight"), tr("Of the blocks' linears, scales and zero points included"));
+    m_cache = addCell(u"summaryCache"_s, tr("KV cache"), {});
     m_figure = addCell(u"summaryFigure"_s, tr("Quality"), {});
     m_contract = addCell(u"summaryContract"_s, tr("Loads in"), {});
-    for (const Cell& cell : {m_figure, m_contract}) {
+    for (const Cell& cell : {m_cache, m_figure, m_contract}) {
         cell.box->setFocusPolicy(Qt::TabFocus);
         cell.box->setCursor(Qt::PointingHandCursor);
         cell.box->installEventFilter(this);
@@ -92,6 +93,10 @@ void SummaryBar::refresh()
     put(m_size, size);
     put(m_bits, m_summary.bitsPerWeight > 0 ? formatValue(m_summary.bitsPerWeight, 3) : u"–"_s);
 
+    put(m_cache, m_summary.cache);
+    m_cache.box->setToolTip(m_summary.cacheTip);
+    m_cache.box->setHidden(m_summary.cache.isEmpty());
+
     QFont font = tabularFont(this->font(), true);
     if (m_summary.figure) {
         const Summary::Figure& figure = *m_summary.figure;
@@ -137,6 +142,10 @@ bool SummaryBar::eventFilter(QObject* watched, QEvent* event)
     }
     if (pressed && watched == m_figure.box) {
         Q_EMIT figureClicked();
+        return true;
+    }
+    if (pressed && watched == m_cache.box) {
+        Q_EMIT cacheClicked();
         return true;
     }
     if (pressed && watched == m_contract.box) {

@@ -21,6 +21,8 @@ struct Summary {
         bool stale = false;                            ///< the recipe changed since it was measured
     };
     std::optional<Figure> figure;
+    QString cache;                                     ///< the KV cache's grid, short; empty: float, and no cell for it
+    QString cacheTip;
     QString contract;                                  ///< "vLLM · transformers"; empty: none chosen
     QString contractIssue;                             ///< a sentence when the plans break it
 };
@@ -35,6 +37,7 @@ public:
 
 Q_SIGNALS:
     void contractClicked();
+    void cacheClicked();
     void figureClicked();
 
 protected:
@@ -46,7 +49,7 @@ private:
     Cell addCell(const QString& name, const QString& caption, const QString& tip);
     void refresh();
 
-    Cell m_size, m_bits, m_figure, m_contract;
+    Cell m_size, m_bits, m_cache, m_figure, m_contract;
     Summary m_summary;
 };
 

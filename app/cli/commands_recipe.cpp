@@ -34,7 +34,7 @@ void check(const Arguments& a)
     const ModelDescription model = describeModel(a.model, false);
     const Recipe recipe = loadRecipe(a.recipe, model);
     const std::vector<ResolvedPlan> plans = resolve(recipe, model);
-    const std::vector<ContractIssue> issues = recipe.contract.empty() ? std::vector<ContractIssue>{} : checkContract(recipe.contract, plans, model);
+    const std::vector<ContractIssue> issues = recipe.contract.empty() ? std::vector<ContractIssue>{} : checkContract(recipe.contract, plans, model, recipe.kvCache);
     if (a.common.json) {
         Json warnings = Json::array();
         for (const ContractIssue& issue : issues)
@@ -43,7 +43,7 @@ void check(const Arguments& a)
         return;
     }
     for (const ContractIssue& issue : issues)
-        std::printf("%s: %s\n", issue.linear.c_str(), issue.reason.c_str());
+        std::printf("%s: %s\n", issue.linear.empty() ? "KV cache" : issue.linear.c_str(), issue.reason.c_str());
     std::printf("ok: %zu linears, %zu rules\n", plans.size(), recipe.rules.size());
 }
 

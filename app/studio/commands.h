@@ -14,7 +14,7 @@ class Document;
 class EditRecipe final : public QUndoCommand {
 public:
     /// One list of what can merge.
-    enum Kind { Single = -1, Bits = 1, Group, Symmetry, Method, Activations, Alpha, Calibration, Contract };
+    enum Kind { Single = -1, Bits = 1, Group, Symmetry, Method, Activations, Alpha, Calibration, Contract, KvCache };
 
     /// @param subject the linears it touches: only steps with the same subject merge
     EditRecipe(Document& document, Recipe edited, const QString& name, int kind, QStringList subject);

@@ -300,6 +300,7 @@ void Document::beginRun()
 {
     m_results.clear();
     m_runPlans = m_plans;
+    m_runKvCache = m_recipe.kvCache;
     Q_EMIT resultsChanged();
 }
 
@@ -317,6 +318,7 @@ void Document::reloadRuns()
         std::vector<RunInfo> runs;
         std::vector<BlockResult> results;
         std::vector<ResolvedPlan> plans;
+        KvCacheGrid kvCache;
     };
     const int generation = m_generation;
     JobSpec spec{u"load-runs"_s, tr("Read the runs"), JobSpec::Lane::Files, false, {}, {}};
@@ -331,7 +333,9 @@ void Document::reloadRuns()
             const auto newest = std::find_if(loaded.runs.rbegin(), loaded.runs.rend(), [](const RunInfo& info) { return info.state == "done"; });
             if (newest != loaded.runs.rend()) {
                 loaded.results = project->results(newest->id);
-                loaded.plans = resolve(Recipe::parse(newest->recipeJson, newest->id), model);
+                const Recipe recipe = Recipe::parse(newest->recipeJson, newest->id);
+                loaded.plans = resolve(recipe, model);
+                loaded.kvCache = recipe.kvCache;
             }
             return loaded;
         },
@@ -341,6 +345,7 @@ void Document::reloadRuns()
             m_runs = std::move(loaded.runs);
             m_results = std::move(loaded.results);
             m_runPlans = std::move(loaded.plans);
+            m_runKvCache = std::move(loaded.kvCache);
             Q_EMIT runsChanged();
             Q_EMIT resultsChanged();
         });

@@ -66,6 +66,7 @@ public:
     bool replaceRecipe(const Recipe& recipe, const QString& name);
     bool setCalibration(const CalibrationSettings& settings);
     bool setContract(const QString& contract);
+    bool setKvCache(const KvCacheGrid& grid);
     /// The plan of `like` for all of `linears` (and those tied to them), as rules. `glob`: the pattern to write, where it says just these.
     bool makeRule(const QString& glob, const QStringList& linears, const QString& like);
     /// All linears of the same name within their blocks ("down_proj"), in model order.
@@ -94,6 +95,7 @@ public:
     const RunInfo* unfinishedRun() const;
     const std::vector<BlockResult>& results() const { return m_results; }   ///< of latestRun(), or of the run at work
     const std::vector<ResolvedPlan>& runPlans() const { return m_runPlans; }
+    const KvCacheGrid& runKvCache() const { return m_runKvCache; }   ///< of the same run
     const LinearResult* result(const std::string& linear) const;
     void beginRun();
     void addRunBlock(const BlockResult& block);
@@ -146,6 +148,7 @@ private:
     QHash<QString, int> m_linearIndex;
     Recipe m_recipe;
     std::vector<ResolvedPlan> m_plans, m_runPlans;
+    KvCacheGrid m_runKvCache;
     SizeEstimate m_size;
     std::vector<ContractIssue> m_issues;
     std::vector<ContractTie> m_ties;

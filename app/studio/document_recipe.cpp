@@ -46,7 +46,7 @@ void Document::resolveNow()
 {
     m_plans = resolve(m_recipe, m_model);
     m_size = estimateSize(m_plans, m_model);
-    m_issues = m_recipe.contract.empty() ? std::vector<ContractIssue>{} : checkContract(m_recipe.contract, m_plans, m_model);
+    m_issues = m_recipe.contract.empty() ? std::vector<ContractIssue>{} : checkContract(m_recipe.contract, m_plans, m_model, m_recipe.kvCache);
     m_ties = contractTies(m_recipe.contract, m_model);
 }
 
@@ -194,6 +194,11 @@ bool Document::setContract(const QString& contract)
 {
     return pushRecipe(contract.isEmpty() ? tr("No contract") : tr("Contract %1").arg(contract), EditRecipe::Contract, {},
                       [&](Recipe& recipe) { recipe.contract = contract.toStdString(); });
+}
+
+bool Document::setKvCache(const KvCacheGrid& grid)
+{
+    return pushRecipe(tr("KV cache: %1").arg(kvCacheText(grid)), EditRecipe::KvCache, {}, [&](Recipe& recipe) { recipe.kvCache = grid; });
 }
 
 bool Document::makeRule(const QString& glob, const QStringList& linears, const QString& like)

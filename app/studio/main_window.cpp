@@ -6,6 +6,7 @@
 #include "app/studio/help_window.h"
 #include "app/studio/inspector.h"
 #include "app/studio/job_rows.h"
+#include "app/studio/kv_cache_menu.h"
 #include "app/studio/run_monitor.h"
 #include "app/studio/runs_table.h"
 #include "app/studio/text.h"
@@ -311,6 +312,7 @@ void MainWindow::connectViews()
     });
     connect(m_compare, &EvaluationTable::evaluateRequested, this, &MainWindow::askEvaluate);
     connect(m_compare, &EvaluationTable::removeRequested, m_document, &Document::removeEvaluation);
+    connect(m_summary, &SummaryBar::cacheClicked, this, [this] { m_kvCacheMenu->popup(QCursor::pos()); });
     connect(m_summary, &SummaryBar::contractClicked, this, [this] { m_contractMenu->popup(QCursor::pos()); });
     connect(m_summary, &SummaryBar::figureClicked, this, [this] { setWorkspace(Workspaces::Compare); });
     connect(m_workspaces, &Workspaces::changed, this, [this](int kind) {

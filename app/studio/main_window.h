@@ -27,6 +27,7 @@ class HelpWindow;
 class Inspector;
 class JobsView;
 class KernelView;
+class KvCacheMenu;
 class LayersModel;
 class LayersView;
 class MessageBanner;
@@ -174,6 +175,7 @@ private:
     QMenu* m_arrangementMenu = nullptr;
     QMenu* m_presetMenu = nullptr;
     QMenu* m_contractMenu = nullptr;
+    KvCacheMenu* m_kvCacheMenu = nullptr;
     QActionGroup* m_contracts = nullptr;
     QHash<int, int> m_notesShown;        ///< job id → notes already in the log view
     AnalyzeRequest m_lastAnalyze;

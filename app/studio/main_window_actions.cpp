@@ -6,6 +6,7 @@
 #include "app/studio/error_text.h"
 #include "app/studio/evaluate_dialog.h"
 #include "app/studio/export_dialog.h"
+#include "app/studio/kv_cache_menu.h"
 #include "app/studio/quantize_dialog.h"
 #include "app/studio/resources.h"
 #include "app/studio/text.h"
@@ -216,6 +217,13 @@ void MainWindow::buildJobMenus()
         });
     }
 
+    m_kvCacheMenu = new KvCacheMenu(this);
+    quantize->addMenu(m_kvCacheMenu);
+    connect(m_kvCacheMenu, &KvCacheMenu::gridRequested, this, [this](const KvCacheGrid& grid) {
+        m_document->setKvCache(grid);
+        showRecipe();   // also where it was refused: the menu shows what holds
+    });
+
     QMenu* evaluate = menuBar()->addMenu(tr("E&valuate"));
     connect(addAction(evaluate, u"evaluate"_s, tr("&Evaluate…"), QKeySequence(Qt::CTRL | Qt::Key_E), tr("Perplexity, and divergence from the float model"), u"evaluate"_s),
             &QAction::triggered, this, &MainWindow::askEvaluate);
@@ -318,6 +326,11 @@ void MainWindow::updateActions()
         for (QAction* action : menu->actions())
             setActionEnabled(*action, open, first);
     }
+    m_kvCacheMenu->setEnabled(open);
+    if (open)
+        m_kvCacheMenu->setGrid(m_document->recipe().kvCache, m_document->recipe().contract, m_document->model().config);
+    else
+        m_kvCacheMenu->setClosed(first);
     updateArrangements();
     m_summaryAction->setVisible(open);
 }

@@ -6,6 +6,7 @@
 #include "app/studio/evaluation_table.h"
 #include "app/studio/inspector.h"
 #include "app/studio/job_rows.h"
+#include "app/studio/kv_cache_menu.h"
 #include "app/studio/resources.h"
 #include "app/studio/run_monitor.h"
 #include "app/studio/runs_table.h"
@@ -114,13 +115,15 @@ void MainWindow::showRecipe()
     m_layersModel->setPlans(m_document->plans());
     std::vector<LayersModel::Lock> locks;
     for (const ContractIssue& issue : m_document->contractIssues())
-        locks.push_back({issue.linear, issue.reason, issue.fatal});
+        if (!issue.linear.empty())   // else of the KV cache, which no row is about
+            locks.push_back({issue.linear, issue.reason, issue.fatal});
     for (const ContractTie& tie : m_document->ties())
         for (const std::string& linear : tie.linears)
             locks.push_back({linear, tie.reason, false});
     m_layersModel->setContract(m_document->recipe().contract, locks);
     for (QAction* action : m_contracts->actions())
         action->setChecked(action->data().toString() == toQString(m_document->recipe().contract));
+    m_kvCacheMenu->setGrid(m_document->recipe().kvCache, m_document->recipe().contract, m_document->model().config);
     m_inspector->refresh();
     showSummary();
 }
@@ -147,10 +150,14 @@ void MainWindow::showSummary()
             figure.value = record.result.hasDivergence ? record.result.divergence.klMean : record.result.perplexity.perplexity;
             figure.error = record.result.hasDivergence ? record.result.divergence.klMeanError : record.result.perplexity.standardError;
             const auto& plans = m_document->plans();
-            figure.stale = !std::equal(plans.begin(), plans.end(), m_document->runPlans().begin(), m_document->runPlans().end(),
+            figure.stale = !(m_document->recipe().kvCache == m_document->runKvCache()) || !std::equal(plans.begin(), plans.end(), m_document->runPlans().begin(), m_document->runPlans().end(),
                                        [](const ResolvedPlan& a, const ResolvedPlan& b) { return a.linear == b.linear && a.plan == b.plan; });
             summary.figure = figure;
         }
+    }
+    if (const KvCacheGrid& cache = m_document->recipe().kvCache; cache.quantized()) {
+        summary.cache = kvCacheText(cache);
+        summary.cacheTip = tr("%1 Click to change it.").arg(kvCacheSentence(cache));
     }
     summary.contract = toQString(m_document->recipe().contract);
     for (const ContractIssue& issue : m_document->contractIssues())

@@ -107,11 +107,13 @@ void QuantizeDialog::refresh()
     QString problem = m_text->problem();
     if (m_document.readOnly())
         problem = tr("The project is read-only: a run has no place to go.");
-    else if (linears == 0)
+    else if (linears == 0 && !m_document.recipe().kvCache.quantized())
         problem = tr("The recipe leaves every linear as it is. Choose a preset, or set bits in Layers, first.");
     QString note = tr("%1 tokens calibrate the run.").arg(countText(std::int64_t(m_samples->value()) * m_length->value()));
     for (const std::string& warning : plan.warnings())
         note += u'\n' + toQString(warning);
+    if (m_document.recipe().kvCache.quantized())
+        note += u'\n' + kvCacheSentence(m_document.recipe().kvCache);
     if (m_document.model().coarseGrid)
         note += u' ' + tr("The model's own weights already lie on a coarse grid: results look better than they would from a float model.");
     setNote(note, problem);

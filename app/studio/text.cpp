@@ -1,6 +1,7 @@
 #include "app/studio/text.h"
 
 #include "core/quant/grid.h"
+#include "core/quant/kv_cache_grid.h"
 #include "widgets/colour_map.h"
 
 #include <QCoreApplication>
@@ -65,6 +66,28 @@ QString weightGridText(const WeightGrid& grid)
 QString activationGridText(const ActivationGrid& grid)
 {
     return grid.quantized() ? tr("%1 bits, %2").arg(grid.bits).arg(schemeText(grid)) : tr("left float");
+}
+
+QString kvCacheText(const KvCacheGrid& grid)
+{
+    if (!grid.quantized())
+        return tr("float");
+    return grid.scheme == KvCacheGrid::Scheme::PerTokenHead ? tr("%1 bits per head").arg(grid.bits) : tr("%1 bits per token").arg(grid.bits);
+}
+
+QString kvCacheSentence(const KvCacheGrid& grid)
+{
+    if (!grid.quantized())
+        return tr("Keys and values stay float.");
+    QString text = grid.scheme == KvCacheGrid::Scheme::PerTokenHead ? tr("Keys and values in %1 bits, one %2 range a head of a token")
+                                                                    : tr("Keys and values in %1 bits, one %2 range a token");
+    text = text.arg(grid.bits).arg(grid.symmetric ? tr("symmetric") : tr("asymmetric"));
+    text += grid.position == KvCacheGrid::Position::PreRope ? tr(", keys before the rotation") : tr(", keys after the rotation");
+    if (grid.queries)
+        text += tr(", queries too");
+    if (!grid.floatBlocks.empty())
+        text += tr(", float in %1 of the blocks").arg(grid.floatBlocks.size());
+    return text + u'.';
 }
 
 QString shortGridText(const WeightGrid& weights, const ActivationGrid& activations)

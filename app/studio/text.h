@@ -11,6 +11,7 @@ namespace halftone {
 
 struct WeightGrid;
 struct ActivationGrid;
+struct KvCacheGrid;
 
 /// Between core's plain values and Qt's.
 inline QString toQString(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
@@ -25,6 +26,10 @@ QString countText(std::int64_t count);
 QString weightGridText(const WeightGrid& grid);
 /// "8 bits, CrossQuant α 0.15"; "left float".
 QString activationGridText(const ActivationGrid& grid);
+/// "8 bits per token"; "float".
+QString kvCacheText(const KvCacheGrid& grid);
+/// Every setting of it, as a sentence.
+QString kvCacheSentence(const KvCacheGrid& grid);
 /// "W4 g64 A8 cross": short, for labels.
 QString shortGridText(const WeightGrid& weights, const ActivationGrid& activations);
 

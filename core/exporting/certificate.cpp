@@ -24,6 +24,14 @@ at::Tensor logitsOf(const BlockSource& model, const std::vector<std::int32_t>& i
     return model.logits(hidden.reshape({-1, hidden.size(-1)}));
 }
 
+/// What became of the recipe's KV-cache grid, as the export read back shows it.
+const char* cacheFate(const ExportSource& source, const BlockSource& exported)
+{
+    if (!source.kvCache.quantized())
+        return "float";
+    return exported.config().blocks > 0 && exported.block(0).kvCache ? "rounded as in the run" : "float, though rounded in the run";
+}
+
 [[noreturn]] void differs(const std::string& tensor)
 {
     throw Error(ErrorKind::Internal, "the export was read back and " + tensor + " differs from the run; nothing was put in place", tensor);
@@ -86,6 +94,7 @@ std::string certify(const ExportSource& source, const BlockSource& run, const st
     const Json certificate{{"halftone_certificate", 1},
                            {"files", hashes},
                            {"tensors", tensors},
+                           {"kv_cache", cacheFate(source, *exported)},
                            {"weights_compared_bit_by_bit", compared},
                            {"probe_tokens", static_cast<std::int64_t>(probe.size())},
                            {"probe_kl_mean", (meant.exp() * (meant - read)).sum(-1).clamp_min(0).mean().item<double>()},

@@ -106,6 +106,13 @@ std::vector<ContractIssue> CompressedTensorsExporter::check(const ExportSource& 
         if (grid.quantized() && grid.bits == 8 && grid.group > 0)
             issue("8-bit weights with 8-bit activations are served per channel by stock kernels; groups of " + std::to_string(grid.group) + " load in transformers only", false);
     }
+    if (source.kvCache.quantized()) {
+        if (const std::string why = whyNotServed(source.kvCache, source.model.config()); !why.empty())
+            issues.push_back({"", "the KV-cache grid stays behind, so a runtime keeps its cache float: " + why, false});
+        else
+            issues.push_back({"", "the KV-cache grid is written as kv_cache_scheme, which transformers follows; vLLM refuses integer KV-cache schemes, so for vLLM make a run "
+                                  "with the scheme \"none\"", false});
+    }
     if (!any)
         issues.push_back({"", "no linear is quantized: export the dense format instead", true});
     return issues;
@@ -209,8 +216,12 @@ std::vector<std::string> CompressedTensorsExporter::write(const ExportSource& so
         group.first["targets"] = groups.size() == 1 && ignore.size() == 1 ? std::vector<std::string>{"Linear"} : group.second;
         configGroups["group_" + std::to_string(configGroups.size())] = group.first;
     }
+    Json cache = nullptr;
+    if (source.kvCache.quantized() && whyNotServed(source.kvCache, source.model.config()).empty())
+        cache = Json{{"num_bits", source.kvCache.bits}, {"type", "int"}, {"symmetric", source.kvCache.symmetric}, {"strategy", "group"},
+                     {"group_size", source.model.config().headDim}, {"dynamic", true}};
     const Json quantization{{"quant_method", "compressed-tensors"}, {"format", mixedFormats ? "mixed-precision" : format},
-                            {"quantization_status", "compressed"}, {"ignore", ignore}, {"kv_cache_scheme", nullptr}, {"config_groups", configGroups}};
+                            {"quantization_status", "compressed"}, {"ignore", ignore}, {"kv_cache_scheme", std::move(cache)}, {"config_groups", configGroups}};
 
     progress.begin("export", static_cast<std::int64_t>(tensors.size()), "tensors");
     std::vector<std::string> files = writeSafetensors(folder, tensors);

@@ -27,6 +27,8 @@ public:
             if (plan.plan.activations.quantized())
                 issues.push_back({plan.linear, "dense weights cannot carry the activation grid \"" + std::string(name(plan.plan.activations.scheme)) +
                                                "\": a runtime will compute with float activations", false});
+        if (source.kvCache.quantized())
+            issues.push_back({"", "dense weights cannot carry the KV-cache grid, so a runtime keeps its cache float", false});
         return issues;
     }
 

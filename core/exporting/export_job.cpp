@@ -26,7 +26,7 @@ struct Opened {
         : model(Model::open(job.project->modelPath())), description(model->describe()), run(job.project->run(job.run)),
           recipe(Recipe::parse(run.recipeJson, "run " + run.id)),
           source{*model, description, resolve(recipe, description), [project = job.project, id = run.id](int b) { return loadBlock(*project, id, b); },
-                 job.dtype == "auto" ? exportDTypeName(model->config()) : job.dtype}
+                 job.dtype == "auto" ? exportDTypeName(model->config()) : job.dtype, recipe.kvCache}
     {
         if (run.state != "done")
             throw Error(ErrorKind::InvalidArgument, "run " + run.id + " is not finished (" + std::to_string(run.blocksDone) + " of " + std::to_string(run.blocks) +
@@ -46,7 +46,7 @@ std::vector<ContractIssue> issuesOf(const ExportJob& job, const Opened& opened)
     if (std::none_of(opened.source.plans.begin(), opened.source.plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized(); }))
         issues.push_back({{}, opened.run.id + " leaves every weight as it is, so an export would only copy the model; quantize weights first", true});
     if (!opened.recipe.contract.empty()) {
-        std::vector<ContractIssue> contract = checkContract(opened.recipe.contract, opened.source.plans, opened.description);
+        std::vector<ContractIssue> contract = checkContract(opened.recipe.contract, opened.source.plans, opened.description, opened.recipe.kvCache);
         std::move(contract.begin(), contract.end(), std::back_inserter(issues));
     }
     return issues;

@@ -19,6 +19,7 @@ struct ExportSource {
     std::vector<ResolvedPlan> plans;                        ///< in the model's linear order
     std::function<StoredBlock(int block)> block;
     std::string dtype = "bf16";
+    KvCacheGrid kvCache = {};                               ///< the recipe's
 };
 
 struct ExporterInfo {

@@ -107,7 +107,7 @@ std::vector<ParameterInfo> trainingParameters(double rate, std::string rateHelp,
         {"steps", Type::Integer, 0, 100000, std::int64_t{256}, {}, "Updates a block; the papers take thousands"},
     };
     if (block) {
-        parameters.push_back({"activations", Type::Boolean, 0, 0, true, {}, "Round the activations too while training, where they have a grid"});
+        parameters.push_back({"activations", Type::Boolean, 0, 0, true, {}, "Round the activations too while training, where they have a grid, and the KV cache where the recipe does"});
         parameters.push_back({"batch", Type::Integer, 1, 64, std::int64_t{2}, {}, "Calibration samples an update sees"});
     }
     return parameters;

@@ -52,6 +52,14 @@ public:
         const Architecture& family = architectureOfHuggingFace(metadata, subject);
         auto config = std::make_shared<ModelConfig>(family.fromHuggingFace(ConfigReader(metadata, subject)));
         m_tensors = std::make_unique<ModelTensors>(std::move(checkpoint), family, *config, [this](const std::string& name) { return m_scheme->of(name) != nullptr; });
+        if (m_scheme->kvCache().quantized()) {
+            if (m_scheme->cacheGroup() != config->headDim)
+                throw Error(ErrorKind::Unsupported, subject + ": kv_cache_scheme has groups of " + std::to_string(m_scheme->cacheGroup()) + "; only groups of a head's " +
+                            std::to_string(config->headDim) + " elements are read", subject);
+            if (config->fusedQkv)
+                throw Error(ErrorKind::Unsupported, subject + ": kv_cache_scheme is set, but compressed-tensors rounds no cache of models whose query, key and value are one linear",
+                            subject);
+        }
         m_config = std::move(config);
         m_ends = std::make_unique<ModelEnds>(*m_tensors, m_config);
         for (const std::string& end : {family.names.head, family.names.projectIn, family.names.projectOut})
@@ -65,11 +73,13 @@ public:
     const ModelConfig& config() const override { return *m_config; }
     at::Tensor embed(std::span<const std::vector<std::int32_t>> ids) const override { return m_ends->embed(ids); }
     at::Tensor logits(const at::Tensor& hidden) const override { return m_ends->logits(hidden); }
-    bool roundsActivations() const override { return m_scheme->roundsInputs(); }
+    bool roundsActivations() const override { return m_scheme->roundsInputs() || m_scheme->kvCache().quantized(); }
 
     DecoderBlock block(int index) const override
     {
         DecoderBlock block = loadBlock(*m_tensors, m_config, index);
+        if (m_scheme->kvCache().quantized())
+            block.kvCache = std::make_shared<const KvCacheQuantizer>(m_scheme->kvCache(), KvCacheQuantizer::Steps::Served);
         for (std::size_t i = 0; i < block.linears().size(); ++i) {
             Linear& linear = block.linears()[i];
             const CompressedScheme* scheme = m_scheme->of(linear.info.name);

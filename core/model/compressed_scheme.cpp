@@ -111,6 +111,23 @@ void readInputs(const ConfigReader& inputs, CompressedScheme& scheme)
         inputs.unsupported("strategy", "is \"" + strategy + "\", " + (dynamic ? "dynamic" : "static") + "; dynamic token and static tensor are read");
 }
 
+/// @return the group size
+std::int64_t readCache(const ConfigReader& cache, KvCacheGrid& grid)
+{
+    if (const std::string type = cache.text("type", "int"); type != "int")
+        cache.unsupported("type", "is \"" + type + "\"; only int is read");
+    const std::string strategy = cache.text("strategy", "tensor");
+    if (strategy != "group" || !cache.boolean("dynamic", false))
+        cache.unsupported("strategy", "is \"" + strategy + "\"" + (cache.boolean("dynamic", false) ? ", dynamic" : ", static")
+                          + "; dynamic groups as long as a head are read, which is a range a token and head");
+    grid.scheme = KvCacheGrid::Scheme::PerTokenHead;
+    grid.bits = static_cast<int>(cache.integer("num_bits", 1, 16));
+    if (grid.bits < 2 || grid.bits > 8)
+        cache.unsupported("num_bits", "is " + std::to_string(grid.bits) + "; 2 to 8 are read");
+    grid.symmetric = cache.boolean("symmetric", true);
+    return cache.integer("group_size", 1, 1 << 24);
+}
+
 CompressedScheme::Format formatOf(const ConfigReader& reader, const std::string& format)
 {
     if (format == "pack-quantized")
@@ -131,7 +148,8 @@ CompressedConfig::CompressedConfig(const Json& config, const std::string& subjec
     const ConfigReader reader(*json, subject + " (quantization_config)");
     if (const std::string status = reader.text("quantization_status", "compressed"); status != "compressed")
         reader.unsupported("quantization_status", "is \"" + status + "\"; only compressed checkpoints are read");
-    requireNull(reader, "kv_cache_scheme", "is set: a rounded KV cache cannot be evaluated here");
+    if (const Json* cache = reader.find("kv_cache_scheme"))
+        m_cacheGroup = readCache(ConfigReader(*cache, reader.subject() + ", kv_cache_scheme"), m_kvCache);
     if (const Json* sparsity = reader.find("sparsity_config"); sparsity && !sparsity->empty())
         reader.unsupported("sparsity_config", "is set: sparse checkpoints are not read");
     if (const Json* transform = reader.find("transform_config"); transform && !transform->empty())

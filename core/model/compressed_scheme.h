@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/model/config_reader.h"
+#include "core/quant/kv_cache_grid.h"
 
 #include <string>
 #include <string_view>
@@ -36,10 +37,15 @@ public:
     const CompressedScheme* of(std::string_view module) const;
     /// True when any group rounds what its linears read.
     bool roundsInputs() const;
+    /// What kv_cache_scheme asks for: a dynamic range a token and group of `cacheGroup()` elements of a head, which is the head when they are as many.
+    const KvCacheGrid& kvCache() const { return m_kvCache; }
+    std::int64_t cacheGroup() const { return m_cacheGroup; }
 
 private:
     std::vector<CompressedScheme> m_schemes;
     std::vector<std::string> m_ignore;
+    KvCacheGrid m_kvCache;
+    std::int64_t m_cacheGroup = 0;
 };
 
 } // namespace halftone

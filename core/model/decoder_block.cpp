@@ -105,6 +105,14 @@ void DecoderBlock::moveTo(const at::Device& device)
     }
 }
 
+/// x [batch, tokens, heads, headDim] as the cache's grid leaves it; may overwrite x.
+at::Tensor DecoderBlock::cached(at::Tensor x) const
+{
+    if (kernels::recorded(x))
+        return x + (kvCache->applyPlain(x.detach()) - x.detach());
+    return arithmetic == Arithmetic::Plain ? kvCache->applyPlain(x) : kvCache->apply(std::move(x));
+}
+
 at::Tensor DecoderBlock::attentionInput(const at::Tensor& hidden) const
 {
     return m_config->preNorm ? kernels::normalize(hidden, attentionNorm, m_config->norm, m_config->normEpsilon, arithmetic) : hidden;
@@ -133,11 +141,22 @@ at::Tensor DecoderBlock::attentionOutput(const at::Tensor& attentionIn) const
         q = kernels::normalize(q, queryNorm, NormKind::Rms, config.normEpsilon, arithmetic);
         k = kernels::normalize(k, keyNorm, NormKind::Rms, config.normEpsilon, arithmetic);
     }
+    const auto roundKeys = [&](KvCacheGrid::Position position) {
+        if (!kvCache || kvCache->grid().position != position)
+            return;
+        k = cached(std::move(k));
+        if (kvCache->grid().queries)
+            q = cached(std::move(q));
+    };
+    roundKeys(KvCacheGrid::Position::PreRope);
     if (config.position == PositionKind::Rope) {
         const std::shared_ptr<const RopeTable> rope = ropeTable(config, tokens, attentionIn.device());
         q = kernels::rotate(q, rope->cosines, rope->sines, arithmetic);
         k = kernels::rotate(k, rope->cosines, rope->sines, arithmetic);
     }
+    roundKeys(KvCacheGrid::Position::PostRope);
+    if (kvCache)
+        v = cached(std::move(v));
     return causalAttention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), config, config.windowOf(m_index));
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/model/model_info.h"
 #include "core/quant/activation_quantizer.h"
+#include "core/quant/kv_cache_quantizer.h"
 
 #include <ATen/core/Tensor.h>
 
@@ -64,6 +65,9 @@ public:
     at::Tensor* tensor(std::string_view name);
     Norm attentionNorm, mlpNorm, queryNorm, keyNorm;
     Arithmetic arithmetic = Arithmetic::Fused;
+    /// How attention sees keys and values (and queries, where the grid says so): rounded as a cache would hold them. Keys after their own norm,
+    /// where the model has one. A recorded graph sees the rounding as the identity.
+    std::shared_ptr<const KvCacheQuantizer> kvCache;   ///< null: float
 
     /// Moves weights and norms to a device.
     void moveTo(const at::Device& device);
@@ -71,6 +75,7 @@ public:
 private:
     enum class Part { Query, Key, Value, FusedQkv, Output, Gate, Up, Down };
     const Linear& part(Part part) const;
+    at::Tensor cached(at::Tensor x) const;
     /// x through the linears `first`, `second`, … of one site; their shared activation grid is applied once.
     class SiteInput;
 

@@ -175,8 +175,16 @@ void BlockDriver::finishSite(SiteKind kind)
             m_stored.linears[i].ranges = m_block.linears()[i].input->ranges();
 }
 
+/// OmniQuant's calibration rounds keys and values with the activations; weight-only methods never see the cache's grid (LRQ's KV8).
+void BlockDriver::roundCache()
+{
+    if (std::any_of(m_plans.begin(), m_plans.end(), [](const Plan& plan) { return plan.activations.quantized(); }))
+        m_block.kvCache = kvCacheOfBlock(m_streams.kvCache, m_block.index());
+}
+
 void BlockDriver::walkStages(bool collect)
 {
+    roundCache();
     auto eachBatch = [&](const char* what, auto&& work) {
         for (std::size_t i = 0; i < m_streams.batches; ++i) {
             throwIfStopped(m_stop);
@@ -227,6 +235,7 @@ void BlockDriver::walkStages(bool collect)
 
 void BlockDriver::collectWholeBlock()
 {
+    roundCache();
     StageObserver observer([this](SiteKind kind, const at::Tensor& x) { observe(kind, x); });
     for (std::size_t i = 0; i < m_streams.batches; ++i) {
         throwIfStopped(m_stop);

@@ -18,7 +18,7 @@ namespace halftone {
 
 /// Takes one block through: site statistics → round → measure, stage by stage over the quantized stream. Each linear is rounded on the
 /// activations that the already quantized linears before it produce ("true sequential", methods-core §4), at the price of one forward.
-/// Transforms are applied to the float block before that; roundings that are fitted to the block's output are learned first, all together.
+/// The stream passes through the recipe's KV-cache grid where the block rounds activations. Transforms are applied to the float block before that; roundings that are fitted to the block's output are learned first, all together.
 class BlockDriver {
 public:
     /// Called after each batch of a stage, with what is at work.
@@ -48,6 +48,7 @@ private:
     void roundLinear(std::size_t index, SiteHessian& hessian);
     void requireFinite(const at::Tensor& x, const char* where) const;
     bool trueSequential() const;
+    void roundCache();
     /// "block 3 · attention · sample 16 of 128"
     void stepBatch(const char* what, std::size_t batch) const;
 

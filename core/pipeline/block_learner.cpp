@@ -155,8 +155,10 @@ LearnedRoundings learnRoundings(const DecoderBlock& block, const std::vector<Pla
     }
     if (items.empty())
         return result;
-    if (activations)
+    if (activations) {
         applyTrainingGrids(held, plans, streams, stop);
+        held.kvCache = kvCacheOfBlock(streams.kvCache, block.index());
+    }
 
     RoundingParameters parameters(std::move(items));
     LossCurve curve = fitBlock(held, parameters, streams, {here, trainingSteps(plans), batch}, stop, step);

@@ -148,8 +148,10 @@ void learnTransforms(DecoderBlock& block, const std::vector<Plan>& plans, const 
     }
     TransformAndRounding parameters(std::move(parts), RoundingParameters(std::move(items)));
     DecoderBlock held = block;
-    if (activations)
+    if (activations) {
         applyActivationGrids(held, grids, {});
+        held.kvCache = kvCacheOfBlock(streams.kvCache, block.index());
+    }
     result.learned.curves.push_back(fitBlock(held, parameters, streams, {here + ", transform", transformSteps(plans), batch}, stop, step));
 
     const at::NoGradGuard noGrad;

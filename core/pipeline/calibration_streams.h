@@ -2,6 +2,8 @@
 
 #include "core/pipeline/activation_stream.h"
 
+#include "core/quant/kv_cache_grid.h"
+
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -25,6 +27,7 @@ struct CalibrationStreams {
     std::uint64_t seed = 0;                        ///< of everything that methods draw
     at::Tensor unseen = {}, floatUnseen = {};      ///< hidden states of some windows outside the calibration, beside `floatHidden`; may be undefined
     std::function<void(const TrainingStep&)> trained = {};   ///< told of each step of a training; may be empty
+    KvCacheGrid kvCache = {};                      ///< the recipe's
 };
 
 } // namespace halftone

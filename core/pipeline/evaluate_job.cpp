@@ -47,11 +47,11 @@ Evaluation run(const EvaluateJob& job, Progress& progress, const std::stop_token
         if (target.source != target.model)
             throw Error(ErrorKind::InvalidArgument, job.target + ": a recipe is applied on the fly to a float model, not to a run or an export", job.target);
         std::vector<ResolvedPlan> plans = resolve(*job.recipe, describeModel(job.target, false));
-        if (std::none_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized() || p.plan.activations.quantized(); }))
-            throw Error(ErrorKind::BadFile, "the recipe changes nothing: every linear keeps 16-bit weights and float activations, so this would measure the float model; "
-                        "set weights.bits or activations.scheme, or evaluate without a recipe", "/defaults");
+        if (!quantizesAnything(plans, job.recipe->kvCache))
+            throw Error(ErrorKind::BadFile, "the recipe changes nothing: every linear keeps 16-bit weights and float activations, and the KV cache stays float, so this "
+                        "would measure the float model; set weights.bits, activations.scheme or kv_cache.scheme, or evaluate without a recipe", "/defaults");
         SiteRanges ranges = measureRanges(*target.model, plans, windows, progress, stop);
-        target.source = openWithRecipe(target.model, std::move(plans), std::move(ranges), job.recipe->contract);
+        target.source = openWithRecipe(target.model, std::move(plans), std::move(ranges), *job.recipe);
     }
     Target reference;
     if (!job.against.empty()) {

@@ -63,9 +63,9 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     const std::shared_ptr<const Model> model = job.opened ? job.opened : Model::open(job.model);
     const ModelDescription description = model->describe();
     const std::vector<ResolvedPlan> plans = resolve(job.recipe, description);
-    if (std::none_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized() || p.plan.activations.quantized(); }))
-        throw Error(ErrorKind::BadFile, "the recipe quantizes nothing: every linear keeps 16-bit weights and float activations; set weights.bits or activations.scheme",
-                    "/defaults");
+    if (!quantizesAnything(plans, job.recipe.kvCache))
+        throw Error(ErrorKind::BadFile, "the recipe quantizes nothing: every linear keeps 16-bit weights and float activations, and the KV cache stays float; set "
+                    "weights.bits, activations.scheme or kv_cache.scheme", "/defaults");
     if (std::none_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized(); })) {
         const auto idle = std::find_if(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.rounding.method != "rtn"; });
         if (idle != plans.end())
@@ -100,6 +100,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     CalibrationStreams streams{ActivationStream(batches.size(), sizes.hidden, sizes.share, spill),
                                ActivationStream(batches.size(), sizes.hidden, sizes.share, spill),
                                ActivationStream(batches.size(), sizes.middle, sizes.share, spill), std::nullopt, batches.size(), windows.ids.size(), calibration.seed};
+    streams.kvCache = job.recipe.kvCache;
     if (fitted) {
         streams.floatHidden.emplace(batches.size(), sizes.hidden, sizes.share, spill);
         if (!windows.unseen.empty()) {
@@ -146,11 +147,13 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
             std::move(stored.result.curves.begin(), stored.result.curves.end(), std::back_inserter(curves));
             restoreBlock(block, stored);
             driver.advance();
+            block.kvCache = kvCacheOfBlock(job.recipe.kvCache, b);   // the canary sees what is evaluated
             BlockResult known;
             sentinels.after(block, known);
         } else {
             StoredBlock stored = driver.quantize();
             feed.flush();
+            block.kvCache = kvCacheOfBlock(job.recipe.kvCache, b);
             sentinels.after(block, stored.result);
             for (const std::string& note : driver.transformNotes())
                 progress.note(note);

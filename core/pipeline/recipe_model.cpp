@@ -32,12 +32,13 @@ private:
 
 class RecipeModel final : public BlockSource {
 public:
-    RecipeModel(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges, std::string contract,
+    RecipeModel(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges, const Recipe& recipe,
                 std::shared_ptr<SharedBlocks> shared)
-        : m_model(std::move(model)), m_shared(std::move(shared)), m_ranges(std::move(ranges)), m_contract(std::move(contract)), m_plans(static_cast<std::size_t>(m_model->config().blocks))
+        : m_model(std::move(model)), m_shared(std::move(shared)), m_ranges(std::move(ranges)), m_contract(recipe.contract), m_kvCache(recipe.kvCache),
+          m_plans(static_cast<std::size_t>(m_model->config().blocks))
     {
         const auto& linears = m_model->linears();
-        m_rounds = std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& plan) { return plan.plan.activations.quantized(); });
+        m_rounds = m_kvCache.quantized() || std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& plan) { return plan.plan.activations.quantized(); });
         for (std::size_t i = 0; i < linears.size(); ++i)
             m_plans[static_cast<std::size_t>(linears[i].block)].push_back(std::move(plans[i].plan));
         for (const std::vector<Plan>& block : m_plans)
@@ -65,6 +66,7 @@ public:
                     : rounded + makeCompensation(plans[i].compensation.method)->compensate({block.linears()[i].info.name, weight, rounded, nullptr}, plans[i].compensation, {}).factors.product();
             }
         applyActivationGrids(block, plans, m_ranges);
+        block.kvCache = kvCacheOfBlock(m_kvCache, index);
         useGridsOf(m_contract, block);
         return block;
     }
@@ -74,6 +76,7 @@ private:
     std::shared_ptr<SharedBlocks> m_shared;   ///< null: on its own
     SiteRanges m_ranges;
     std::string m_contract;
+    KvCacheGrid m_kvCache;
     std::vector<std::vector<Plan>> m_plans;
     bool m_rounds = false;
 };
@@ -172,9 +175,9 @@ void applyActivationGrids(DecoderBlock& block, const std::vector<Plan>& plans, c
 }
 
 std::shared_ptr<const BlockSource> openWithRecipe(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges,
-                                                  std::string contract, std::shared_ptr<SharedBlocks> shared)
+                                                  const Recipe& recipe, std::shared_ptr<SharedBlocks> shared)
 {
-    return std::make_shared<RecipeModel>(std::move(model), std::move(plans), std::move(ranges), std::move(contract), std::move(shared));
+    return std::make_shared<RecipeModel>(std::move(model), std::move(plans), std::move(ranges), recipe, std::move(shared));
 }
 
 } // namespace halftone

@@ -318,7 +318,7 @@ private:
         StudyMemberResult& row = m_result.members[member];
         const Recipe& recipe = m_members[member].recipe;
         if (!needsRun(member))
-            return countGrids(openWithRecipe(m_model, m_plans[member], {}, recipe.contract, m_shared), counts);
+            return countGrids(openWithRecipe(m_model, m_plans[member], {}, recipe, m_shared), counts);
         QuantizeJob job;
         job.model = m_job.study.model;
         job.recipe = recipe;

@@ -41,7 +41,8 @@ public:
     {
         const Recipe recipe = Recipe::parse(run.recipeJson, "the recipe of " + run.id);
         const auto rounds = [](const PlanPatch& patch) { return patch.scheme.value_or(ActivationScheme::None) != ActivationScheme::None; };
-        m_rounds = rounds(recipe.defaults) || std::any_of(recipe.rules.begin(), recipe.rules.end(), [&](const Rule& rule) { return rounds(rule.patch); });
+        m_kvCache = recipe.kvCache;
+        m_rounds = m_kvCache.quantized() || rounds(recipe.defaults) || std::any_of(recipe.rules.begin(), recipe.rules.end(), [&](const Rule& rule) { return rounds(rule.patch); });
         m_contract = contract ? *contract : recipe.contract.empty() ? "transformers" : recipe.contract;
     }
 
@@ -55,6 +56,7 @@ public:
         DecoderBlock block = m_model->block(index);
         const StoredBlock stored = loadBlock(*m_project, m_run, index);
         restoreBlock(block, stored);
+        block.kvCache = kvCacheOfBlock(m_kvCache, index);
         useGridsOf(m_contract, block);
         return block;
     }
@@ -63,6 +65,7 @@ private:
     std::shared_ptr<const Model> m_model;
     std::shared_ptr<const Project> m_project;
     std::string m_run, m_contract;
+    KvCacheGrid m_kvCache;
     bool m_rounds = false;
 };
 
@@ -102,6 +105,8 @@ void useGridsOf(std::string_view contract, DecoderBlock& block)
 {
     if (contract != "transformers")
         return;
+    if (block.kvCache && whyNotServed(block.kvCache->grid(), block.config()).empty())
+        block.kvCache = std::make_shared<const KvCacheQuantizer>(block.kvCache->grid(), KvCacheQuantizer::Steps::Served);
     std::map<const ActivationQuantizer*, std::shared_ptr<const ActivationQuantizer>> served;
     for (Linear& linear : block.linears()) {
         if (!linear.input || linear.input->grid().scheme != ActivationScheme::PerToken)

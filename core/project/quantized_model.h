@@ -20,7 +20,8 @@ std::shared_ptr<const BlockSource> openRun(std::shared_ptr<const Model> model, s
 void restoreBlock(DecoderBlock& block, const StoredBlock& stored);
 
 /// Dynamic per-token grids as a contract's runtime computes them: under "transformers" compressed-tensors' own (ServedQuantizer); others, and an empty
-/// contract, keep Halftone's, which is vLLM's too. Linears of a site that shared a quantizer still do.
+/// contract, keep Halftone's, which is vLLM's too. Linears of a site that shared a quantizer still do. The same for a KV-cache grid that
+/// transformers can serve.
 void useGridsOf(std::string_view contract, DecoderBlock& block);
 
 } // namespace halftone

@@ -192,6 +192,7 @@ HWY_AFTER_NAMESPACE();
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <mutex>
 #include <string>
@@ -329,6 +330,47 @@ void fakeQuantizeAffine(std::span<const float> x, std::int64_t rows, std::int64_
             const std::size_t k = scales.perColumn || count == 1 ? 0 : static_cast<std::size_t>(i);
             affine(x.data() + i * columns, columns, scales.scale.data() + k, scales.zero.data() + k, scales.perColumn, static_cast<float>(qmax),
                    out.data() + i * columns);
+        }
+    });
+}
+
+void fakeQuantizeHeads(float* x, const HeadLayout& layout, bool perHead, int bits, bool symmetric, float floor)
+{
+    require(layout.heads > 0 && layout.headDim > 0, "heads without elements");
+    const auto absmaxOf = HWY_DYNAMIC_DISPATCH(AbsmaxRow);
+    const auto rangeOf = HWY_DYNAMIC_DISPATCH(RangeRow);
+    const auto fake = HWY_DYNAMIC_DISPATCH(FakeRow);
+    const auto affine = HWY_DYNAMIC_DISPATCH(AffineRow);
+    const bool adjacent = layout.headStride == layout.headDim;
+    // What shares a scale lies in `runs` runs of `length` floats; a token has `groups` of them.
+    const std::int64_t groups = perHead ? layout.heads : 1;
+    const std::int64_t runs = perHead || adjacent ? 1 : layout.heads;
+    const std::int64_t length = !perHead && adjacent ? layout.heads * layout.headDim : layout.headDim;
+    const auto qmax = static_cast<float>((1 << (bits - 1)) - 1);
+    const auto steps = static_cast<float>((1 << bits) - 1);
+    const auto roundGroup = [&](float* first) {
+        if (symmetric) {
+            float most = 0;
+            for (std::int64_t r = 0; r < runs; ++r)
+                most = std::max(most, absmaxOf(first + r * layout.headStride, length));
+            const float scale = std::max(most, floor) / qmax;
+            for (std::int64_t r = 0; r < runs; ++r)
+                fake(first + r * layout.headStride, length, scale, nullptr, -qmax - 1, qmax, first + r * layout.headStride);
+            return;
+        }
+        float low = 0, high = 0;
+        for (std::int64_t r = 0; r < runs; ++r)
+            rangeOf(first + r * layout.headStride, length, &low, &high);
+        const float scale = std::max(high - low, floor) / steps;
+        const float zero = std::clamp(std::nearbyint(-low / scale), 0.0f, steps);
+        for (std::int64_t r = 0; r < runs; ++r)
+            affine(first + r * layout.headStride, length, &scale, &zero, false, steps, first + r * layout.headStride);
+    };
+    at::parallel_for(0, layout.batch * layout.tokens, grain(layout.heads * layout.headDim), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+            float* token = x + i / layout.tokens * layout.batchStride + i % layout.tokens * layout.tokenStride;
+            for (std::int64_t g = 0; g < groups; ++g)
+                roundGroup(token + g * layout.headStride);
         }
     });
 }

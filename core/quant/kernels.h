@@ -29,6 +29,14 @@ struct AffineScales {
 void fakeQuantizeAffine(std::span<const float> x, std::int64_t rows, std::int64_t columns, const AffineScales& scales, int qmax,
                         std::span<float> out);
 
+/// Where the heads of a [batch, tokens, heads, headDim] tensor lie; the elements of a head are adjacent. Strides count floats.
+struct HeadLayout {
+    std::int64_t batch, tokens, heads, headDim, batchStride, tokenStride, headStride;
+};
+/// Dynamic rounding in place and in one pass over memory, with a scale a token or a token's head. Symmetric as fakeQuantizePerToken();
+/// asymmetric: s = max(high − low, floor) / (2^bits − 1) over a range that holds 0, z = clamp(round(−low / s), 0, 2^bits − 1).
+void fakeQuantizeHeads(float* x, const HeadLayout& layout, bool perHead, int bits, bool symmetric, float floor);
+
 /// Zero, lost and clipped counts of the rounding of fakeQuantize(), without writing it; clipped: |round(x / scale)| > qmax.
 KernelCounts countKernel(std::span<const float> x, std::int64_t rows, std::int64_t columns, std::span<const float> rowScale,
                          std::span<const float> columnScale, int qmax);

@@ -132,12 +132,27 @@ void checkFused(const std::vector<ResolvedPlan>& plans, const ModelDescription& 
     }
 }
 
+void checkTransformersCache(const KvCacheGrid& grid, const ModelConfig& config, const Report& report)
+{
+    if (std::string why = whyNotServed(grid, config); !why.empty())
+        report(true, std::move(why));
+}
+
+void checkVllmCache(const KvCacheGrid&, const ModelConfig&, const Report& report)
+{
+    report(true, "vLLM 0.32 refuses integer KV-cache schemes of compressed-tensors: its cache is 8-bit float with a static scale, or not quantized; "
+                 "use the scheme \"none\" under this contract.");
+}
+
 struct Contract {
     const char* id;
     void (*check)(const Plan&, const Report&);
+    void (*checkCache)(const KvCacheGrid&, const ModelConfig&, const Report&);
     bool fused;
 };
-constexpr Contract kContracts[] = {{"transformers", checkTransformers, false}, {"vllm", checkVllm, true}, {"vllm-cpu", checkVllmCpu, true}};
+constexpr Contract kContracts[] = {{"transformers", checkTransformers, checkTransformersCache, false},
+                                   {"vllm", checkVllm, checkVllmCache, true},
+                                   {"vllm-cpu", checkVllmCpu, checkVllmCache, true}};
 
 const Contract& find(std::string_view id)
 {
@@ -158,7 +173,29 @@ std::vector<std::string> contracts()
     return ids;
 }
 
-std::vector<ContractIssue> checkContract(std::string_view contract, const std::vector<ResolvedPlan>& plans, const ModelDescription& model)
+/// Tried with transformers 5.23 and compressed-tensors 0.20, whose cache sees keys [batch, heads, tokens, headDim] after the rotation: its strategy
+/// "group" with groups of headDim is a range a token and head; its "token" takes one range for all tokens of a head, which is not causal.
+std::string whyNotServed(const KvCacheGrid& grid, const ModelConfig& config)
+{
+    if (!grid.quantized())
+        return {};
+    if (config.fusedQkv)
+        return "compressed-tensors finds caches by their k_proj and v_proj and passes over a model whose query, key and value are one linear, so the cache "
+               "would stay float without a word; use the scheme \"none\".";
+    if (grid.scheme != KvCacheGrid::Scheme::PerTokenHead)
+        return "compressed-tensors has no range over a token's heads together (its strategy \"token\" takes all tokens of a head at once, later ones "
+               "included); use per_token_head.";
+    if (grid.position == KvCacheGrid::Position::PreRope && config.position == PositionKind::Rope)
+        return "transformers caches keys after the rotation; use the position post_rope.";
+    if (grid.queries)
+        return "queries are not part of a cache, and compressed-tensors leaves them float; set queries to false.";
+    if (!grid.floatBlocks.empty())
+        return "compressed-tensors has one KV-cache scheme for all blocks; leave float_blocks out.";
+    return {};
+}
+
+std::vector<ContractIssue> checkContract(std::string_view contract, const std::vector<ResolvedPlan>& plans, const ModelDescription& model,
+                                         const KvCacheGrid& kvCache)
 {
     std::vector<ContractIssue> issues;
     if (contract.empty())
@@ -171,6 +208,8 @@ std::vector<ContractIssue> checkContract(std::string_view contract, const std::v
         known.check(plan.plan, [&](bool fatal, std::string reason) { issues.push_back({plan.linear, std::move(reason), fatal}); });
     if (known.fused)
         checkFused(plans, model, issues);
+    if (kvCache.quantized())
+        known.checkCache(kvCache, model.config, [&](bool fatal, std::string reason) { issues.push_back({{}, std::move(reason), fatal}); });
     return issues;
 }
 

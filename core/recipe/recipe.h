@@ -3,6 +3,7 @@
 #include "core/methods/method.h"
 #include "core/model/describe.h"
 #include "core/quant/grid.h"
+#include "core/quant/kv_cache_grid.h"
 #include "core/recipe/glob.h"
 
 #include <cstdint>
@@ -60,6 +61,10 @@ struct Recipe {
     CalibrationSettings calibration;
     PlanPatch defaults;
     std::vector<Rule> rules;      ///< in order, later wins
+    /// Of the whole model. Applied wherever the quantized model is evaluated. A run's calibration stream passes through it in blocks that round
+    /// activations (as OmniQuant calibrates), not where weights alone are rounded (as LRQ's KV8, which is applied at evaluation only); learned
+    /// methods train under it where their parameter "activations" is on.
+    KvCacheGrid kvCache;
     std::string contract;         ///< "", "transformers", "vllm", "vllm-cpu"
 
     /// @throws Error{BadFile} whose subject is the faulty key as a JSON pointer ("/rules/2/weights/bits").
@@ -109,7 +114,12 @@ struct ContractIssue {
     bool fatal = true;    ///< false: it loads, but not as meant (said before an export)
 };
 std::vector<std::string> contracts();
-std::vector<ContractIssue> checkContract(std::string_view contract, const std::vector<ResolvedPlan>& plans, const ModelDescription& model);
+std::vector<ContractIssue> checkContract(std::string_view contract, const std::vector<ResolvedPlan>& plans, const ModelDescription& model,
+                                         const KvCacheGrid& kvCache = {});
+/// Why transformers with compressed-tensors cannot serve a KV-cache grid of this model, a sentence; empty where it can (or there is none).
+std::string whyNotServed(const KvCacheGrid& kvCache, const ModelConfig& config);
+/// Whether a recipe changes anything: weights, activations or the cache.
+bool quantizesAnything(const std::vector<ResolvedPlan>& plans, const KvCacheGrid& kvCache);
 
 /// Sets what `patch` names in the plan of one linear, by editing the recipe: a rule for exactly that name, kept minimal (only what differs
 /// from the rest; dropped when nothing does). Other linears keep their plans, save that a transform belongs to a site and goes to all its

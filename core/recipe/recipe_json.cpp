@@ -19,6 +19,7 @@ constexpr int kMaxRules = 100'000;
 constexpr int kMaxSamples = 1'000'000;
 constexpr int kMaxLength = 1 << 20;
 constexpr int kMaxGroup = 1 << 20;
+constexpr int kMaxBlocks = 10'000;
 
 ParameterValue parseParameter(const Node& node, const ParameterInfo& info)
 {
@@ -144,6 +145,48 @@ CalibrationSettings parseCalibration(const Node& node)
     return calibration;
 }
 
+KvCacheGrid parseKvCache(const Node& node)
+{
+    using enum KvCacheGrid::Scheme;
+    using enum KvCacheGrid::Position;
+    node.object({"scheme", "bits", "symmetric", "position", "queries", "float_blocks"});
+    KvCacheGrid grid;
+    if (node.has("scheme")) {
+        constexpr KvCacheGrid::Scheme kSchemes[] = {None, PerToken, PerTokenHead};
+        grid.scheme = kSchemes[node["scheme"].word({"none", "per_token", "per_token_head"})];
+    }
+    if (node.has("bits"))
+        grid.bits = parseBits(node["bits"], true);
+    if (node.has("symmetric"))
+        grid.symmetric = node["symmetric"].boolean();
+    if (node.has("position"))
+        grid.position = node["position"].word({"pre_rope", "post_rope"}) == 0 ? PreRope : PostRope;
+    if (node.has("queries"))
+        grid.queries = node["queries"].boolean();
+    if (node.has("float_blocks")) {
+        const Node blocks = node["float_blocks"];
+        if (!blocks.value().is_array())
+            blocks.fail("must be a list of block numbers, not " + shown(blocks.value()) + ".");
+        if (blocks.value().size() > kMaxBlocks)
+            blocks.fail("has " + std::to_string(blocks.value().size()) + " blocks; at most " + std::to_string(kMaxBlocks) + " are read.");
+        for (std::size_t i = 0; i < blocks.value().size(); ++i)
+            grid.floatBlocks.push_back(static_cast<int>(blocks[i].integer(0, kMaxBlocks - 1)));
+        std::sort(grid.floatBlocks.begin(), grid.floatBlocks.end());
+        grid.floatBlocks.erase(std::unique(grid.floatBlocks.begin(), grid.floatBlocks.end()), grid.floatBlocks.end());
+    }
+    return grid;
+}
+
+Json kvCacheJson(const KvCacheGrid& grid)
+{
+    if (grid == KvCacheGrid{})
+        return {{"scheme", name(grid.scheme)}};
+    Json json{{"scheme", name(grid.scheme)}, {"bits", grid.bits}, {"symmetric", grid.symmetric}, {"position", name(grid.position)}, {"queries", grid.queries}};
+    if (!grid.floatBlocks.empty())
+        json["float_blocks"] = grid.floatBlocks;
+    return json;
+}
+
 Json choiceJson(const MethodChoice& choice)
 {
     Json json{{"method", choice.method}};
@@ -219,12 +262,8 @@ Recipe Recipe::parse(std::string_view text, std::string_view subject)
             recipe.rules.push_back(std::move(rule));
         }
     }
-    if (root.has("kv_cache")) {
-        const Node cache = root["kv_cache"].object({"scheme"});
-        if (cache.has("scheme") && cache["scheme"].text() != "none")
-            cache["scheme"].fail(inQuotes(cache["scheme"].text())
-                + " is not supported; supported is only \"none\" (the KV cache stays float).");
-    }
+    if (root.has("kv_cache"))
+        recipe.kvCache = parseKvCache(root["kv_cache"]);
     if (root.has("contract")) {
         std::vector<std::string> known = contracts();
         const Node contract = root["contract"];
@@ -247,7 +286,7 @@ std::string Recipe::toJson() const
         entry["match"] = rule.match;
         json["rules"].push_back(std::move(entry));
     }
-    json["kv_cache"] = {{"scheme", "none"}};
+    json["kv_cache"] = kvCacheJson(kvCache);
     if (!contract.empty())
         json["contract"] = contract;
     return json.dump(2) + "\n";

@@ -139,7 +139,29 @@ void checkSites(const Recipe& recipe, const ModelDescription& model, const std::
     }
 }
 
+void checkKvCache(const Recipe& recipe, const ModelDescription& model)
+{
+    for (const int block : recipe.kvCache.floatBlocks)
+        if (block >= model.config.blocks)
+            fail("/kv_cache/float_blocks", "block " + std::to_string(block) + " is not there; the model has "
+                + std::to_string(model.config.blocks) + " blocks, numbered from 0.");
+    if (!recipe.kvCache.quantized())
+        return;
+    bool any = false;
+    for (int block = 0; block < model.config.blocks; ++block)
+        any = any || recipe.kvCache.ofBlock(block).quantized();
+    if (!any)
+        fail("/kv_cache/float_blocks", "names every block, so that no cache is rounded; leave some out, or use the scheme \"none\".");
+}
+
 } // namespace
+
+bool quantizesAnything(const std::vector<ResolvedPlan>& plans, const KvCacheGrid& kvCache)
+{
+    return kvCache.quantized() || std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) {
+        return p.plan.weights.quantized() || p.plan.activations.quantized();
+    });
+}
 
 std::vector<ResolvedPlan> resolve(const Recipe& recipe, const ModelDescription& model)
 {
@@ -168,10 +190,16 @@ std::vector<ResolvedPlan> resolve(const Recipe& recipe, const ModelDescription& 
         plans.push_back(std::move(resolved));
     }
     checkSites(recipe, model, plans);
-    if (!recipe.contract.empty())
-        for (const ContractIssue& issue : checkContract(recipe.contract, plans, model))
-            if (issue.fatal)
-                fail("/contract", "\"" + recipe.contract + "\" cannot take \"" + issue.linear + "\": " + issue.reason);
+    checkKvCache(recipe, model);
+    if (recipe.contract.empty())
+        return plans;
+    for (const ContractIssue& issue : checkContract(recipe.contract, plans, model, recipe.kvCache)) {
+        if (!issue.fatal)
+            continue;
+        if (issue.linear.empty())
+            fail("/kv_cache", "\"" + recipe.contract + "\" cannot take it: " + issue.reason);
+        fail("/contract", "\"" + recipe.contract + "\" cannot take \"" + issue.linear + "\": " + issue.reason);
+    }
     return plans;
 }
 

@@ -49,8 +49,8 @@ class Case:
         demand(done.returncode == 0, f"halftone-cli {' '.join(arguments)}: exit {done.returncode}: {done.stderr[-2000:]}")
         return json.loads(done.stdout)
 
-    def quantize(self, defaults, rules=()):
-        recipe = {"halftone_recipe": 1, "calibration": {"samples": 32, "length": LENGTH, "seed": 0}, "defaults": defaults, "rules": list(rules)}
+    def quantize(self, defaults, rules=(), **more):
+        recipe = {"halftone_recipe": 1, "calibration": {"samples": 32, "length": LENGTH, "seed": 0}, "defaults": defaults, "rules": list(rules), **more}
         path = os.path.join(self.work, "recipe.json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump(recipe, file)
@@ -237,6 +237,24 @@ def asymmetric(case):
     compressed(case, len(linears_of(case)), dequantize=True)
 
 
+def kv_cache(case, symmetric, bits):
+    """A range a token and head is served by compressed-tensors' strategy "group" with groups as long as a head."""
+    cache = {"scheme": "per_token_head", "bits": bits, "symmetric": symmetric, "position": "post_rope"}
+    case.quantize({"rounding": {"method": "rtn"}, "weights": {"bits": 8, "group": 32, "symmetric": True}}, kv_cache={"scheme": "none"})
+    without = case.perplexity(case.project)
+    shutil.rmtree(case.project)
+    case.quantize({"rounding": {"method": "rtn"}, "weights": {"bits": 8, "group": 32, "symmetric": True}}, kv_cache=cache)
+    out = case.export("compressed-tensors")
+    model = stock_model(out)
+    attentions = [m for m in model.modules() if hasattr(m, "k_proj")]
+    demand(all(m.quantization_scheme.input_activations.num_bits == bits for m in attentions), "the stock runtime leaves a cache float")
+    ours, stock = case.perplexity(case.project), stock_perplexity(model, windows_of(out, case))
+    close(ours, stock, FLIPPED, "perplexity of the run")
+    close(case.perplexity(out), stock, FLIPPED, "perplexity of the export as Halftone reads it back")
+    if bits < 8:   # the agreement is a statement: the cache costs far more than the tolerance
+        demand(abs(stock - without) > 5 * FLIPPED * without, f"{bits} bits of cache cost nothing: {without} without, {stock} with")
+
+
 def dense(case, dtype, tolerance):
     import torch
     case.quantize({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32, "symmetric": True}})
@@ -350,7 +368,8 @@ def gguf_sample(case):
 
 
 CASES = {"w4a16_groups": w4a16_groups, "w4a16_channel": w4a16_channel, "w8a8_token": w8a8_token, "w8a8_static": w8a8_static, "mixed": mixed,
-         "asymmetric": asymmetric, "dense_f32": lambda case: dense(case, "f32", EXACT), "dense_bf16": lambda case: dense(case, "bf16", BF16),
+         "asymmetric": asymmetric,
+         "kv_cache_symmetric": lambda case: kv_cache(case, True, 8), "kv_cache_asymmetric": lambda case: kv_cache(case, False, 4), "dense_f32": lambda case: dense(case, "f32", EXACT), "dense_bf16": lambda case: dense(case, "bf16", BF16),
          "gguf_float": gguf_float, "gguf_q8_0": gguf_q8_0, "gguf_sample": gguf_sample}
 
 

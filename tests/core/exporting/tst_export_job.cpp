@@ -30,6 +30,8 @@ private Q_SLOTS:
     void denseOpensAsAPlainModel();
     void whatCannotBeExpressedIsRefusedBeforeWriting_data();
     void whatCannotBeExpressedIsRefusedBeforeWriting();
+    void aRoundedCacheIsWrittenOrSaidToStayBehind_data();
+    void aRoundedCacheIsWrittenOrSaidToStayBehind();
     void anExistingFolderIsNotReplacedUnasked();
     void cancelledItLeavesNothing();
     void aChangedByteInThePackedWeightsIsSeen();
@@ -195,6 +197,61 @@ void TestExportJob::whatCannotBeExpressedIsRefusedBeforeWriting()
         QVERIFY2(QString::fromUtf8(e.what()).contains(says), e.what());
     }
     QVERIFY(!std::filesystem::exists(job.out));
+}
+
+void TestExportJob::aRoundedCacheIsWrittenOrSaidToStayBehind_data()
+{
+    QTest::addColumn<QString>("format");
+    QTest::addColumn<QString>("cache");
+    QTest::addColumn<bool>("written");
+    QTest::addColumn<QString>("says");
+    const QString served = QStringLiteral(R"({"scheme": "per_token_head", "bits": 4})");
+    QTest::newRow("a range a head") << "compressed-tensors" << served << true << "vLLM refuses";
+    QTest::newRow("symmetric") << "compressed-tensors" << R"({"scheme": "per_token_head", "bits": 8, "symmetric": true})" << true << "vLLM refuses";
+    QTest::newRow("a range a token") << "compressed-tensors" << R"({"scheme": "per_token", "bits": 8})" << false << "use per_token_head";
+    QTest::newRow("before the rotation") << "compressed-tensors" << R"({"scheme": "per_token_head", "bits": 8, "position": "pre_rope"})" << false << "post_rope";
+    QTest::newRow("dense") << "dense" << served << false << "dense weights cannot carry the KV-cache grid";
+}
+
+void TestExportJob::aRoundedCacheIsWrittenOrSaidToStayBehind()
+{
+    QFETCH(QString, format);
+    QFETCH(QString, cache);
+    QFETCH(bool, written);
+    QFETCH(QString, says);
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    Recipe recipe = tinyRecipe(R"({"weights": {"bits": 4, "group": 32}})");
+    recipe.kvCache = Recipe::parse(R"({"halftone_recipe": 1, "kv_cache": )" + cache.toStdString() + "}", "cache").kvCache;
+    const QuantizeResult run = quantizeTiny(project, recipe);
+    const ExportJob job = jobFor(project, folder, format.toStdString());
+    const std::vector<ContractIssue> issues = checkExport(job);   // said before anything is written
+    QVERIFY(std::any_of(issues.begin(), issues.end(), [&](const ContractIssue& issue) {
+        return !issue.fatal && issue.linear.empty() && issue.reason.find(says.toStdString()) != std::string::npos;
+    }));
+    SilentProgress progress;
+    const ExportResult result = exportRun(job, progress, {});
+    const Json certificate = parseJson(result.certificate, "certificate");
+    QCOMPARE(certificate.at("kv_cache").get<std::string>(), written ? std::string("rounded as in the run") : std::string("float, though rounded in the run"));
+    if (format != QLatin1String("compressed-tensors"))
+        return;
+    const Json scheme = readJsonFile(job.out / "config.json").at("quantization_config").at("kv_cache_scheme");
+    QCOMPARE(scheme.is_null(), !written);
+    const auto exported = openCompressedTensors(job.out);
+    QCOMPARE(exported->block(0).kvCache != nullptr, written);
+    if (!written)
+        return;
+    QCOMPARE(scheme.at("num_bits").get<int>(), recipe.kvCache.bits);
+    QCOMPARE(scheme.at("symmetric").get<bool>(), recipe.kvCache.symmetric);
+    // What is read back rounds as the run does.
+    const auto meant = openRun(Model::open(tinyLlama()), project, run.run.id);
+    const std::vector<std::vector<std::int32_t>> ids{{3, 1, 4, 1, 5, 9, 2, 6}};
+    at::Tensor a = meant->embed(ids), b = exported->embed(ids);
+    for (int i = 0; i < meant->config().blocks; ++i) {
+        a = meant->block(i).forward(a);
+        b = exported->block(i).forward(b);
+    }
+    QVERIFY(at::equal(a, b));
 }
 
 void TestExportJob::anExistingFolderIsNotReplacedUnasked()

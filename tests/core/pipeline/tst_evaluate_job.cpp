@@ -18,6 +18,7 @@ private Q_SLOTS:
     void roundedActivationsDoNotDependOnThreads();
     void aModelAgainstItselfDiverges0();
     void moreBitsDivergeLess();
+    void aRoundedCacheAloneCanBeEvaluated();
     void crossWithAlphaOneIsPerToken();
     void aRecipeOnARunIsRefused();
 
@@ -35,8 +36,11 @@ private:
 void TestEvaluateJob::aRecipeOnTheFlyEqualsItsRun_data()
 {
     QTest::addColumn<QString>("contract");
+    QTest::addColumn<QString>("cache");
     for (const char* contract : {"transformers", "vllm"})
-        QTest::addRow("%s", contract) << contract;
+        QTest::addRow("%s", contract) << contract << "";
+    QTest::newRow("KV cache") << "" << R"({"scheme": "per_token", "bits": 4, "position": "pre_rope"})";
+    QTest::newRow("KV cache as served") << "transformers" << R"({"scheme": "per_token_head", "bits": 8})";
 }
 
 void TestEvaluateJob::aRecipeOnTheFlyEqualsItsRun()
@@ -44,8 +48,13 @@ void TestEvaluateJob::aRecipeOnTheFlyEqualsItsRun()
     QFETCH(QString, contract);
     QTemporaryDir folder;
     const auto project = newProject(folder);
-    Recipe recipe = tinyRecipe(R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}, "activations": {"scheme": "per_token", "bits": 8}})");
+    // Without a contract a run's activation grids are those of transformers, a recipe's Halftone's own: there the weights alone are rounded.
+    Recipe recipe = tinyRecipe(contract.isEmpty() ? R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}})"
+                                                  : R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}, "activations": {"scheme": "per_token", "bits": 8}})");
     recipe.contract = contract.toStdString();
+    QFETCH(QString, cache);
+    if (!cache.isEmpty())
+        recipe.kvCache = Recipe::parse(R"({"halftone_recipe": 1, "kv_cache": )" + cache.toStdString() + "}", "cache").kvCache;
     quantizeTiny(project, recipe);
     const Evaluation run = evaluateTiny(project->folder().string());
     const Evaluation fly = evaluateTiny(tinyLlama().string(), recipe);
@@ -80,6 +89,22 @@ void TestEvaluateJob::moreBitsDivergeLess()
         QVERIFY2(kl < before, qPrintable(QStringLiteral("%1 bits: %2, before %3").arg(bits).arg(kl).arg(before)));
         before = kl;
     }
+}
+
+/// A recipe of the cache alone is a recipe; four bits of it cost more than eight, and a float cache is the float model.
+void TestEvaluateJob::aRoundedCacheAloneCanBeEvaluated()
+{
+    const auto kl = [](const std::string& cache) {
+        Recipe recipe;
+        recipe.kvCache = Recipe::parse(R"({"halftone_recipe": 1, "kv_cache": )" + cache + "}", "cache").kvCache;
+        return evaluateTiny(tinyLlama().string(), recipe, tinyLlama()).divergence.klMean;
+    };
+    const double four = kl(R"({"scheme": "per_token", "bits": 4})"), eight = kl(R"({"scheme": "per_token", "bits": 8})");
+    QVERIFY2(four > 4 * eight && eight > 0, qPrintable(QStringLiteral("%1, %2").arg(four).arg(eight)));
+    QVERIFY(kl(R"({"scheme": "per_token_head", "bits": 4})") < four);   // finer ranges
+    QVERIFY(kl(R"({"scheme": "per_token", "bits": 4, "float_blocks": [0]})") < four);
+    QVERIFY_THROWS_EXCEPTION(Error, kl(R"({"scheme": "per_token", "bits": 16})"));
+    QVERIFY_THROWS_EXCEPTION(Error, kl(R"({"scheme": "none"})"));
 }
 
 void TestEvaluateJob::crossWithAlphaOneIsPerToken()

@@ -55,6 +55,8 @@ private Q_SLOTS:
     void aSpilledStreamGivesTheSameBytes();
     void calibrationOnTheWholeBlockIsPossibleToo();
     void staticActivationGridsKeepTheRangesOfTheQuantizedStream();
+    void theCacheIsRoundedInTheStreamWhereActivationsAre();
+    void aRoundedCacheResumesToTheSameBytes();
     void resumeRefusesOtherInputs();
     void aRecipeThatQuantizesNothingIsAnError();
     void aTextTooShortNamesFileAndTokens();
@@ -213,6 +215,52 @@ void TestQuantizeJob::staticActivationGridsKeepTheRangesOfTheQuantizedStream()
     const StoredBlock stored = loadBlock(*project, result.run.id, 0);
     QCOMPARE(stored.linears[0].activations.scheme, ActivationScheme::PerTensor);
     QCOMPARE(stored.linears[0].ranges.absmax(), x.abs().max().item<float>());
+}
+
+/// As the papers calibrate: weight-only runs never see the cache's grid, runs that round activations do, beginning with what attention gives.
+void TestQuantizeJob::theCacheIsRoundedInTheStreamWhereActivationsAre()
+{
+    QTemporaryDir folder;
+    const auto changed = [&](const std::string& defaults, const char* name) {
+        Recipe recipe = tinyRecipe(defaults);
+        const auto plain = newProject(folder, (std::string(name) + "-plain").c_str()), rounded = newProject(folder, (std::string(name) + "-rounded").c_str());
+        const std::string a = quantizeTiny(plain, recipe).run.id;
+        recipe.kvCache = {KvCacheGrid::Scheme::PerToken, 3, false, KvCacheGrid::Position::PreRope, false, {}};
+        const QuantizeResult result = quantizeTiny(rounded, recipe);
+        if (!(Recipe::parse(rounded->run(result.run.id).recipeJson, "run").kvCache == recipe.kvCache))
+            throw std::runtime_error("the run forgot its KV cache");
+        std::vector<std::string> linears;
+        const auto model = Model::open(tinyLlama());
+        for (int b = 0; b < model->config().blocks; ++b) {
+            const StoredBlock first = loadBlock(*plain, a, b), second = loadBlock(*rounded, result.run.id, b);
+            for (std::size_t i = 0; i < first.linears.size(); ++i)
+                if (!at::equal(first.linears[i].weight->codes, second.linears[i].weight->codes))
+                    linears.push_back(first.linears[i].name);
+        }
+        return linears;
+    };
+    QVERIFY(changed(kGptq, "weights").empty());
+    const std::vector<std::string> linears =
+        changed(R"({"rounding": {"method": "gptq"}, "weights": {"bits": 3, "group": 32}, "activations": {"scheme": "per_token", "bits": 8}})", "activations");
+    QVERIFY(std::count_if(linears.begin(), linears.end(), [](const std::string& name) { return name.ends_with("layers.0.self_attn.o_proj"); }) == 1);
+    QVERIFY(std::none_of(linears.begin(), linears.end(), [](const std::string& name) { return name.ends_with("layers.0.self_attn.q_proj"); }));
+}
+
+void TestQuantizeJob::aRoundedCacheResumesToTheSameBytes()
+{
+    QTemporaryDir folder;
+    Recipe recipe = tinyRecipe(R"({"rounding": {"method": "gptq"}, "weights": {"bits": 3, "group": 32}, "activations": {"scheme": "per_token", "bits": 8}})");
+    recipe.kvCache = {KvCacheGrid::Scheme::PerTokenHead, 4, false, KvCacheGrid::Position::PostRope, true, {}};
+    const auto whole = newProject(folder, "whole"), project = newProject(folder, "cut");
+    StopAt counter(std::stop_source{}, -1);
+    const std::string wholeRun = quantizeTiny(whole, recipe, {}, true, 0, &counter).run.id;
+    std::stop_source source;
+    StopAt stopper(source, counter.seen() * 3 / 4);
+    QVERIFY_THROWS_EXCEPTION(Cancelled, quantizeTiny(project, recipe, source.get_token(), true, 0, &stopper));
+    const QuantizeResult result = quantizeTiny(project, recipe);
+    QCOMPARE(project->runs().size(), std::size_t{1});
+    QCOMPARE(blockHashes(*project, result.run.id), blockHashes(*whole, wholeRun));
+    QCOMPARE(result.run.canaryPerplexity, whole->run(wholeRun).canaryPerplexity);
 }
 
 void TestQuantizeJob::resumeRefusesOtherInputs()

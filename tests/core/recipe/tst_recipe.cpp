@@ -112,8 +112,16 @@ private Q_SLOTS:
         row("broken glob", recipeWith("\"rules\": [{\"match\": \"a.{b\"}]"), "/rules/0/match", "never closed");
         row("bits in the third rule", recipeWith(R"("rules": [{"match": "a"}, {"match": "b"}, {"match": "c", "weights": {"bits": 12}}])"),
             "/rules/2/weights/bits", "2 to 8");
-        row("KV cache scheme", recipeWith(R"("kv_cache": {"scheme": "int8"})"), "/kv_cache/scheme", "supported is only \"none\"");
-        row("KV cache key", recipeWith(R"("kv_cache": {"bits": 8})"), "/kv_cache/bits", "scheme");
+        row("KV cache is text", recipeWith(R"("kv_cache": "int8")"), "/kv_cache", "object");
+        row("KV cache scheme", recipeWith(R"("kv_cache": {"scheme": "int8"})"), "/kv_cache/scheme", "per_token_head");
+        row("KV cache key", recipeWith(R"("kv_cache": {"group": 8})"), "/kv_cache/group", "float_blocks");
+        row("KV cache of one bit", recipeWith(R"("kv_cache": {"scheme": "per_token", "bits": 1})"), "/kv_cache/bits", "2 to 8, or 16");
+        row("KV cache bits as text", recipeWith(R"("kv_cache": {"scheme": "per_token", "bits": "8"})"), "/kv_cache/bits", "whole number");
+        row("KV cache position", recipeWith(R"("kv_cache": {"scheme": "per_token", "position": "rope"})"), "/kv_cache/position", "pre_rope");
+        row("KV cache symmetric", recipeWith(R"("kv_cache": {"scheme": "per_token", "symmetric": "no"})"), "/kv_cache/symmetric", "true or false");
+        row("KV cache queries", recipeWith(R"("kv_cache": {"scheme": "per_token", "queries": 1})"), "/kv_cache/queries", "true or false");
+        row("KV cache blocks", recipeWith(R"("kv_cache": {"scheme": "per_token", "float_blocks": 3})"), "/kv_cache/float_blocks", "list of block numbers");
+        row("KV cache block", recipeWith(R"("kv_cache": {"scheme": "per_token", "float_blocks": [0, -1]})"), "/kv_cache/float_blocks/1", "from 0");
         row("unknown contract", recipeWith(R"("contract": "ollama")"), "/contract", "vllm-cpu");
         row("empty contract", recipeWith(R"("contract": "")"), "/contract", "transformers");
     }
@@ -191,6 +199,9 @@ private Q_SLOTS:
             recipe.defaults = patch();
             for (int i = pick(5); i-- > 0;)
                 recipe.rules.push_back({std::string("*.") + "qk\"/é"[0] + "_{a,b}[x-z]?" + std::to_string(pick(99)), patch()});
+            if (pick(2))
+                recipe.kvCache = {static_cast<KvCacheGrid::Scheme>(pick(3)), pick(4) ? 2 + pick(7) : 16, pick(2) == 1, static_cast<KvCacheGrid::Position>(pick(2)),
+                                  pick(2) == 1, pick(2) ? std::vector<int>{} : std::vector<int>{1, 3 + pick(9)}};
             if (pick(2))
                 recipe.contract = known[static_cast<std::size_t>(pick(static_cast<int>(known.size())))];
             const std::string json = recipe.toJson();

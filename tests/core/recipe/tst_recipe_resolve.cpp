@@ -91,6 +91,10 @@ private Q_SLOTS:
             "/calibration/samples", "gptq");
         row("a static grid without calibration", R"("calibration": {"samples": 0}, "defaults": {"activations": {"scheme": "per_tensor"}})",
             "/calibration/samples", "per_tensor");
+        row("a KV cache block that is not there", R"("kv_cache": {"scheme": "per_token", "float_blocks": [0, 99]})", "/kv_cache/float_blocks", "block 99");
+        row("a KV cache that rounds nothing", R"("kv_cache": {"scheme": "per_token", "float_blocks": [2, 1, 0]})", "/kv_cache/float_blocks", "every block");
+        row("a KV cache that vLLM refuses", R"("contract": "vllm", "kv_cache": {"scheme": "per_token_head"})", "/kv_cache", "vLLM 0.32 refuses");
+        row("a KV cache that transformers has not", R"("contract": "transformers", "kv_cache": {"scheme": "per_token"})", "/kv_cache", "per_token_head");
         row("a breach of the contract", R"("contract": "transformers", "defaults": {"weights": {"bits": 4, "symmetric": false}})",
             "/contract", "zero_point");
     }
@@ -222,6 +226,42 @@ private Q_SLOTS:
         const auto alone = resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 64}}, "rules": [{"match": "*.{down,o}_proj", "weights": {"bits": 8}}])"), model);
         QVERIFY(checkContract("vllm", alone, model).empty());
         QVERIFY_EXCEPTION_THROWN(checkContract("ollama", plans, model), Error);
+    }
+
+    /// One grid of a KV cache is served, by transformers alone; everything else is refused with what would help.
+    void kvCachesThatARuntimeCannotServeAreRefused()
+    {
+        ModelDescription model = llamaDescription(2);
+        const auto plans = resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 64}})"), model);
+        KvCacheGrid grid{KvCacheGrid::Scheme::PerTokenHead, 8, false, KvCacheGrid::Position::PostRope, false, {}};
+        const auto refused = [&](const char* contract, const KvCacheGrid& cache, const char* says) {
+            const std::vector<ContractIssue> issues = checkContract(contract, plans, model, cache);
+            return issues.size() == 1 && issues[0].fatal && issues[0].linear.empty() && issues[0].reason.find(says) != std::string::npos && issues[0].reason.ends_with('.');
+        };
+        QVERIFY(checkContract("transformers", plans, model, {}).empty());
+        QVERIFY(checkContract("transformers", plans, model, grid).empty());
+        for (const char* vllm : {"vllm", "vllm-cpu"}) {
+            QVERIFY(checkContract(vllm, plans, model, {}).empty());
+            QVERIFY(refused(vllm, grid, "none"));
+        }
+        KvCacheGrid other = grid;
+        other.scheme = KvCacheGrid::Scheme::PerToken;
+        QVERIFY(refused("transformers", other, "per_token_head"));
+        other = grid;
+        other.position = KvCacheGrid::Position::PreRope;
+        QVERIFY(refused("transformers", other, "post_rope"));
+        other = grid;
+        other.queries = true;
+        QVERIFY(refused("transformers", other, "queries"));
+        other = grid;
+        other.floatBlocks = {0};
+        QVERIFY(refused("transformers", other, "float_blocks"));
+        other = grid;
+        other.bits = 16;   // rounds nothing: nothing to serve
+        QVERIFY(checkContract("vllm", plans, model, other).empty());
+        model.config.fusedQkv = true;
+        QVERIFY(refused("transformers", grid, "one linear"));
+        QVERIFY(checkContract("", plans, model, grid).empty());
     }
 
     void aTransformWithoutANormToFoldIntoIsRefused()
