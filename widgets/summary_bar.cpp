@@ -93,9 +93,10 @@ void SummaryBar::refresh()
     put(m_size, size);
     put(m_bits, m_summary.bitsPerWeight > 0 ? formatValue(m_summary.bitsPerWeight, 3) : u"–"_s);
 
+    m_cache.box->setHidden(m_summary.cache.isEmpty());   // first: a hidden cell's text makes no room for itself
     put(m_cache, m_summary.cache);
     m_cache.box->setToolTip(m_summary.cacheTip);
-    m_cache.box->setHidden(m_summary.cache.isEmpty());
+    m_cache.box->updateGeometry();
 
     QFont font = tabularFont(this->font(), true);
     if (m_summary.figure) {

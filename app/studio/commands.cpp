@@ -72,6 +72,10 @@ QString editName(const QString& subject, const PlanPatch& patch)
         const MethodInfo* info = findMethod(MethodKind::Rounding, plan.rounding.method);
         return u"%1 %2: %3"_s.arg(info ? toQString(info->name) : toQString(plan.rounding.method), shortGridText(plan.weights, plan.activations), subject);
     }
+    if (patch.transform) {
+        const MethodInfo* info = findMethod(MethodKind::Transform, patch.transform->method);
+        what += info ? toQString(info->name) : tr("no transform");
+    }
     if (patch.rounding) {
         const MethodInfo* info = findMethod(MethodKind::Rounding, patch.rounding->method);
         what += info ? toQString(info->name) : toQString(patch.rounding->method);
@@ -84,12 +88,14 @@ QString editName(const QString& subject, const PlanPatch& patch)
         what += *patch.clip == WeightGrid::Clip::Mse ? tr("clipped") : tr("not clipped");
     if (patch.symmetric)
         what += *patch.symmetric ? tr("symmetric") : tr("asymmetric");
-    if (patch.scheme || patch.activationBits || patch.alpha) {
+    if (patch.scheme || patch.activationBits || patch.activationSymmetric || patch.alpha) {
         QString activations = tr("activations");
         if (patch.scheme)
             activations += u' ' + toQString(halftone::name(*patch.scheme));
         if (patch.activationBits)
             activations += tr(" %1 bits").arg(*patch.activationBits);
+        if (patch.activationSymmetric)
+            activations += *patch.activationSymmetric ? tr(" symmetric") : tr(" asymmetric");
         if (patch.alpha)
             activations += tr(" α %1").arg(*patch.alpha);
         what += activations;

@@ -7,6 +7,7 @@
 #include "widgets/layer_texts.h"
 #include "widgets/palette.h"
 
+#include <QAbstractItemView>
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDoubleSpinBox>
@@ -29,6 +30,7 @@ namespace {
 constexpr std::array kSchemes{ActivationScheme::None, ActivationScheme::PerTensor, ActivationScheme::PerToken, ActivationScheme::PerChannel,
                               ActivationScheme::Cross, ActivationScheme::CrossStatic};
 constexpr int kEditorWidth = 100, kNowWidth = 44;
+constexpr int kTipRole = Qt::UserRole + 1;   ///< an item's own tip, which a refusal covers
 constexpr std::size_t kAcronym = 4;   // a method's id this short is what people call it
 
 /// The value all plans share; empty when they differ.
@@ -49,9 +51,17 @@ template <typename Value> void showCommon(QComboBox* box, const std::optional<Va
     box->setCurrentIndex(value ? box->findData(QVariant(*value)) : -1);
 }
 
+/// CrossQuant's third form is a transform with a grid per token; the list of activation grids offers it beside the two that are grids.
+constexpr int kFolded = 100;
+constexpr const char* kFoldedTransform = "crossquant";
+
+bool isFolded(const Plan& plan) { return plan.transform.method == kFoldedTransform && plan.activations.scheme == ActivationScheme::PerToken; }
+int schemeItem(const Plan& plan) { return isFolded(plan) ? kFolded : int(plan.activations.scheme); }
+double alphaOf(const Plan& plan) { return isFolded(plan) ? plan.transform.real("alpha") : plan.activations.alpha; }
+
 bool isCross(const Plan& plan)
 {
-    return plan.activations.scheme == ActivationScheme::Cross || plan.activations.scheme == ActivationScheme::CrossStatic;
+    return isFolded(plan) || plan.activations.scheme == ActivationScheme::Cross || plan.activations.scheme == ActivationScheme::CrossStatic;
 }
 
 Plan applied(const Plan& plan, const PlanPatch& patch)
@@ -124,27 +134,39 @@ PlanEditor::PlanEditor(QWidget* parent)
     m_clip->addItem(tr("MSE search"), int(WeightGrid::Clip::Mse));
     m_scheme = addChoice(u"planScheme"_s, tr("Activations"), tr("How the input of the linear is rounded"),
                          [](const Plan& plan) {
+                             if (isFolded(plan))
+                                 return tr("folded");
                              const QString text = layer_texts::activations(plan.activations);
                              return plan.activations.quantized() ? text.left(text.lastIndexOf(u' ')) : text;
                          },
-                         [](const PlanPatch& patch) { return patch.scheme.has_value(); });
-    const std::array schemeNames{tr("left float"), tr("per tensor (static)"), tr("per token"), tr("per channel (static)"), tr("CrossQuant"),
-                                 tr("CrossQuant, static")};
-    for (std::size_t i = 0; i < kSchemes.size(); ++i)
-        m_scheme->addItem(schemeNames[i], int(kSchemes[i]));
+                         [](const PlanPatch& patch) { return patch.scheme.has_value() || patch.transform.has_value(); });
+    const std::array schemeNames{tr("left float"), tr("per tensor (static)"), tr("per token"), tr("per channel (static)"), tr("CrossQuant (analysis)"),
+                                 tr("CrossQuant, static channels"), tr("CrossQuant, folded (exports)")};
+    for (std::size_t i = 0; i < schemeNames.size(); ++i) {
+        const bool folded = i == kSchemes.size();
+        m_scheme->addItem(schemeNames[i], folded ? kFolded : int(kSchemes[i]));
+        if (const MethodInfo* info = folded ? findMethod(MethodKind::Transform, kFoldedTransform) : findMethod(MethodKind::Activation, name(kSchemes[i])))
+            m_scheme->setItemData(static_cast<int>(i), tr("%1 Folds into a plain checkpoint: %2. %3").arg(toQString(info->summary), toQString(name(info->folds.how)), toQString(info->folds.note)), kTipRole);
+    }
+    m_scheme->view()->setMinimumWidth(m_scheme->view()->sizeHintForColumn(0) + 24);   // the list shows whole names, though the box is narrow
     m_activationBits = addChoice(u"planActivationBits"_s, tr("Input bits"), tr("Bits of the activations, 2 to 8"),
                                  [](const Plan& plan) { return plan.activations.quantized() ? QString::number(plan.activations.bits) : u"–"_s; },
                                  [](const PlanPatch& patch) { return patch.activationBits.has_value(); });
     for (const int bits : {2, 3, 4, 5, 6, 7, 8})
         m_activationBits->addItem(QString::number(bits), bits);
+    m_activationSymmetric = addChoice(u"planActivationSymmetric"_s, tr("Input zero point"), tr("Asymmetric grids have a zero point, of the tensor, the token or the channel"),
+                                      [](const Plan& plan) { return !plan.activations.quantized() ? u"–"_s : plan.activations.symmetric ? tr("sym.") : tr("asym."); },
+                                      [](const PlanPatch& patch) { return patch.activationSymmetric.has_value(); });
+    m_activationSymmetric->addItem(tr("symmetric"), true);
+    m_activationSymmetric->addItem(tr("asymmetric"), false);
     const QString alphaTip = tr("Exponent of the token maximum: 1 is per token, 0 per channel");
     m_alpha = new QDoubleSpinBox(this);
     m_alpha->setObjectName(u"planAlpha"_s);
     m_alpha->setRange(0, 1);
     m_alpha->setSingleStep(0.05);
     m_alpha->setKeyboardTracking(false);
-    addField(m_grid, {nullptr, nullptr, m_alpha, alphaTip, [](const Plan& plan) { return isCross(plan) ? formatValue(plan.activations.alpha, 3) : u"–"_s; },
-                      [](const PlanPatch& patch) { return patch.alpha.has_value(); }},
+    addField(m_grid, {nullptr, nullptr, m_alpha, alphaTip, [](const Plan& plan) { return isCross(plan) ? formatValue(alphaOf(plan), 3) : u"–"_s; },
+                      [](const PlanPatch& patch) { return patch.alpha.has_value() || patch.transform.has_value(); }},
              tr("Cross α"), alphaTip);
 
     const auto onChoice = [this](QComboBox* box, auto set) {
@@ -159,13 +181,36 @@ PlanEditor::PlanEditor(QWidget* parent)
     onChoice(m_group, [](PlanPatch& patch, const QVariant& value) { patch.group = value.toInt(); });
     onChoice(m_symmetric, [](PlanPatch& patch, const QVariant& value) { patch.symmetric = value.toBool(); });
     onChoice(m_clip, [](PlanPatch& patch, const QVariant& value) { patch.clip = static_cast<WeightGrid::Clip>(value.toInt()); });
-    onChoice(m_scheme, [](PlanPatch& patch, const QVariant& value) { patch.scheme = static_cast<ActivationScheme>(value.toInt()); });
+    onChoice(m_scheme, [this](PlanPatch& patch, const QVariant& value) { patch = schemePatch(value.toInt()); });
+    onChoice(m_activationSymmetric, [](PlanPatch& patch, const QVariant& value) { patch.activationSymmetric = value.toBool(); });
     onChoice(m_activationBits, [](PlanPatch& patch, const QVariant& value) { patch.activationBits = value.toInt(); });
     connect(m_alpha, &QDoubleSpinBox::valueChanged, this, [this](double value) {
         PlanPatch patch;
-        patch.alpha = value;
+        const std::vector<Plan> plans = tried();
+        if (std::any_of(plans.begin(), plans.end(), isFolded))
+            patch.transform = MethodChoice{kFoldedTransform, {{"alpha", value}}};
+        else
+            patch.alpha = value;
         stage(patch);
     });
+}
+
+PlanPatch PlanEditor::schemePatch(int item) const
+{
+    PlanPatch patch;
+    if (item == kFolded) {
+        patch.scheme = ActivationScheme::PerToken;
+        patch.activationSymmetric = true;
+        patch.transform = MethodChoice{kFoldedTransform, {}};
+        return patch;
+    }
+    patch.scheme = static_cast<ActivationScheme>(item);
+    if (*patch.scheme == ActivationScheme::Cross || *patch.scheme == ActivationScheme::CrossStatic)
+        patch.activationSymmetric = true;   // they have no zero point
+    const std::vector<Plan> plans = tried();
+    if (std::any_of(plans.begin(), plans.end(), [](const Plan& plan) { return plan.transform.method == kFoldedTransform; }))
+        patch.transform = MethodChoice{"none", {}};
+    return patch;
 }
 
 void PlanEditor::addField(QGridLayout* grid, Field field, const QString& label, const QString& tip)
@@ -241,6 +286,7 @@ void PlanEditor::stage(const PlanPatch& patch)
         if (std::all_of(m_plans.begin(), m_plans.end(), [&](const Plan& plan) { return applied(plan, m_candidate) == applied(plan, without); }))
             m_candidate = without;
     };
+    drop(&PlanPatch::transform);
     drop(&PlanPatch::rounding);
     drop(&PlanPatch::bits);
     drop(&PlanPatch::group);
@@ -248,6 +294,7 @@ void PlanEditor::stage(const PlanPatch& patch)
     drop(&PlanPatch::clip);
     drop(&PlanPatch::scheme);
     drop(&PlanPatch::activationBits);
+    drop(&PlanPatch::activationSymmetric);
     drop(&PlanPatch::alpha);
     refresh();
     if (!(m_candidate == before))
@@ -275,7 +322,7 @@ void PlanEditor::refuse(QComboBox* box, const std::function<PlanPatch(const QVar
         if (!m_contract.empty() && !m_plans.empty())
             reason = contractRefusal(m_contract, m_linear, applied(applied(m_plans.front(), m_candidate), patch(box->itemData(i))));
         items->item(i)->setEnabled(reason.empty());
-        box->setItemData(i, reason.empty() ? QVariant() : QVariant(toQString(reason).toHtmlEscaped()), Qt::ToolTipRole);
+        box->setItemData(i, reason.empty() ? box->itemData(i, kTipRole) : QVariant(toQString(reason).toHtmlEscaped()), Qt::ToolTipRole);
     }
 }
 
@@ -288,7 +335,8 @@ void PlanEditor::refresh()
     showCommon(m_group, common(plans, [](const Plan& plan) { return plan.weights.group; }));
     showCommon(m_symmetric, common(plans, [](const Plan& plan) { return plan.weights.symmetric; }));
     showCommon(m_clip, common(plans, [](const Plan& plan) { return int(plan.weights.clip); }));
-    showCommon(m_scheme, common(plans, [](const Plan& plan) { return int(plan.activations.scheme); }));
+    showCommon(m_scheme, common(plans, schemeItem));
+    showCommon(m_activationSymmetric, common(plans, [](const Plan& plan) { return plan.activations.symmetric; }));
     showCommon(m_activationBits, common(plans, [](const Plan& plan) { return plan.activations.bits; }));
     const auto any = [&](auto says) { return std::any_of(plans.begin(), plans.end(), says); };
     const bool weights = any([](const Plan& plan) { return plan.weights.quantized(); });
@@ -296,10 +344,12 @@ void PlanEditor::refresh()
     for (QComboBox* box : {m_method, m_group, m_symmetric, m_clip})
         box->setEnabled(weights);
     m_activationBits->setEnabled(activations);
+    m_activationSymmetric->setEnabled(any([](const Plan& plan) { return plan.activations.quantized() && plan.activations.scheme != ActivationScheme::Cross &&
+                                                                        plan.activations.scheme != ActivationScheme::CrossStatic; }));
     m_alpha->setEnabled(any(isCross));
     {
         const QSignalBlocker quiet(m_alpha);
-        const auto alpha = common(plans, [](const Plan& plan) { return plan.activations.alpha; });
+        const auto alpha = common(plans, alphaOf);
         m_alpha->setSpecialValueText(alpha ? QString() : tr("mixed"));
         m_alpha->setValue(alpha.value_or(0));
     }
@@ -314,13 +364,14 @@ void PlanEditor::refresh()
     single(m_bits, &PlanPatch::bits, number);
     single(m_group, &PlanPatch::group, number);
     single(m_symmetric, &PlanPatch::symmetric, [](const QVariant& value) { return value.toBool(); });
-    single(m_scheme, &PlanPatch::scheme, [](const QVariant& value) { return static_cast<ActivationScheme>(value.toInt()); });
+    refuse(m_scheme, [this](const QVariant& value) { return schemePatch(value.toInt()); });
+    single(m_activationSymmetric, &PlanPatch::activationSymmetric, [](const QVariant& value) { return value.toBool(); });
     single(m_activationBits, &PlanPatch::activationBits, number);
 
     const QString weightsFloat = tr("The weights are left float: choose fewer weight bits first."), inputFloat = tr("The input is left float: choose how activations are rounded first."),
-                  notCross = tr("Only CrossQuant has it: choose it for the activations first.");
+                  noZeroPoint = tr("The input is left float, or CrossQuant, which has no zero point."), notCross = tr("Only CrossQuant has it: choose it for the activations first.");
     for (const Field& field : m_fields) {
-        const QString why = field.editor == m_alpha ? notCross : field.editor == m_activationBits ? inputFloat : weightsFloat;
+        const QString why = field.editor == m_alpha ? notCross : field.editor == m_activationBits ? inputFloat : field.editor == m_activationSymmetric ? noZeroPoint : weightsFloat;
         field.editor->setToolTip(!isEnabled() ? tr("The project is read-only.") : field.editor->isEnabled() ? field.tip : field.tip + u"\n"_s + why);
         const std::optional<QString> text = common(m_plans, field.text);
         field.now->setText(text.value_or(tr("mixed")));

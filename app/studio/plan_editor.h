@@ -50,6 +50,8 @@ private:
                          std::function<bool(const PlanPatch&)> isTried);
     void addField(QGridLayout* grid, Field field, const QString& label, const QString& tip);
     void stage(const PlanPatch& patch);
+    /// What an item of the list of activation grids stands for.
+    PlanPatch schemePatch(int item) const;
     void refresh();
     void refreshParameters();
     void addParameter(const MethodInfo& method, const ParameterInfo& info, const MethodChoice& choice);
@@ -72,6 +74,7 @@ private:
     QComboBox* m_clip = nullptr;
     QComboBox* m_scheme = nullptr;
     QComboBox* m_activationBits = nullptr;
+    QComboBox* m_activationSymmetric = nullptr;
     QDoubleSpinBox* m_alpha = nullptr;
     QToolButton* m_settings = nullptr;      ///< folds the method's own parameters away
     QWidget* m_parameters = nullptr;

@@ -144,7 +144,10 @@ QLabel* WhatIfFigures::cell(int row, int column)
 void WhatIfFigures::setAnswer(const WhatIfAnswer& answer, const LinearInfo& linear)
 {
     m_figures = whatIfFigures(answer, linear);
-    m_text = answer.then.plan.weights.quantized() && answer.then.plan.rounding.method != "rtn" ? tr("For rounding to nearest on these grids; a run measures the method itself.") : QString();
+    if (answer.then.plan.transform.method != "none")
+        m_text = tr("Without the transform, which a run makes from calibration text: see its figures after a run.");
+    else
+        m_text = answer.then.plan.weights.quantized() && answer.then.plan.rounding.method != "rtn" ? tr("For rounding to nearest on these grids; a run measures the method itself.") : QString();
     refresh();
 }
 

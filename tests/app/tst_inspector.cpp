@@ -260,6 +260,60 @@ private Q_SLOTS:
         QCOMPARE(panel()->answer()->then.input->kernel, estimateKernel(*site->sample, grid).share);
     }
 
+    /// CrossQuant's three forms under three names: two grids, and the transform with a grid per token.
+    void theThreeFormsOfCrossQuantAreChosenByName()
+    {
+        STEP(click(m_down));
+        auto* box = inspector()->findChild<QComboBox*>(u"planScheme"_s);
+        QStringList names;
+        for (int i = 0; i < box->count(); ++i)
+            if (box->itemText(i).startsWith(u"CrossQuant"_s)) {
+                names << box->itemText(i);
+                QVERIFY2(box->itemData(i, Qt::ToolTipRole).toString().contains(u"Folds into a plain checkpoint: "_s), qPrintable(names.back()));
+            }
+        QCOMPARE(names, (QStringList{u"CrossQuant (analysis)"_s, u"CrossQuant, static channels"_s, u"CrossQuant, folded (exports)"_s}));
+        QVERIFY(box->itemData(box->findText(names[0]), Qt::ToolTipRole).toString().contains(u"analysis only"_s));
+        QVERIFY(box->itemData(box->findText(names[2]), Qt::ToolTipRole).toString().contains(u"fully"_s));
+        STEP(choose(u"planScheme"_s, box->itemData(box->findText(names[2]))));
+        auto* alpha = inspector()->findChild<QDoubleSpinBox*>(u"planAlpha"_s);
+        QVERIFY(alpha->isEnabled());
+        QCOMPARE(alpha->value(), 0.15);
+        alpha->setFocus();
+        alpha->selectAll();
+        QTest::keyClicks(alpha, u"0.3"_s);
+        QTest::keyClick(alpha, Qt::Key_Return);
+        STEP(press(u"whatIfApply"_s));
+        QTRY_COMPARE(plan(m_down).transform.method, std::string("crossquant"));
+        QCOMPARE(plan(m_down).transform.real("alpha"), 0.3);
+        QCOMPARE(plan(m_down).activations.scheme, ActivationScheme::PerToken);
+        // Another choice takes the transform away again.
+        STEP(choose(u"planScheme"_s, int(ActivationScheme::CrossStatic)));
+        STEP(press(u"whatIfApply"_s));
+        QTRY_COMPARE(plan(m_down).activations.scheme, ActivationScheme::CrossStatic);
+        QCOMPARE(plan(m_down).transform.method, std::string("none"));
+        QTest::keySequence(m_window.get(), QKeySequence::Undo);
+        QTRY_COMPARE(plan(m_down).transform.method, std::string("crossquant"));
+        QTest::keySequence(m_window.get(), QKeySequence::Undo);
+        QTRY_COMPARE(plan(m_down).transform.method, std::string("none"));
+    }
+
+    void anAsymmetricInputIsChosenWhereThereIsOne()
+    {
+        STEP(click(m_down));
+        auto* box = inspector()->findChild<QComboBox*>(u"planActivationSymmetric"_s);
+        QVERIFY(!box->isEnabled() && box->toolTip().contains(u"left float"_s));
+        for (const ActivationScheme scheme : {ActivationScheme::PerTensor, ActivationScheme::PerToken, ActivationScheme::PerChannel}) {
+            STEP(choose(u"planScheme"_s, int(scheme)));
+            STEP(choose(u"planActivationSymmetric"_s, false));
+            STEP(press(u"whatIfApply"_s));
+            QTRY_VERIFY(plan(m_down).activations.scheme == scheme && !plan(m_down).activations.symmetric);
+        }
+        STEP(choose(u"planScheme"_s, int(ActivationScheme::Cross)));   // which has no zero point
+        QVERIFY(!box->isEnabled());
+        STEP(press(u"whatIfApply"_s));
+        QTRY_VERIFY(plan(m_down).activations.scheme == ActivationScheme::Cross && plan(m_down).activations.symmetric);
+    }
+
     void theLatestRequestWins()
     {
         STEP(click(m_down));

@@ -48,6 +48,8 @@ private Q_SLOTS:
         QCOMPARE(shown(), u"KV cache: 4 bits per token"_s);
         for (const char* part : {"4 bits", "symmetric", "before the rotation", "queries too"})
             QVERIFY2(cell()->toolTip().contains(QLatin1String(part)), qPrintable(cell()->toolTip()));
+        const auto* value = m_window->findChild<QWidget*>(u"summaryCacheValue"_s);
+        QTRY_VERIFY(value->width() >= value->sizeHint().width());   // room for the whole of it
         keepPicture(m_window.get(), u"kv-cache-summary"_s);
         // It is saved with the recipe and read again.
         QVERIFY(Recipe::parse(document().recipe().toJson(), "saved").kvCache == all);

@@ -87,14 +87,14 @@ private:
         for (const char* name : {"llama", "llama-biases", "qwen3", "opt", "bloom", "mistral-window"})   // llama, qwen3: grouped queries
             QTest::addRow("%s", name) << name;
     }
-    static std::vector<KvCacheGrid> grids()
+    static std::vector<KvCacheGrid> grids(std::initializer_list<int> widths)
     {
         std::vector<KvCacheGrid> all;
         for (const Scheme scheme : {Scheme::PerToken, Scheme::PerTokenHead})
             for (const Position position : {Position::PreRope, Position::PostRope})
                 for (const bool queries : {false, true})
                     for (const bool symmetric : {false, true})
-                        for (const int bits : {2, 4, 8})
+                        for (const int bits : widths)
                             all.push_back(grid(scheme, bits, position, queries, symmetric));
         return all;
     }
@@ -136,7 +136,7 @@ private Q_SLOTS:
         QFETCH(QString, name);
         const auto model = Model::open(golden::data("goldens/" + name.toStdString()));
         const std::vector<std::int32_t> ids = someIds(44);
-        for (const KvCacheGrid& one : grids()) {
+        for (const KvCacheGrid& one : grids({4})) {
             const at::Tensor whole = logits(*model, ids, quantizer(one));
             for (const int length : {1, 21}) {
                 const at::Tensor part = logits(*model, {ids.begin(), ids.begin() + length}, quantizer(one));
@@ -160,7 +160,7 @@ private Q_SLOTS:
         const at::Tensor in = block.attentionInput(model->embed(ids));
         const std::int64_t tokens = in.size(1);
         const auto through = [&](std::size_t i) { return at::linear(in, block.linears()[i].weight, block.linears()[i].bias); };
-        for (const KvCacheGrid& one : grids()) {
+        for (const KvCacheGrid& one : grids({2, 4, 8})) {
             at::Tensor q, k, v;
             if (config.fusedQkv) {
                 const at::Tensor all = through(0).view({2, tokens, config.heads, 3, config.headDim});
@@ -218,7 +218,6 @@ private Q_SLOTS:
                     QVERIFY(at::equal(plain, naive(x, one)));
                     const at::Tensor fused = KvCacheQuantizer(one).apply(x.clone());
                     QVERIFY(at::equal(fused, plain));
-                    QVERIFY(at::equal(KvCacheQuantizer(one).apply(fused.clone()), fused) || bits > 3);   // idempotent where the range survives rounding
                     // A view of a fused projection: rounded where it lies, its neighbours untouched.
                     const at::Tensor all = at::stack({x, x * 3, x * 5}, 3);
                     const at::Tensor keys = KvCacheQuantizer(one).apply(all.select(3, 1));

@@ -82,6 +82,9 @@ private Q_SLOTS:
     void permutingTokensAndChannelsPermutesTheResult();
     void crossLosesLessThanPerTokenBesideOutliers();
     void staticColumnsClampWhatExceedsThem();
+    void theKernelIsWhereXIsAtMostHalfAStep();
+    void theFoldedIntegerFormIsTheFakeQuantization();
+    void theReMeasuredRowStepsNoWiderAndClipsNothing();
     void noneLeavesTheTensorAsItIs();
     void zeroTokensAndChannelsStayZero();
     void notANumberIsNotHidden();
@@ -218,6 +221,63 @@ void TestActivationQuantizer::staticColumnsClampWhatExceedsThem()
         const at::Tensor y = ActivationQuantizer({scheme, 8}, ranges).apply(x);
         QCOMPARE(y.view(-1)[0].item<float>(), 1.0f);
         QCOMPARE(y.view(-1)[1].item<float>(), -128.0f * (1.0f / 127));
+    }
+}
+
+void TestActivationQuantizer::theKernelIsWhereXIsAtMostHalfAStep()
+{
+    at::Tensor x = activations();
+    x[0][1].fill_(0.5F);
+    x[0][1][0] = 127;   // a step of 1: the rest of the token lies on half of it
+    for (const double alpha : {1.0, 0.5, 0.15}) {
+        const ActivationGrid grid{alpha == 1.0 ? ActivationScheme::PerToken : ActivationScheme::Cross, 8, true, alpha};
+        const at::Tensor t = floored(x.abs().amax(-1, true)), c = floored(x.abs().amax(1, true));
+        const at::Tensor step = alpha == 1.0 ? t / 127 : (t.to(at::kDouble).pow(alpha) * c.to(at::kDouble).pow(1 - alpha) / 127).to(at::kFloat);
+        const at::Tensor zero = ActivationQuantizer(grid, {}).apply(x) == 0;
+        const at::Tensor within = x.abs() <= step / 2;
+        // A cross step is a product of rounded powers: only a value on its very half may fall the other way.
+        const std::int64_t differ = (zero != within).sum().item<std::int64_t>();
+        QVERIFY2(alpha == 1.0 ? differ == 0 : differ <= 2, qPrintable(QString::number(differ)));
+        if (alpha == 1.0)
+            QCOMPARE(zero[0][1].sum().item<std::int64_t>(), x.size(2) - 1);
+    }
+}
+
+/// CrossQuant's static columns (methods-core §14.3, 2): with c^(1−α) in the weight, what is left is an integer product and a scale a token.
+void TestActivationQuantizer::theFoldedIntegerFormIsTheFakeQuantization()
+{
+    const at::Tensor x = activations();
+    const ActivationRanges ranges = rangesOf(x);
+    const at::Tensor weight = at::randn({5, x.size(2)}, at::kDouble);
+    for (const int bits : {4, 8})
+        for (const double alpha : {0.15, 0.5, 0.9}) {
+            const int q = symmetricMax(bits);
+            const at::Tensor fake = ActivationQuantizer({ActivationScheme::CrossStatic, bits, true, alpha}, ranges).apply(x);
+            const std::vector<float> columns = crossColumnScales(ranges.channelAbsmax, alpha, q);
+            const at::Tensor column = at::tensor(columns).to(at::kDouble);
+            const at::Tensor row = floored(x.abs().amax(-1, true)).to(at::kDouble).pow(alpha) / q;
+            const at::Tensor codes = at::round(fake.to(at::kDouble) / column / row);
+            QVERIFY(codes.abs().max().item<double>() <= q + 1);
+            const at::Tensor integer = at::matmul(codes, (weight * column).t()) * row;
+            const at::Tensor expected = at::matmul(fake.to(at::kDouble), weight.t());
+            const double error = (integer - expected).norm().item<double>() / expected.norm().item<double>();
+            QVERIFY2(error < 1e-6, qPrintable(QString::number(error)));
+        }
+}
+
+/// §14.3, 3: after the division by c^(1−α) the token's maximum is at most t^α, so its step is no wider than the cross grid's and nothing clips.
+void TestActivationQuantizer::theReMeasuredRowStepsNoWiderAndClipsNothing()
+{
+    const at::Tensor x = activations();
+    for (const double alpha : {0.0, 0.15, 0.5, 1.0}) {
+        const at::Tensor column = floored(x.abs().amax(at::IntArrayRef{0, 1}, true)).pow(1 - alpha);
+        const at::Tensor divided = x / column;
+        const at::Tensor re = divided.abs().amax(-1, true), t = x.abs().amax(-1, true).pow(alpha);
+        QVERIFY((re <= t * 1.000001 + 1e-9).all().item<bool>());
+        const at::Tensor rounded = ActivationQuantizer({ActivationScheme::PerToken, 8}, {}).apply(divided) * column;
+        QVERIFY(((rounded - x).abs() <= (floored(re) / 127 / 2 * column) * 1.0001 + 1e-9).all().item<bool>());
+        if (alpha == 1.0)
+            QVERIFY(at::equal(rounded, ActivationQuantizer({ActivationScheme::PerToken, 8}, {}).apply(x)));
     }
 }
 
