@@ -46,7 +46,7 @@ QRectF HistogramPlot::layoutFor(const QRect& area) const
 {
     const QFontMetrics metrics(tabularFont(font(), false, 1));
     const int left = metrics.horizontalAdvance(u"0 000 000"_s) + 2 * kGap, right = metrics.horizontalAdvance(u"0000"_s);
-    return QRectF(area).adjusted(left, metrics.height() / 2.0, -right, -2.0 * metrics.height() - 2 * kGap);
+    return QRectF(area).adjusted(left, metrics.height() + 2.0, -right, -2.0 * metrics.height() - 2 * kGap);
 }
 
 double HistogramPlot::heightOf(double value) const
@@ -128,11 +128,13 @@ void HistogramPlot::drawPicture(QPainter& painter, const QRect& area)
         const double x = plot.left() + tick.position * plot.width();
         painter.drawText(QRectF(x - 40, plot.bottom() + kGap, 80, line), Qt::AlignHCenter | Qt::AlignTop, tick.text);
     }
-    painter.drawText(QRectF(plot.left(), plot.bottom() + kGap + line, plot.width(), line), Qt::AlignHCenter | Qt::AlignTop,
-        metrics.elidedText(m_bars.axis, Qt::ElideMiddle, static_cast<int>(plot.width())));
+    // Centred under the bars, and wider than they are where it must be.
+    const double half = std::min(plot.center().x() - area.left(), area.left() + area.width() - plot.center().x());
+    painter.drawText(QRectF(plot.center().x() - half, plot.bottom() + kGap + line, 2 * half, line), Qt::AlignHCenter | Qt::AlignTop,
+        metrics.elidedText(m_bars.axis, Qt::ElideMiddle, static_cast<int>(2 * half)));
     painter.drawText(QRectF(area.left(), plot.top() - line / 2.0, plot.left() - area.left() - kGap, line), Qt::AlignRight | Qt::AlignVCenter, formatValue(m_largest, 3));
     painter.drawText(QRectF(area.left(), plot.bottom() - line / 2.0, plot.left() - area.left() - kGap, line), Qt::AlignRight | Qt::AlignVCenter, u"0"_s);
-    painter.drawText(QRectF(plot.left() + kGap, plot.top() - line / 2.0, plot.width() - kGap, line), Qt::AlignRight | Qt::AlignVCenter,
+    painter.drawText(QRectF(plot.left() + kGap, plot.top() - line - 1, plot.width() - kGap, line), Qt::AlignRight | Qt::AlignVCenter,
         m_bars.logarithmic ? tr("%1, log scale").arg(m_bars.value) : m_bars.value);
     painter.restore();
 }

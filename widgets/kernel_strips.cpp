@@ -119,6 +119,7 @@ void KernelStrips::drawMarks(QPainter& painter, const Layout& layout) const
     painter.setBrush(colours().faint);
     painter.drawRect(QRectF(bar.left(), bar.top(), bar.width() * std::min(1.0, m_mean / top), bar.height()));
     const QFontMetrics metrics(painter.font());
+    double taken = bar.left();   // by the names of the marks
     for (const auto& [share, text] : m_marks) {
         const double x = bar.left() + bar.width() * share / top;
         painter.setPen(QPen(colours().warning, 2));
@@ -127,8 +128,12 @@ void KernelStrips::drawMarks(QPainter& painter, const Layout& layout) const
         const double width = metrics.horizontalAdvance(text);
         const double left = std::clamp(x - width / 2, bar.left(), std::max(bar.left(), bar.right() - width));
         painter.drawText(QRectF(left, bar.bottom() + 5, width + 1, layout.line), Qt::AlignLeft | Qt::AlignTop, text);
+        taken = std::max(taken, left + width + 2 * kGap);
     }
     painter.setPen(colours().faint);
+    const QString end = formatShare(top);
+    if (bar.right() - metrics.horizontalAdvance(end) > taken)
+        painter.drawText(QRectF(bar.left(), bar.bottom() + 5, bar.width(), layout.line), Qt::AlignRight | Qt::AlignTop, end);
     const double noteTop = bar.bottom() + 5 + (m_marks.empty() ? 0 : layout.line);
     painter.drawText(QRectF(bar.left(), noteTop, layout.strips.width(), layout.line), Qt::AlignLeft | Qt::AlignTop,
         metrics.elidedText(m_marksNote, Qt::ElideRight, static_cast<int>(layout.strips.width())));

@@ -194,6 +194,8 @@ QString makeStyleSheet(const Colours& c)
                     " padding: 2px 4px; }"
                     "QTreeView, QTableView, QListView, QPlainTextEdit, QTextBrowser { border: 1px solid transparent; background: @window; }"
                     "QTreeView::item, QTableView::item { border: none; }"
+                    "QTableView::item { padding: 0 6px; }"   // a right-aligned column beside a left-aligned one
+                    "QTableView QHeaderView::section { padding: 2px 6px; }"
                     "QTreeView::item:selected, QTableView::item:selected { background: @selection; color: @text; }"
                     "QProgressBar { background: @field; border: 1px solid @line; border-radius: 4px; }"
                     "QProgressBar::chunk { background: @accent; border-radius: 3px; }"

@@ -173,7 +173,7 @@ void TradeoffView::refresh()
         name->position->setCoords(p.bits, v);
         name->setPositionAlignment(Qt::AlignLeft | Qt::AlignVCenter);
         name->setPadding(QMargins(10, 0, 0, 0));
-        name->setText(QFontMetrics(small).elidedText(p.label, Qt::ElideRight, 150));
+        name->setText(QFontMetrics(small).elidedText(p.label, Qt::ElideMiddle, std::max(150, m_plot->axisRect()->width() * 2 / 5)));
         name->setColor(p.chosen ? c.text : c.faint);
         name->setFont(small);
         names.emplace_back(name, &p);

@@ -1,208 +1,17 @@
 #include "app/cli/commands.h"
+#include "app/cli/plot_views.h"
 #include "app/cli/terminal.h"
-#include "core/analysis/activation_sample.h"
 #include "core/base/error.h"
-#include "core/model/describe.h"
-#include "core/pipeline/weight_maps.h"
-#include "core/project/project.h"
-#include "widgets/channels_view.h"
-#include "widgets/kernel_view.h"
-#include "widgets/outliers_view.h"
 #include "widgets/palette.h"
-#include "widgets/tokens_view.h"
-#include "widgets/weights_view.h"
 
 #include <QApplication>
 
 #include <algorithm>
-#include <functional>
-#include <memory>
+#include <cstdio>
 
 namespace halftone::cli {
 
 namespace {
-
-struct Arguments {
-    Common common;
-    std::string project, view, site, out, theme = "light", size, scheme = "per_token", mode;
-    int bits = 0, scale = 2;
-    double alpha = -1;
-    bool list = false;
-};
-
-/// What a view is made of.
-struct Source {
-    std::shared_ptr<const Project> project;
-    Analysis analysis;
-    Arguments arguments;
-
-    /// The grid asked for, else the analysis' own bits and alpha.
-    ActivationGrid grid() const
-    {
-        ActivationGrid grid;
-        grid.scheme = activationSchemeFromName(arguments.scheme);
-        grid.bits = arguments.bits > 0 ? arguments.bits : analysis.settings.bits;
-        grid.alpha = arguments.alpha >= 0 ? arguments.alpha : analysis.settings.alpha;
-        validate(grid);
-        return grid;
-    }
-};
-
-/// The site that `--site` names: its own name, its kind ("mlp_mid"), or a linear it feeds. @throws Error{InvalidArgument}.
-const SiteStatistics& siteOf(const Analysis& analysis, const std::string& wanted)
-{
-    for (const SiteStatistics& s : analysis.sites)
-        if (wanted.empty() || s.site.name == wanted || name(s.site.kind) == wanted ||
-            std::find(s.site.linears.begin(), s.site.linears.end(), wanted) != s.site.linears.end())
-            return s;
-    throw Error(ErrorKind::InvalidArgument, "site \"" + wanted + "\" is not in the analysis; give a site (" + analysis.sites.front().site.name +
-                "), a kind (" + std::string(name(analysis.sites.front().site.kind)) + ") or a linear", "site");
-}
-
-template <typename View> void feed(View& view, const Analysis& analysis)
-{
-    const int blocks = 1 + std::max_element(analysis.sites.begin(), analysis.sites.end(), [](const auto& a, const auto& b) { return a.site.block < b.site.block; })->site.block;
-    view.setBlocks(blocks);
-    for (int b = 0; b < blocks; ++b) {
-        std::vector<SiteStatistics> sites;
-        std::copy_if(analysis.sites.begin(), analysis.sites.end(), std::back_inserter(sites), [b](const SiteStatistics& s) { return s.site.block == b; });
-        view.setSites(b, sites);
-    }
-}
-
-struct PlotView {
-    const char* id;
-    const char* title;
-    const char* size;   ///< where --size is not given
-    std::function<std::unique_ptr<ViewFrame>(const Source&)> make;
-    bool measured = true;   ///< needs an analysis
-};
-
-/// @throws Error{BadFile} for an analysis of an old version.
-const std::shared_ptr<const SiteSample>& sampleOf(const SiteStatistics& site)
-{
-    if (!site.sample)
-        throw Error(ErrorKind::BadFile, site.site.name + ": this analysis kept no sample of activations; analyze again", site.site.name);
-    return site.sample;
-}
-
-std::unique_ptr<ViewFrame> kernelView(const Source& source)
-{
-    auto view = std::make_unique<KernelView>();
-    feed(*view, source.analysis);
-    view->setSettings(source.analysis.settings);
-    const std::filesystem::path model = source.project->modelPath();
-    if (std::filesystem::exists(model))   // for the paper's marks; a project alone will do
-        view->setFamily(describeModel(model, false).config.architecture);
-    // The window's own question, answered at once: only what the analysis did not count comes from its samples.
-    QObject::connect(view.get(), &KernelView::previewRequested, [&source, kernel = view.get()](const ActivationGrid& grid, const ActivationGrid& other) {
-        const std::vector<SiteStatistics>& sites = source.analysis.sites;
-        std::vector<std::shared_ptr<const SiteSample>> samples;
-        for (const SiteStatistics& site : sites)
-            samples.push_back(sampleOf(site));
-        KernelPreview answer{grid, other, {}, {}, samples.front()->rows(), samples.front()->tokens->total};
-        for (const bool second : {false, true}) {
-            const std::vector<KernelEstimate> estimates = estimateKernels(samples, second ? other : grid);
-            for (std::size_t i = 0; i < sites.size(); ++i) {
-                auto& row = (second ? answer.otherCells : answer.cells)[static_cast<std::size_t>(sites[i].site.kind)];
-                row.resize(std::max(row.size(), static_cast<std::size_t>(sites[i].site.block) + 1));
-                row[static_cast<std::size_t>(sites[i].site.block)] = estimates[i];
-            }
-        }
-        kernel->setPreview(answer);
-    });
-    const SiteStatistics& first = source.analysis.sites.front();
-    view->setGrid(source.grid());
-    if (first.sample)
-        view->setSample(first.sample->rows(), first.sample->tokens->total);
-    else if (!view->isExact())
-        sampleOf(first);
-    return view;
-}
-
-std::unique_ptr<ViewFrame> tokensView(const Source& source)
-{
-    const SiteStatistics& site = siteOf(source.analysis, source.arguments.site);
-    const std::shared_ptr<const SiteSample>& sample = sampleOf(site);
-    const ActivationGrid grid = source.grid();
-    auto view = std::make_unique<TokensView>();
-    view->setGrid(grid);
-    view->setSite(site.site, sample);
-    view->setRounded(*sample, grid, std::make_shared<const std::vector<float>>(roundSample(*sample, grid)));
-    const std::string& mode = source.arguments.mode;
-    if (!mode.empty() && mode != "magnitude" && mode != "kernel" && mode != "error")
-        throw Error(ErrorKind::InvalidArgument, "--mode \"" + mode + "\" is none of the tokens view's: magnitude, kernel, error", "mode");
-    view->setMode(mode == "kernel" ? TokensView::Mode::Kernel : mode == "error" ? TokensView::Mode::Error : TokensView::Mode::Magnitude);
-    return view;
-}
-
-std::unique_ptr<ViewFrame> channelsView(const Source& source)
-{
-    const SiteStatistics& site = siteOf(source.analysis, source.arguments.site);
-    auto view = std::make_unique<ChannelsView>();
-    const ActivationGrid grid = source.grid();
-    view->setGrid(grid);
-    view->setSite(site);
-    if (source.arguments.mode == "after")
-        view->setGridShown(true);
-    else if (!source.arguments.mode.empty())
-        throw Error(ErrorKind::InvalidArgument, "--mode \"" + source.arguments.mode + "\" is none of the channels view's: after", "mode");
-    if (site.sample)
-        view->setSummary(*site.sample, grid, std::make_shared<const ChannelSummary>(summarizeChannels(*site.sample, grid)));
-    return view;
-}
-
-/// The linear that --site names, or the first that the named site feeds; under the project's recipe.
-std::unique_ptr<ViewFrame> weightsView(const Source& source)
-{
-    const std::filesystem::path path = source.project->modelPath();
-    const ModelDescription model = describeModel(path, false);
-    const std::string& wanted = source.arguments.site;
-    const auto linear = std::find_if(model.linears.begin(), model.linears.end(), [&](const LinearInfo& l) { return wanted.empty() || l.name == wanted; });
-    const auto site = std::find_if(model.sites.begin(), model.sites.end(), [&](const SiteInfo& s) { return s.name == wanted || name(s.kind) == wanted; });
-    if (linear == model.linears.end() && site == model.sites.end())
-        throw Error(ErrorKind::InvalidArgument, "\"" + wanted + "\" is no linear and no site of the model; inspect names them", "site");
-    const std::string chosen = linear != model.linears.end() ? linear->name : site->linears.front();
-    WeightGrid grid;
-    if (const std::optional<Recipe> recipe = source.project->recipe())
-        for (const ResolvedPlan& plan : resolve(*recipe, model))
-            if (plan.linear == chosen)
-                grid = plan.plan.weights;
-    using Mode = WeightsRequest::Mode;
-    const std::string& mode = source.arguments.mode;
-    if (!mode.empty() && mode != "weight" && mode != "quantized" && mode != "error" && mode != "scale")
-        throw Error(ErrorKind::InvalidArgument, "--mode \"" + mode + "\" is none of the weights view's: weight, quantized, error, scale", "mode");
-    const Mode shown = mode == "quantized" ? Mode::Quantized : mode == "error" ? Mode::Error : mode == "scale" ? Mode::Scale : Mode::Weight;
-    if (shown != Mode::Weight && !grid.quantized())
-        throw Error(ErrorKind::InvalidArgument, chosen + ": the project's recipe leaves it float, so there is only the weight to show", chosen);
-    const auto map = std::make_shared<const WeightMap>(WeightMaps(path).rounded(chosen, grid, {}));
-    auto view = std::make_unique<WeightsView>();
-    view->setLinear(QString::fromStdString(chosen));
-    view->setMode(shown);
-    view->setPicture(WeightsPicture::make(view->request(), map));
-    return view;
-}
-
-/// The window's views that a project fills.
-const std::vector<PlotView>& plotViews()
-{
-    static const std::vector<PlotView> views{
-        {"outliers", "block × channel of one site kind, log channel absmax", "1200x640",
-         [](const Source& source) {
-             auto view = std::make_unique<OutliersView>();
-             const Analysis& analysis = source.analysis;
-             feed(*view, analysis);
-             view->setSiteKind(source.arguments.site.empty() ? SiteKind::MlpMiddle : siteOf(analysis, source.arguments.site).site.kind);
-             view->setSource(QString::number(static_cast<qlonglong>(analysis.windows) * analysis.length) + QStringLiteral(" tokens"));
-             return view;
-         }},
-        {"kernel", "share of each site that rounds to zero", "1200x400", kernelView},
-        {"channels", "channel absmax of one site, sorted; --mode after: what a grid leaves", "1000x560", channelsView},
-        {"tokens", "token × channel of one site; --mode magnitude, kernel, error", "1200x760", tokensView},
-        {"weights", "matrix of one linear under the project's recipe; --mode weight, quantized, error, scale", "1200x760", weightsView, false},
-    };
-    return views;
-}
 
 QSize sizeOf(const std::string& text)
 {
@@ -225,10 +34,10 @@ void listViews(const Common& common)
     common.json ? printJson(json) : printTable({"view", "what"}, rows);
 }
 
-void plot(const Arguments& a)
+void plot(const PlotArguments& a, const Common& common)
 {
     if (a.list) {
-        listViews(a.common);
+        listViews(common);
         return;
     }
     if (a.project.empty() || a.view.empty() || a.out.empty())
@@ -237,7 +46,7 @@ void plot(const Arguments& a)
     if (view == plotViews().end())
         throw CLI::ValidationError("--view", "\"" + a.view + "\" is not known; plot --list names the views");
     const QSize size = sizeOf(a.size.empty() ? view->size : a.size);
-    Source source{Project::openExisting(a.project, true), {}, a};
+    PlotSource source{Project::openExisting(a.project, true), {}, a};
     if (view->measured) {
         source.analysis = source.project->analysis().value_or(Analysis{});
         if (source.analysis.sites.empty())
@@ -253,7 +62,7 @@ void plot(const Arguments& a)
     const std::unique_ptr<ViewFrame> frame = view->make(source);
     frame->resize(size);
     frame->saveTo(QString::fromStdString(a.out), size, a.scale);
-    if (a.common.json)
+    if (common.json)
         printJson({{"file", a.out}});
     else
         std::printf("%s\n", a.out.c_str());
@@ -263,11 +72,13 @@ void plot(const Arguments& a)
 
 void addPlotCommand(CLI::App& program)
 {
-    auto a = std::make_shared<Arguments>();
+    auto a = std::make_shared<PlotArguments>();
+    auto common = std::make_shared<Common>();
     CLI::App* command = program.add_subcommand("plot", "the window's plots as files, no display needed");
     command->add_option("PROJECT", a->project, "project folder");
-    command->add_option("--view", a->view, "outliers, kernel, channels, tokens, weights");
+    command->add_option("--view", a->view, "one of plot --list");
     command->add_option("--site", a->site, "a site, a kind of site, or a linear");
+    command->add_option("--run", a->run, "a run (the newest that is done)");
     command->add_option("--out", a->out, "file; its ending chooses png, svg, pdf or csv");
     command->add_option("--mode", a->mode, "what of it: see plot --list");
     command->add_option("--scheme", a->scheme, "activation grid: per_tensor, per_token, per_channel, cross, cross_static")->capture_default_str();
@@ -277,8 +88,8 @@ void addPlotCommand(CLI::App& program)
     command->add_option("--theme", a->theme, "light or dark")->check(CLI::IsMember({"light", "dark"}))->capture_default_str();
     command->add_option("--size", a->size, "WIDTHxHEIGHT of the picture");
     command->add_flag("--list", a->list, "the views there are");
-    a->common.addTo(*command, false);
-    command->callback([a] { plot(*a); });
+    common->addTo(*command, false);
+    command->callback([a, common] { plot(*a, *common); });
 }
 
 } // namespace halftone::cli

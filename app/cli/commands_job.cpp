@@ -5,7 +5,10 @@
 #include "core/exporting/export_job.h"
 #include "core/pipeline/jobs.h"
 #include "core/pipeline/quantize_plan.h"
+#include "core/project/evaluation_store.h"
 
+#include <chrono>
+#include <ctime>
 #include <memory>
 
 namespace halftone::cli {
@@ -76,13 +79,36 @@ struct EvaluateArguments {
     std::string target, recipe, against;
 };
 
+/// An evaluation of a project's run stays with the project: Compare and `plot --view tradeoff` show it. A project that another program has open is
+/// left alone.
+void remember(const EvaluateArguments& a, const EvaluateJob& job, const Evaluation& result, double seconds)
+{
+    const std::size_t hash = a.target.rfind('#');
+    const std::string folder = a.target.substr(0, hash);
+    if (!Project::isProject(folder))
+        return;
+    const std::shared_ptr<Project> project = Project::openExisting(folder, false);
+    if (project->readOnly())
+        return;
+    const RunInfo run = project->run(hash == std::string::npos ? std::string_view{} : std::string_view(a.target).substr(hash + 1));
+    const std::time_t now = std::time(nullptr);
+    char when[32] = {};
+    std::strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", std::localtime(&now));
+    storeEvaluation(project->folder(), {StoredEvaluation::Target::Run, run.id, run.id, std::filesystem::absolute(job.text.file).string(), job.text.windows, job.text.length,
+                                        run.bitsPerWeight, seconds, when, result});
+}
+
 void runEvaluate(const EvaluateArguments& a)
 {
     EvaluateJob job{a.target, a.text.source(), std::nullopt, a.against, a.common.options()};
     if (!a.recipe.empty())
         job.recipe = loadRecipe(a.recipe, describeModel(a.target, false));
+    if (Project::isProject(a.target.substr(0, a.target.rfind('#'))))
+        job.tracedTokens = 512;   // a page to read in the window
     TerminalProgress progress(a.common.quiet);
+    const auto begun = std::chrono::steady_clock::now();
     const Evaluation e = evaluate(job, progress, stopOnSignals());
+    remember(a, job, e, std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
     if (e.notFinite > 0)
         throw Error(ErrorKind::BadFile, a.target + ": " + std::to_string(e.notFinite) + " of " + std::to_string(e.perplexity.tokens) +
                     " positions have logits that are not finite; the weights hold NaN or infinity", a.target);

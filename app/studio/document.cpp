@@ -374,7 +374,7 @@ void Document::storeEvaluations()
     JobSpec spec{u"save-evaluations"_s, tr("Save the evaluations"), JobSpec::Lane::Files, false, {}, {}};
     spec.failed = [this](const JobError& error) { Q_EMIT saveFailed(error); };
     m_jobs.submit(
-        spec, [folder = m_project->folder(), records = m_evaluations](Progress&, const std::stop_token&) { writeEvaluations(folder, records); },
+        spec, [folder = m_project->folder(), records = m_evaluations](Progress&, const std::stop_token&) { writeRecords(folder, records); },
         [] {});
 }
 

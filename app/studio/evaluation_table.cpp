@@ -1,5 +1,6 @@
 #include "app/studio/evaluation_table.h"
 
+#include "app/studio/measured.h"
 #include "app/studio/text.h"
 #include "widgets/action_reason.h"
 #include "widgets/colour_map.h"
@@ -88,7 +89,7 @@ QString EvaluationModel::text(const EvaluationRecord& record, Column column) con
     case KlP99: return result.hasDivergence ? formatValue(result.divergence.klP99, 3) : none;
     case KlMax: return result.hasDivergence ? formatValue(result.divergence.klMax, 3) : none;
     case Agreement: return result.hasDivergence ? formatShare(result.divergence.top1Agreement) : none;
-    case Text: return tr("%1 · %2 × %3").arg(record.textName).arg(result.perplexity.windows ? result.perplexity.windows : record.windows).arg(record.length);
+    case Text: return textOf(record);
     case Tokens: return countText(result.perplexity.tokens);
     case Time: return formatDuration(record.seconds);
     case Columns: break;
@@ -251,22 +252,13 @@ void EvaluationTable::refreshTradeoff()
     // Points of one text only: those of the row at hand, else of the first.
     const auto& records = m_model->records();
     const QModelIndex current = m_table->currentIndex();
-    std::vector<TradeoffPoint> points;
-    QString text;
-    if (!records.empty()) {
-        const EvaluationRecord& shown = records[current.isValid() ? static_cast<std::size_t>(current.row()) : 0];
-        text = tr("%1 · %2 × %3").arg(shown.textName).arg(shown.result.perplexity.windows ? shown.result.perplexity.windows : shown.windows).arg(shown.length);
-        for (std::size_t i = 0; i < records.size(); ++i) {
-            const EvaluationRecord& record = records[i];
-            if (!record.sameText(shown))
-                continue;
-            const Evaluation& result = record.result;
-            points.push_back({record.label, record.bitsPerWeight, result.perplexity.perplexity, result.perplexity.standardError,
-                              result.hasDivergence ? result.divergence.klMean : -1, result.hasDivergence ? result.divergence.klMeanError : 0,
-                              record.target == EvaluationRecord::Target::Float, current.isValid() && static_cast<int>(i) == current.row(), static_cast<int>(i)});
-        }
+    if (records.empty()) {
+        m_tradeoff->setPoints({}, {});
+        return;
     }
-    m_tradeoff->setPoints(std::move(points), text);
+    const int row = current.isValid() ? current.row() : -1;
+    const EvaluationRecord& shown = records[static_cast<std::size_t>(std::max(0, row))];
+    m_tradeoff->setPoints(tradeoffPoints(records, shown, row), textOf(shown));
 }
 
 QString EvaluationTable::chosenRun() const

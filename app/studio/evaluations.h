@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/eval/evaluation.h"
+#include "core/project/evaluation_store.h"
 
 #include <QDateTime>
 #include <QString>
@@ -12,7 +12,7 @@ namespace halftone {
 
 /// One measured evaluation, as the Compare table shows it.
 struct EvaluationRecord {
-    enum class Target { Float, Run, Recipe };
+    using Target = StoredEvaluation::Target;
     Target target = Target::Float;
     QString run;          ///< "run-001" for Target::Run
     QString label;        ///< "float model", "run-001", "recipe on the fly: W4 g64, A8 per token"
@@ -30,9 +30,9 @@ struct EvaluationRecord {
     bool sameSubject(const EvaluationRecord& other) const;
 };
 
-/// PROJECT/cache/evaluations.json. A missing or broken file reads as an empty list: it is a cache, measured again at will.
-std::vector<EvaluationRecord> readEvaluations(const std::filesystem::path& project);
-/// Atomically. @throws Error{Io}.
-void writeEvaluations(const std::filesystem::path& project, const std::vector<EvaluationRecord>& records);
+/// What the project keeps of them (core/project/evaluation_store.h). A missing or broken file reads as an empty list.
+std::vector<EvaluationRecord> readRecords(const std::filesystem::path& project);
+/// @throws Error{Io}.
+void writeRecords(const std::filesystem::path& project, const std::vector<EvaluationRecord>& records);
 
 } // namespace halftone

@@ -7,6 +7,7 @@
 #include "app/studio/inspector.h"
 #include "app/studio/job_rows.h"
 #include "app/studio/kv_cache_menu.h"
+#include "app/studio/measured.h"
 #include "app/studio/resources.h"
 #include "app/studio/run_monitor.h"
 #include "app/studio/runs_table.h"
@@ -304,14 +305,7 @@ void MainWindow::showJobs()
 
 void MainWindow::showCurves()
 {
-    constexpr std::size_t kMost = 6;   // lines that can be told apart
-    std::vector<RunCurve> curves;
-    const auto& runs = m_document->runs();
-    for (auto run = runs.rbegin(); run != runs.rend() && curves.size() < kMost; ++run)
-        if (run->state == "done")
-            if (const std::vector<BlockResult>* results = m_monitor->results(toQString(run->id)))
-                curves.push_back({toQString(run->id), *results});
-    m_compare->curves()->setCurves(std::move(curves));
+    m_compare->curves()->setCurves(runCurves(m_document->runs(), [this](const RunInfo& run) { return m_monitor->results(toQString(run.id)); }));
 }
 
 void MainWindow::announceEnd(const JobStatus& job)

@@ -56,7 +56,7 @@ OpenedProject openModelOrProject(const fs::path& path, const fs::path& projectsR
         opened.model = describeModel(opened.project->modelPath());
     opened.recipe = opened.project->recipe();
     opened.runs = opened.project->runs();
-    opened.evaluations = readEvaluations(folder);
+    opened.evaluations = readRecords(folder);
     return opened;
 }
 

@@ -1,5 +1,6 @@
 #include "app/studio/run_monitor.h"
 
+#include "app/studio/measured.h"
 #include "app/studio/runs_table.h"
 #include "app/studio/text.h"
 #include "core/pipeline/compute_scope.h"
@@ -74,21 +75,6 @@ RunMonitor::RunMonitor(Document& document, JobRunner& jobs, RunView& view, RunsT
     connect(&m_jobs, &JobRunner::ended, this, &RunMonitor::jobEnded);
 }
 
-QString RunMonitor::summaryOf(const RunInfo& run) const
-{
-    if (run.state != "done")
-        return tr("%1 of %2 blocks").arg(run.blocksDone).arg(run.blocks);
-    QStringList parts{tr("%1 bits a weight").arg(formatValue(run.bitsPerWeight, 3)), formatDuration(run.seconds)};
-    if (run.canaryReference > 0)
-        parts << tr("held-out perplexity %1, float %2").arg(formatValue(run.canaryPerplexity, 4), formatValue(run.canaryReference, 4));
-    return parts.join(u" · "_s);
-}
-
-RunHead RunMonitor::headOf(const RunInfo& run) const
-{
-    return {toQString(run.id), run.blocks, false, 0, summaryOf(run)};
-}
-
 void RunMonitor::runsChanged()
 {
     if (!m_document.isOpen() || m_working)
@@ -137,7 +123,7 @@ void RunMonitor::show(const QString& run)
     m_wanted.clear();
     m_shown = run;
     m_aside = m_working;
-    RunHead head = headOf(*info);
+    RunHead head = runHead(*info);
     const bool sampled = !m_working && !m_samples.empty() && info == &m_document.runs().back();   // the one that was watched here
     if (sampled)
         head.plan = m_plan;

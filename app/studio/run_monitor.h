@@ -38,8 +38,6 @@ private:
     void jobsChanged();
     void jobEnded(const JobStatus& status);
     void showAtWork();
-    RunHead headOf(const RunInfo& run) const;
-    QString summaryOf(const RunInfo& run) const;
 
     Document& m_document;
     JobRunner& m_jobs;

@@ -29,7 +29,7 @@ Tasks::Tasks(Document& document, JobRunner& jobs, QObject* parent)
     });
     connect(&m_jobs, &JobRunner::ended, this, [this](const JobStatus& status) {
         const Expected expected = m_expected.take(status.tag);
-        const bool whole = status.tag != u"quantize"_s || static_cast<int>(m_document.results().size()) == m_document.model().config.blocks;   // not one that went on
+        const bool whole = status.tag != u"quantize"_s || m_wholeRun;   // not one that went on
         if (status.state == JobState::Done && whole)
             MachineRates::record(expected.kind, expected.work, status.seconds);
     });
@@ -99,6 +99,7 @@ void Tasks::quantize(const QuantizeRequest& request)
     const CalibrationSettings& calibration = job.recipe.calibration;
     m_expected[spec.tag] = {quantizeKind(m_document.plans()), quantizeWork(m_document.model(), m_document.plans(), calibration)};
     Q_EMIT quantizeStarted(planQuantize(m_document.model(), m_document.plans(), calibration, m_options, project->folder()).peakMemory);
+    m_wholeRun = !request.resume || !m_document.unfinishedRun();
     m_document.beginRun();
     m_jobs.submit(
         spec, [job](Progress& progress, const std::stop_token& stop) { return toQString(halftone::quantize(job, progress, stop).run.id); },
@@ -144,6 +145,8 @@ void Tasks::evaluate(const EvaluateRequest& request)
         break;
     }
     }
+    constexpr int kTraced = 512;   // a page to read
+    job.tracedTokens = kTraced;
     if (request.divergence && request.target != EvaluationRecord::Target::Float)
         job.against = m_document.model().path;
 

@@ -68,6 +68,7 @@ private:
     JobRunner& m_jobs;
     ComputeOptions m_options;
     int m_serial = 0, m_runSerial = 0;   ///< of the newest analysis and run
+    bool m_wholeRun = true;                ///< the run at work began at block 0
     struct Expected { QString kind; double work = 0; };
     QHash<QString, Expected> m_expected; ///< tag → what its rate is told by when it ends well
 };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/eval/token_trace.h"
+
 #include <cstdint>
 
 namespace halftone {
@@ -24,6 +26,7 @@ struct Evaluation {
     bool hasDivergence = false;
     Divergence divergence;
     std::int64_t notFinite = 0;   ///< positions whose logits are not finite
+    TokenTrace trace;             ///< of the first tokens, where it was asked for
 };
 
 } // namespace halftone

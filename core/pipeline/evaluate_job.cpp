@@ -1,5 +1,6 @@
 #include "core/base/error.h"
 #include "core/eval/evaluate.h"
+#include "core/eval/trace_tokens.h"
 #include "core/model/compressed_model.h"
 #include "core/model/model.h"
 #include "core/pipeline/compute_scope.h"
@@ -63,7 +64,10 @@ Evaluation run(const EvaluateJob& job, Progress& progress, const std::stop_token
     std::optional<DefaultMatrixProducts> asServed;
     if (target.source->roundsActivations())
         asServed.emplace();
-    return evaluateModel(*target.source, reference.source.get(), windows, job.options, progress, stop);
+    Evaluation result = evaluateModel(*target.source, reference.source.get(), windows, job.options, progress, stop);
+    if (job.tracedTokens > 0)
+        result.trace = traceTokens(*target.source, reference.source.get(), windows, *target.tokenizer, job.tracedTokens, job.options, progress, stop);
+    return result;
 }
 
 } // namespace

@@ -43,6 +43,7 @@ struct EvaluateJob {
     std::optional<Recipe> recipe;        ///< rounding-to-nearest and activation grids on the fly
     std::filesystem::path against;       ///< empty: no divergence
     ComputeOptions options;
+    int tracedTokens = 0;                ///< so many from the start get their losses and drift told one by one
 };
 Evaluation evaluate(const EvaluateJob& job, Progress& progress, const std::stop_token& stop);
 
@@ -61,8 +62,8 @@ struct QuantizeJob {
     std::shared_ptr<Project> project;
     bool resume = true;                  ///< go on with a run of the same fingerprint; else start anew
     ComputeOptions options;
-    std::function<void(const BlockResult&)> blockDone;
     std::function<void(const TrainingProgress&)> training;   ///< at most ten times a second, and before the block is done
+    std::function<void(const BlockResult&)> blockDone;   ///< of a resumed run first those of its earlier blocks, without loss curves
     bool stopAtFlags = false;            ///< a sentinel's flag ends the job after its block, as an Error{BadFile}; the run can be resumed
     bool takeFinished = false;           ///< a finished run of the same fingerprint is the answer: nothing is computed again
     std::shared_ptr<const Model> opened;          ///< `model`, where it is open already

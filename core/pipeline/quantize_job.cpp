@@ -90,6 +90,9 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     RunInfo info = resumed ? *resumed : beginRun(*job.project, job.recipe.toJson(), fingerprint, config.blocks);
     if (resumed)
         progress.note("resuming " + info.id + " after block " + std::to_string(info.blocksDone - 1));
+    if (resumed && job.blockDone)   // what is done already is known at once
+        for (const BlockResult& done : job.project->results(info.id))
+            job.blockDone(done);
 
     const auto batches = batchesOf(windows);
     const auto tokens = static_cast<std::uint64_t>(windows.ids.size()) * static_cast<std::uint64_t>(windows.length);

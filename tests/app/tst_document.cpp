@@ -265,7 +265,7 @@ private Q_SLOTS:
         m_document->addEvaluation(record);   // the same subject again replaces
         QCOMPARE(m_document->evaluations().size(), std::size_t(1));
         QTRY_VERIFY(!m_jobs->busy());
-        const auto read = readEvaluations(m_document->project()->folder());
+        const auto read = readRecords(m_document->project()->folder());
         QCOMPARE(read.size(), std::size_t(1));
         QCOMPARE(read.front().label, record.label);
         QVERIFY(read.front().target == record.target);

@@ -50,6 +50,7 @@ class TestCliPlot : public QObject {
 private:
     QTemporaryDir m_folder;
     QString m_project;
+    QList<QJsonObject> m_measured;   ///< run-001, run-002
 
     QStringList plot(const QString& view, const QStringList& more = {}) const { return QStringList{QStringLiteral("plot"), m_project, QStringLiteral("--view"), view} + more; }
     QJsonArray analyzedAt(int bits) const
@@ -66,6 +67,22 @@ private Q_SLOTS:
         const Outcome analyzed = halftone({QStringLiteral("analyze"), kModel, QStringLiteral("--text"), kText, QStringLiteral("--windows"), QStringLiteral("2"),
             QStringLiteral("--length"), QStringLiteral("32"), QStringLiteral("--project"), m_project});
         QVERIFY2(analyzed.code == 0, analyzed.err);
+        for (const char* bits : {"4", "3"}) {
+            const QString recipe = m_folder.filePath(QStringLiteral("recipe.json"));
+            QFile file(recipe);
+            QVERIFY(file.open(QIODevice::WriteOnly));
+            file.write(QByteArray(R"({"halftone_recipe": 1, "defaults": {"rounding": {"method": "rtn"}, "weights": {"bits": )") + bits + R"(, "group": 16}}})");
+            file.close();
+            const Outcome quantized = halftone({QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText,
+                QStringLiteral("--project"), m_project, QStringLiteral("--samples"), QStringLiteral("2"), QStringLiteral("--length"), QStringLiteral("32")});
+            QVERIFY2(quantized.code == 0, quantized.err);
+        }
+        for (const char* run : {"run-001", "run-002"}) {
+            const Outcome evaluated = halftone({QStringLiteral("evaluate"), m_project + QLatin1Char('#') + QString::fromLatin1(run), QStringLiteral("--text"), kText,
+                QStringLiteral("--windows"), QStringLiteral("2"), QStringLiteral("--length"), QStringLiteral("32"), QStringLiteral("--against"), kModel, QStringLiteral("--json")});
+            QVERIFY2(evaluated.code == 0, evaluated.err);
+            m_measured << evaluated.json();
+        }
     }
 
     void theListNamesEveryView()
@@ -75,7 +92,7 @@ private Q_SLOTS:
         QStringList ids;
         for (const QJsonValue& view : listed.json()[QStringLiteral("views")].toArray())
             ids << view[QStringLiteral("id")].toString();
-        for (const char* id : {"outliers", "kernel", "channels", "tokens", "weights"})
+        for (const char* id : {"outliers", "kernel", "channels", "tokens", "weights", "run", "curves", "tradeoff"})
             QVERIFY2(ids.contains(QString::fromLatin1(id)), id);
     }
 
@@ -91,6 +108,9 @@ private Q_SLOTS:
         row("tokens, kernel", QStringLiteral("--view tokens --mode kernel --scheme per_tensor"));
         row("tokens, error", QStringLiteral("--view tokens --mode error --theme dark"));
         row("weights", QStringLiteral("--view weights --site model.layers.1.mlp.down_proj"));
+        row("run", QStringLiteral("--view run --run run-001"));
+        row("curves", QStringLiteral("--view curves --mode mse"));
+        row("tradeoff", QStringLiteral("--view tradeoff --mode kl --run run-002"));
     }
     void everyViewBecomesAFile()
     {
@@ -99,7 +119,7 @@ private Q_SLOTS:
             const QString file = m_folder.filePath(QStringLiteral("view.") + QString::fromLatin1(ending));
             const Outcome drawn = halftone(QStringList{QStringLiteral("plot"), m_project} + arguments + QStringList{QStringLiteral("--out"), file});
             QVERIFY2(drawn.code == 0, drawn.err);
-            QVERIFY(QFileInfo(file).size() > 200);
+            QVERIFY(QFileInfo(file).size() > 150);
         }
         QVERIFY(QImage(m_folder.filePath(QStringLiteral("view.png"))).width() > 1900);
         const QString large = m_folder.filePath(QStringLiteral("large.png"));
@@ -139,6 +159,52 @@ private Q_SLOTS:
         QCOMPARE(tokens.readAll().count("\r\n"), qsizetype(65));   // 64 tokens and the head
     }
 
+    void theRunsPlotsHoldWhatTheProjectHolds()
+    {
+        const QString file = m_folder.filePath(QStringLiteral("figures.csv"));
+        Outcome drawn = halftone(plot(QStringLiteral("run"), {QStringLiteral("--run"), QStringLiteral("run-001"), QStringLiteral("--out"), file}));
+        QVERIFY2(drawn.code == 0, drawn.err);
+        QCOMPARE(csv(file).size(), qsizetype(1 + 4 * 7));   // seven linears a block
+
+        drawn = halftone(plot(QStringLiteral("curves"), {QStringLiteral("--out"), file}));
+        QVERIFY2(drawn.code == 0, drawn.err);
+        QList<QStringList> rows = csv(file);
+        QCOMPARE(rows.size(), qsizetype(1 + 2 * 4));
+        QCOMPARE(rows[1][0], QStringLiteral("run-002"));   // the newest first
+        for (int block = 0; block < 4; ++block)
+            QVERIFY(rows[1 + block][2].toDouble() + 4 < rows[5 + block][2].toDouble());   // a bit is worth about 6 dB
+
+        drawn = halftone(plot(QStringLiteral("tradeoff"), {QStringLiteral("--out"), file}));
+        QVERIFY2(drawn.code == 0, drawn.err);
+        rows = csv(file);
+        QCOMPARE(rows.size(), qsizetype(3));
+        for (int i = 0; i < 2; ++i) {
+            QCOMPARE(rows[1 + i][0], QStringLiteral("\"run-00%1\"").arg(i + 1));
+            QVERIFY(std::abs(rows[1 + i][2].toDouble() / m_measured[i][QStringLiteral("perplexity")].toDouble() - 1) < 1e-8);
+            QVERIFY(std::abs(rows[1 + i][4].toDouble() / m_measured[i][QStringLiteral("kl_mean")].toDouble() - 1) < 1e-8);
+        }
+        // Measured again, it replaces itself.
+        const Outcome again = halftone({QStringLiteral("evaluate"), m_project, QStringLiteral("--text"), kText, QStringLiteral("--windows"), QStringLiteral("2"),
+            QStringLiteral("--length"), QStringLiteral("32"), QStringLiteral("--against"), kModel});
+        QVERIFY2(again.code == 0, again.err);
+        QCOMPARE(halftone(plot(QStringLiteral("tradeoff"), {QStringLiteral("--out"), file})).code, 0);
+        QCOMPARE(csv(file).size(), qsizetype(3));
+    }
+
+    void nothingMeasuredIsSaid()
+    {
+        const QString project = m_folder.filePath(QStringLiteral("bare.halftone"));
+        QVERIFY(halftone({QStringLiteral("analyze"), kModel, QStringLiteral("--text"), kText, QStringLiteral("--windows"), QStringLiteral("1"), QStringLiteral("--length"),
+                    QStringLiteral("16"), QStringLiteral("--project"), project}).code == 0);
+        for (const char* view : {"run", "curves", "tradeoff"}) {
+            const Outcome refused = halftone({QStringLiteral("plot"), project, QStringLiteral("--view"), QString::fromLatin1(view), QStringLiteral("--out"),
+                m_folder.filePath(QStringLiteral("none.png"))});
+            QCOMPARE(refused.code, 3);
+            QVERIFY2(refused.err.contains("bare.halftone"), refused.err);
+            QVERIFY(!QFile::exists(m_folder.filePath(QStringLiteral("none.png"))));
+        }
+    }
+
     void impossibleWishesAreRefused_data()
     {
         QTest::addColumn<QStringList>("more");
@@ -150,6 +216,9 @@ private Q_SLOTS:
         row("site", QStringLiteral("--view tokens --site nowhere"), 3, "nowhere");
         row("linear", QStringLiteral("--view weights --site nowhere"), 3, "nowhere");
         row("no grid", QStringLiteral("--view weights --mode error"), 3, "float");
+        row("figure", QStringLiteral("--view curves --mode loudness"), 3, "loudness");
+        row("run", QStringLiteral("--view run --run run-009"), 3, "run-009");
+        row("run not evaluated", QStringLiteral("--view tradeoff --run run-009"), 3, "run-009");
         row("bits", QStringLiteral("--view kernel --bits 9"), 2, "9");
         row("view", QStringLiteral("--view moon"), 2, "moon");
     }

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "core/analysis/site_statistics.h"
+#include "core/project/project.h"
+#include "widgets/view_frame.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace halftone::cli {
+
+/// What `plot` was asked for.
+struct PlotArguments {
+    std::string project, view, site, run, out, theme = "light", size, scheme = "per_token", mode;
+    int bits = 0, scale = 2;
+    double alpha = -1;
+    bool list = false;
+};
+
+/// What a view is made of.
+struct PlotSource {
+    std::shared_ptr<const Project> project;
+    Analysis analysis;   ///< empty for a view that needs none
+    PlotArguments arguments;
+
+    /// The grid asked for, else the analysis' own bits and alpha. @throws Error{InvalidArgument}.
+    ActivationGrid grid() const;
+};
+
+/// One view of the window that a project can fill.
+struct PlotView {
+    const char* id;
+    const char* title;
+    const char* size;   ///< where --size is not given
+    std::function<std::unique_ptr<ViewFrame>(const PlotSource&)> make;
+    bool measured = true;   ///< needs an analysis
+};
+
+const std::vector<PlotView>& plotViews();
+
+/// A run with what was done to each linear; its blocks, several runs; quality against size. @throws Error{BadFile} where nothing is measured.
+std::unique_ptr<ViewFrame> runPlot(const PlotSource& source);
+std::unique_ptr<ViewFrame> curvesPlot(const PlotSource& source);
+std::unique_ptr<ViewFrame> tradeoffPlot(const PlotSource& source);
+
+} // namespace halftone::cli

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "app/studio/evaluations.h"
+#include "core/project/project.h"
+#include "widgets/curves_view.h"
+#include "widgets/run_view.h"
+#include "widgets/tradeoff_view.h"
+
+#include <functional>
+
+namespace halftone {
+
+/// What a project measured, as the views take it: the same for the window and for `halftone-cli plot`.
+
+/// "4.25 bits a weight · 2:10 · held-out perplexity …", or how far it came.
+QString runSummary(const RunInfo& run);
+RunHead runHead(const RunInfo& run);
+
+/// "held-out.txt · 4 × 512".
+QString textOf(const EvaluationRecord& record);
+/// The records measured on the same text as `shown`, as points; `row` is each one's place among `records`, `chosen` the one at hand (−1: none).
+std::vector<TradeoffPoint> tradeoffPoints(const std::vector<EvaluationRecord>& records, const EvaluationRecord& shown, int chosen);
+
+/// The newest finished runs, no more than can be told apart; `results` gives null for one that is not read yet.
+std::vector<RunCurve> runCurves(const std::vector<RunInfo>& runs, const std::function<const std::vector<BlockResult>*(const RunInfo&)>& results);
+
+} // namespace halftone
