@@ -123,6 +123,8 @@ inline bool sameTransform(const halftone::TransformEvidence& a, const halftone::
         && a.values == b.values && a.conditions == b.conditions && a.stability == b.stability
         && std::equal(a.epochs.begin(), a.epochs.end(), b.epochs.begin(), b.epochs.end(),
             [](const Epoch& x, const Epoch& y) { return x.step == y.step && x.bands == y.bands && x.condition == y.condition; });
+}
+
 inline bool sameEvidence(const halftone::WeightEvidence& a, const halftone::WeightEvidence& b)
 {
     return a.linear == b.linear && a.kind == b.kind && a.rows == b.rows && a.columns == b.columns && a.values == b.values && a.fullRows == b.fullRows
@@ -145,6 +147,7 @@ inline bool sameBlock(const halftone::StoredBlock& a, const halftone::StoredBloc
     if (a.tensors.size() != b.tensors.size() || !std::equal(a.result.curves.begin(), a.result.curves.end(), b.result.curves.begin(), b.result.curves.end(), sameCurve))
         return false;
     if (!std::equal(a.result.transforms.begin(), a.result.transforms.end(), b.result.transforms.begin(), b.result.transforms.end(), sameTransform))
+        return false;
     if (!std::equal(a.result.weights.begin(), a.result.weights.end(), b.result.weights.begin(), b.result.weights.end(), sameEvidence)
         || !std::equal(a.result.sites.begin(), a.result.sites.end(), b.result.sites.begin(), b.result.sites.end(), sameChange))
         return false;
