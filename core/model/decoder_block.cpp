@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/model/attention.h"
 #include "core/model/block_kernels.h"
+#include "core/quant/recorded_rounding.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -25,13 +26,20 @@ private:
         if (!quantizer)
             return m_x;
         if (quantizer != m_last) {
-            // A recorded graph sees the rounding as the identity (straight-through estimator).
-            m_rounded = kernels::recorded(m_x) ? m_x + (quantizer->apply(m_x.detach().contiguous()) - m_x.detach())
+            m_rounded = kernels::recorded(m_x) ? recordedRoundingOf(*quantizer)
                 : m_arithmetic == Arithmetic::Plain  ? quantizer->applyPlain(m_x.contiguous())
                                                      : quantizer->apply(m_x.contiguous());
             m_last = quantizer;
         }
         return m_rounded;
+    }
+
+    /// A recorded graph sees rounding as the identity (straight-through estimator), and the scale where it follows the token.
+    at::Tensor recordedRoundingOf(const ActivationQuantizer& quantizer) const
+    {
+        const at::Tensor x = m_x.detach(), rounded = quantizer.apply(x.contiguous());
+        return quantizer.grid().scheme == ActivationScheme::PerToken && x.numel() > 0
+            ? recordedRounding(m_x, rounded, quantizer.grid().bits, quantizer.grid().symmetric) : m_x + (rounded - x);
     }
 
     const at::Tensor& m_x;
