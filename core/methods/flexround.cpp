@@ -63,7 +63,7 @@ MethodEntry flexroundMethod()
     info.summary = "Learns a divisor for every weight and the scales, so that the block's output stays what it was; large weights move further.";
     info.needs = {.calibration = true, .gradients = true, .block = true};
     info.folds = {MethodFolds::How::Fully, "The divisors are used up by the rounding: codes and scales remain, which every contract serves."};
-    info.parameters = trainingParameters(3e-3, "Learning rate of the logs of scales and divisors; falls to 0 along a cosine", true);
+    info.parameters = trainingParameters(3e-3, "Learning rate of the logs of scales and divisors", true);
     return {std::move(info), [] { return std::unique_ptr<Rounding>(new FlexRound); }};
 }
 

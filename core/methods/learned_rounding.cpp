@@ -88,7 +88,7 @@ RoundingResult LearnedRounding::round(const RoundingInputs& in, const MethodChoi
     LinearObjective objective(*learned, weight, in.hessian->h);
     RoundingResult result;
     const int steps = static_cast<int>(choice.integer("steps"));
-    result.curve = train(objective, {.what = in.linear, .steps = steps}, stop, [&](int step, double loss) {
+    result.curve = train(objective, {.what = in.linear, .steps = steps, .schedule = scheduleFromName(choice.choice("schedule"))}, stop, [&](int step, double loss) {
         if (in.trained)
             in.trained(step, steps, loss);
     });
@@ -105,6 +105,8 @@ std::vector<ParameterInfo> trainingParameters(double rate, std::string rateHelp,
     std::vector<ParameterInfo> parameters{
         {"rate", Type::Real, 0, 1, rate, {}, std::move(rateHelp)},
         {"steps", Type::Integer, 0, 100000, std::int64_t{256}, {}, "Updates a block; the papers take thousands"},
+        {"schedule", Type::Choice, 0, 0, std::string("cosine"), {"cosine", "constant", "late"},
+         "How the learning rate falls: to 0 along a cosine, not at all, or to 0 in the last quarter of the steps"},
     };
     if (block) {
         parameters.push_back({"activations", Type::Boolean, 0, 0, true, {}, "Round the activations too while training, where they have a grid, and the KV cache where the recipe does"});

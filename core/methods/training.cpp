@@ -103,6 +103,25 @@ std::vector<std::size_t> miniBatch(std::size_t count, int batch, std::uint64_t s
     return chosen;
 }
 
+Schedule scheduleFromName(const std::string& name)
+{
+    if (name == "cosine")
+        return Schedule::Cosine;
+    if (name == "constant")
+        return Schedule::Constant;
+    if (name == "late")
+        return Schedule::Late;
+    throw Error(ErrorKind::InvalidArgument, "There is no schedule \"" + name + "\"; there are cosine, constant, late.", name);
+}
+
+double rateAt(Schedule schedule, int step, int steps)
+{
+    constexpr double kHeld = 0.75;
+    const double done = static_cast<double>(step) / std::max(1, steps);
+    const double falling = schedule == Schedule::Constant ? 0 : schedule == Schedule::Cosine ? done : std::max(0.0, (done - kHeld) / (1 - kHeld));
+    return 0.5 * (1 + std::cos(std::numbers::pi * falling));
+}
+
 LossCurve train(Objective& objective, const TrainingSettings& settings, const std::stop_token& stop,
                 const std::function<void(int step, double loss)>& done)
 {
@@ -139,7 +158,7 @@ LossCurve train(Objective& objective, const TrainingSettings& settings, const st
             rollBack(step, loss);
             continue;
         }
-        optimizer.step(factor * 0.5 * (1 + std::cos(std::numbers::pi * step / settings.steps)));
+        optimizer.step(factor * rateAt(settings.schedule, step, settings.steps));
         if ((step + 1) * judgements / settings.steps != step * judgements / settings.steps) {
             const double judged = objective.judge();
             if (judged < curve.end) {

@@ -30,13 +30,21 @@ public:
     virtual double judge() = 0;
 };
 
+/// How the rate falls: to 0 along a cosine, not at all, or along a cosine in the last quarter of the steps only.
+enum class Schedule { Cosine, Constant, Late };
+/// "cosine", "constant", "late". @throws Error{InvalidArgument}.
+Schedule scheduleFromName(const std::string& name);
+/// Share of the rate at a step.
+double rateAt(Schedule schedule, int step, int steps);
+
 struct TrainingSettings {
     std::string what;     ///< names the curve: "block 3", or a linear
     int steps = 0;
+    Schedule schedule = Schedule::Cosine;
     int judgements = 4;   ///< times a state is judged after the start, evenly spread
 };
 
-/// Fused AdamW (β 0.9, 0.999; no weight decay) with a rate that falls to 0 along a cosine. The best judged state is kept, so that the end is never
+/// Fused AdamW (β 0.9, 0.999; no weight decay). The best judged state is kept, so that the end is never
 /// worse than the start. A loss that is not finite, or a thousand times the start's, rolls back to that state with a quarter of the rate; after
 /// three of them training ends. What happened is said in the curve's notes. `done` is called after every step.
 LossCurve train(Objective& objective, const TrainingSettings& settings, const std::stop_token& stop,

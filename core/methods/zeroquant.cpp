@@ -47,7 +47,7 @@ MethodEntry distillation(std::string id, std::string name, std::string summary, 
     info.summary = std::move(summary);
     info.needs = {.calibration = true, .hessian = !block, .gradients = true, .block = block};
     info.folds = {MethodFolds::How::Fully, "The weights that were learned are rounded: codes and scales remain, which every contract serves."};
-    info.parameters = trainingParameters(block ? 0.005 : 0.01, "Learning rate as a share of the matrix's mean grid step; falls to 0 along a cosine", block);
+    info.parameters = trainingParameters(block ? 0.005 : 0.01, "Learning rate as a share of the matrix's mean grid step", block);
     return {std::move(info), [] { return std::unique_ptr<Rounding>(new Distillation); }};
 }
 

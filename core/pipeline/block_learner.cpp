@@ -89,7 +89,7 @@ LossCurve fitBlock(const DecoderBlock& block, BlockParameters& parameters, const
     const at::NoGradGuard noGrad;
     const auto heldOut = [&] { return streams.unseen.defined() ? BlockReconstruction(block, parameters, unseen, settings.batch, seed, stop).judge() : -1.0; };
     const double before = heldOut();
-    LossCurve curve = train(objective, {.what = settings.what, .steps = settings.steps}, stop, [&](int at, double loss) {
+    LossCurve curve = train(objective, {.what = settings.what, .steps = settings.steps, .schedule = settings.schedule}, stop, [&](int at, double loss) {
         if (streams.trained)
             streams.trained({block.index(), settings.what, at, settings.steps, loss});
         step(settings.what + " · training step " + std::to_string(at + 1) + " of " + std::to_string(settings.steps) + " · loss " + shortNumber(loss));
@@ -136,6 +136,7 @@ LearnedRoundings learnRoundings(const DecoderBlock& block, const std::vector<Pla
     std::vector<RoundingParameters::Item> items;
     int batch = 1;
     bool activations = false;
+    Schedule schedule = Schedule::Cosine;
     for (std::size_t i = 0; i < plans.size(); ++i) {
         throwIfStopped(stop);
         const Plan& plan = plans[i];
@@ -152,6 +153,7 @@ LearnedRoundings learnRoundings(const DecoderBlock& block, const std::vector<Pla
         items.push_back({i, learnedWeight(plan, linear, derivedSeed(seed, i))});
         batch = std::max(batch, static_cast<int>(plan.rounding.integer("batch")));
         activations = activations || plan.rounding.boolean("activations");
+        schedule = scheduleFromName(plan.rounding.choice("schedule"));
     }
     if (items.empty())
         return result;
@@ -161,7 +163,7 @@ LearnedRoundings learnRoundings(const DecoderBlock& block, const std::vector<Pla
     }
 
     RoundingParameters parameters(std::move(items));
-    LossCurve curve = fitBlock(held, parameters, streams, {here, trainingSteps(plans), batch}, stop, step);
+    LossCurve curve = fitBlock(held, parameters, streams, {here, trainingSteps(plans), batch, schedule}, stop, step);
     for (RoundingParameters::Item& item : parameters.items()) {
         RoundingResult rounded;
         rounded.weight = item.learned->codes(block.linears()[item.linear].weight);

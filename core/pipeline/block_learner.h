@@ -44,6 +44,7 @@ private:
 struct FitSettings {
     std::string what;   ///< names the curve
     int steps = 0, batch = 1;
+    Schedule schedule = Schedule::Cosine;
 };
 
 /// Trains `parameters` of a block on the streams; the curve also has the loss on the windows outside the calibration, where there are some.
