@@ -8,27 +8,13 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace halftone {
 namespace {
 
 constexpr std::size_t kJudged = 64;
 constexpr std::int64_t kTokensPerPiece = 1024;
-
-/// Every tensor of a block that may be trained.
-std::vector<at::Tensor*> slots(DecoderBlock& block)
-{
-    std::vector<at::Tensor*> all;
-    for (Linear& linear : block.linears()) {
-        all.push_back(&linear.weight);
-        all.push_back(&linear.bias);
-    }
-    for (Norm* norm : {&block.attentionNorm, &block.mlpNorm, &block.queryNorm, &block.keyNorm}) {
-        all.push_back(&norm->weight);
-        all.push_back(&norm->bias);
-    }
-    return all;
-}
 
 /// Calls work(inputs, targets) on pieces of some windows.
 template <class Work>
@@ -45,6 +31,20 @@ void inPieces(const ReconstructionData& data, std::span<const std::size_t> windo
 }
 
 } // namespace
+
+std::vector<at::Tensor*> trainableTensors(DecoderBlock& block)
+{
+    std::vector<at::Tensor*> all;
+    for (Linear& linear : block.linears()) {
+        all.push_back(&linear.weight);
+        all.push_back(&linear.bias);
+    }
+    for (Norm* norm : {&block.attentionNorm, &block.mlpNorm, &block.queryNorm, &block.keyNorm}) {
+        all.push_back(&norm->weight);
+        all.push_back(&norm->bias);
+    }
+    return all;
+}
 
 std::vector<Leaf> RoundingParameters::leaves()
 {
@@ -73,10 +73,13 @@ BlockReconstruction::BlockReconstruction(const DecoderBlock& block, BlockParamet
 
 double BlockReconstruction::step(int step)
 {
+    m_parameters.begin({step, m_batch, m_data.windows()});
     DecoderBlock block = m_block;
     m_parameters.apply(block);
+    if (!m_parameters.sound())
+        return std::numeric_limits<double>::quiet_NaN();
     std::vector<at::Tensor> recorded, cut;
-    for (at::Tensor* slot : slots(block))
+    for (at::Tensor* slot : trainableTensors(block))
         if (slot->defined() && slot->requires_grad()) {
             recorded.push_back(*slot);
             *slot = slot->detach().set_requires_grad(true);
@@ -107,6 +110,8 @@ double BlockReconstruction::judge()
 {
     DecoderBlock block = m_block;
     m_parameters.apply(block);
+    if (!m_parameters.sound())
+        return std::numeric_limits<double>::quiet_NaN();
     const std::size_t count = std::min(kJudged, m_data.windows());
     std::vector<std::size_t> windows(count);
     for (std::size_t i = 0; i < count; ++i)

@@ -23,13 +23,26 @@ public:
     virtual at::Tensor targets(std::span<const std::size_t> windows) const = 0;
 };
 
+/// How far training is.
+struct TrainingPoint {
+    int step = 0, batch = 1;
+    std::size_t windows = 0;   ///< there are; a pass over them is an epoch
+};
+
 /// Puts what is being trained into a block: weights (norms, biases) that a recorded graph connects with the leaves.
 class BlockParameters {
 public:
     virtual ~BlockParameters() = default;
     virtual std::vector<Leaf> leaves() = 0;
     virtual void apply(DecoderBlock& block) = 0;
+    /// Before a step is taken, for what changes with training's progress.
+    virtual void begin(const TrainingPoint&) {}
+    /// Whether what apply() last found can be gone on from; a step or judgement where it cannot has no finite loss, so that training rolls back.
+    virtual bool sound() const { return true; }
 };
+
+/// Every tensor of a block that may be trained; some are undefined.
+std::vector<at::Tensor*> trainableTensors(DecoderBlock& block);
 
 /// Learned roundings of some of a block's linears; the block's weights are their sources.
 class RoundingParameters : public BlockParameters {

@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
+
 namespace halftone {
 namespace {
 
@@ -28,6 +30,38 @@ void scaleRows(Linear& linear, const at::Tensor& factors)
     linear.weight = linear.weight * factors.unsqueeze(1);
     if (linear.bias.defined())
         linear.bias = linear.bias * factors;
+}
+
+/// A matrix a head [n, headDim, headDim] times each head's rows of x [n · headDim, columns] or [n · headDim].
+at::Tensor headRows(const at::Tensor& matrix, const at::Tensor& x)
+{
+    const at::Tensor typed = matrix.to(x.scalar_type());
+    return at::matmul(typed, x.reshape({matrix.size(0), matrix.size(1), -1})).reshape(x.sizes());
+}
+
+/// The same for the parts of a fused query-key-value weight or bias, whose rows are [heads, (q, k, v), headDim]; undefined parts stay.
+at::Tensor fusedHeadRows(const std::array<at::Tensor, 3>& matrices, const at::Tensor& x, std::int64_t heads, std::int64_t headDim)
+{
+    std::vector<at::Tensor> parts = x.reshape({heads, 3, headDim, -1}).unbind(1);
+    for (std::size_t i = 0; i < parts.size(); ++i)
+        if (matrices[i].defined())
+            parts[i] = at::matmul(matrices[i].to(x.scalar_type()), parts[i]);
+    return at::stack(parts, 1).reshape(x.sizes());
+}
+
+/// Applies work to a linear's weight and, where it has one, its bias.
+template <class Work>
+void onRows(Linear& linear, const Work& work)
+{
+    linear.weight = work(linear.weight);
+    if (linear.bias.defined())
+        linear.bias = work(linear.bias);
+}
+
+/// A matrix a key-value head → one a query head.
+at::Tensor forQueries(const ModelConfig& config, const at::Tensor& matrix)
+{
+    return config.kvHeads == config.heads ? matrix : matrix.repeat_interleave(config.heads / config.kvHeads, 0);
 }
 
 /// The linear whose output rows are the site's producer, and the factor of each row for a division of the site by `scale`.
@@ -124,8 +158,9 @@ bool takesShift(const DecoderBlock& block, SiteKind site)
     return producer.defined();
 }
 
-void transformSite(DecoderBlock& block, SiteKind site, const at::Tensor& scale, const at::Tensor& shift)
+void transformSite(DecoderBlock& block, SiteKind site, const at::Tensor& narrow, const at::Tensor& shift)
 {
+    const at::Tensor scale = narrow.to(block.linears().front().weight.scalar_type());   // so that reciprocals are of the block's type
     const ModelConfig& config = block.config();
     if (const std::string why = whyNotFoldable(config, site); !why.empty())
         refuse(block, site, why);
@@ -138,7 +173,7 @@ void transformSite(DecoderBlock& block, SiteKind site, const at::Tensor& scale, 
         if (shift.defined()) {
             if (!linear.bias.defined())
                 refuse(block, site, linear.info.name + " has no bias that could take a shift");
-            linear.bias = linear.bias + at::matmul(linear.weight, spreadToSite(config, site, shift));
+            linear.bias = linear.bias + at::matmul(linear.weight, spreadToSite(config, site, shift).to(linear.weight.scalar_type()));
         }
         linear.weight = linear.weight * columns;
     }
@@ -149,8 +184,9 @@ std::string whyNotQueryKey(const ModelConfig& config)
     return config.queryKeyNorm ? "queries and keys are normalised after their linears, which undoes any scale" : "";
 }
 
-void transformQueryKey(DecoderBlock& block, const at::Tensor& scale)
+void transformQueryKey(DecoderBlock& block, const at::Tensor& narrow)
 {
+    const at::Tensor scale = narrow.to(block.linears().front().weight.scalar_type());
     const ModelConfig& config = block.config();
     if (const std::string why = whyNotQueryKey(config); !why.empty())
         refuse(block, SiteKind::AttentionInput, why);
@@ -165,6 +201,65 @@ void transformQueryKey(DecoderBlock& block, const at::Tensor& scale)
     }
     scaleRows(block.linears()[0], spreadToSite(config, SiteKind::AttentionOutput, scale));
     scaleRows(block.linears()[1], scale.reciprocal());
+}
+
+at::Tensor pairBlocks(const at::Tensor& a, const at::Tensor& b)
+{
+    const at::Tensor first = a.diag_embed(), second = b.diag_embed();
+    return at::cat({at::cat({first, -second}, 2), at::cat({second, first}, 2)}, 1);
+}
+
+void transformHeads(DecoderBlock& block, const at::Tensor& matrix, const at::Tensor& inverse, const at::Tensor& shift)
+{
+    const ModelConfig& config = block.config();
+    constexpr SiteKind kSite = SiteKind::AttentionOutput;
+    if (matrix.sizes() != at::IntArrayRef({config.kvHeads, config.headDim, config.headDim}))
+        refuse(block, kSite, "there is not one matrix a key-value head");
+    Linear& values = block.linears()[config.fusedQkv ? 0 : 2];
+    if (shift.defined()) {
+        if (!values.bias.defined())
+            refuse(block, kSite, "the values have no bias that could take a shift");
+        values.bias = values.bias - (config.fusedQkv ? fusedRows(config, {}, {}, shift, 0) : shift);
+    }
+    const at::Tensor left = inverse.transpose(1, 2);
+    onRows(values, [&](const at::Tensor& x) {
+        return config.fusedQkv ? fusedHeadRows({at::Tensor(), at::Tensor(), left}, x, config.heads, config.headDim) : headRows(left, x);
+    });
+    const at::Tensor right = forQueries(config, matrix.transpose(1, 2));
+    for (const std::size_t i : linearsOf(block, kSite)) {
+        Linear& linear = block.linears()[i];
+        if (shift.defined()) {
+            if (!linear.bias.defined())
+                refuse(block, kSite, linear.info.name + " has no bias that could take a shift");
+            linear.bias = linear.bias + at::matmul(linear.weight, spreadToSite(config, kSite, shift).to(linear.weight.scalar_type()));
+        }
+        const at::Tensor heads = linear.weight.view({linear.weight.size(0), config.heads, config.headDim}).transpose(0, 1);
+        linear.weight = at::matmul(heads, right.to(linear.weight.scalar_type())).transpose(0, 1).reshape(linear.weight.sizes());
+    }
+}
+
+void transformQueryKeyHeads(DecoderBlock& block, const at::Tensor& matrix, const at::Tensor& inverse)
+{
+    const ModelConfig& config = block.config();
+    if (const std::string why = whyNotQueryKey(config); !why.empty())
+        refuse(block, SiteKind::AttentionInput, why);
+    if (matrix.sizes() != at::IntArrayRef({config.kvHeads, config.headDim, config.headDim}))
+        refuse(block, SiteKind::AttentionInput, "there is not one matrix a key-value head");
+    if (config.position == PositionKind::Rope) {
+        const std::int64_t half = config.headDim / 2;
+        const auto corner = [&](std::int64_t row, std::int64_t column) {
+            return matrix.detach().narrow(1, row * half, half).narrow(2, column * half, half).diagonal(0, 1, 2);
+        };
+        if (!at::equal(matrix.detach(), pairBlocks(corner(0, 0), corner(1, 0))))
+            refuse(block, SiteKind::AttentionInput, "the matrix is not made of rotation-scale blocks of the rotated pairs");
+    }
+    const at::Tensor query = matrix.transpose(1, 2);
+    if (config.fusedQkv) {
+        onRows(block.linears()[0], [&](const at::Tensor& x) { return fusedHeadRows({query, inverse, at::Tensor()}, x, config.heads, config.headDim); });
+        return;
+    }
+    onRows(block.linears()[0], [&](const at::Tensor& x) { return headRows(forQueries(config, query), x); });
+    onRows(block.linears()[1], [&](const at::Tensor& x) { return headRows(inverse, x); });
 }
 
 } // namespace halftone

@@ -36,6 +36,16 @@ bool takesShift(const DecoderBlock& block, SiteKind site);
 void transformQueryKey(DecoderBlock& block, const at::Tensor& scale);
 std::string whyNotQueryKey(const ModelConfig& config);
 
+/// The attention output, a row of headDim values a head, becomes (x − shift) A⁻¹: value rows times A⁻ᵀ, columns of the output projection times Aᵀ.
+/// matrix A and its inverse [kvHeads, headDim, headDim]; with grouped queries every query head of a key-value head takes that head's, which is exact.
+/// shift [kvHeads · headDim] or undefined, as in transformSite().
+void transformHeads(DecoderBlock& block, const at::Tensor& matrix, const at::Tensor& inverse, const at::Tensor& shift = {});
+/// Queries, a row a head, become q B and keys k B⁻ᵀ, so that the attention logits stay. B and its inverse [kvHeads, headDim, headDim]; under RoPE B must be
+/// rotation-scale blocks [[a, −b], [b, a]] of the rotated pairs (pairBlocks()). @throws Error{InvalidArgument} as transformQueryKey().
+void transformQueryKeyHeads(DecoderBlock& block, const at::Tensor& matrix, const at::Tensor& inverse);
+/// [[diag a, −diag b], [diag b, diag a]] of a, b [heads, headDim / 2]: a matrix a head that commutes with RoPE's half-split rotation.
+at::Tensor pairBlocks(const at::Tensor& a, const at::Tensor& b);
+
 /// Indices of the linears that read a site.
 std::vector<std::size_t> linearsOf(const DecoderBlock& block, SiteKind site);
 

@@ -20,6 +20,7 @@ namespace halftone {
     METHOD(smoothquantMethod)     \
     METHOD(awqMethod)             \
     METHOD(omniquantMethod)       \
+    METHOD(affinequantMethod)     \
     METHOD(crossquantMethod)      \
     METHOD(lorcMethod)            \
     METHOD(perTensorMethod)       \

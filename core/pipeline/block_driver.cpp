@@ -281,6 +281,7 @@ StoredBlock BlockDriver::quantize()
     m_learned = learnRoundings(sources, m_plans, m_streams, m_transformed.learned.linears, m_stop, m_step);
     m_learned.linears.merge(m_transformed.learned.linears);
     m_stored.result.curves = std::move(m_transformed.learned.curves);
+    m_stored.result.transforms = std::move(m_transformed.evidence);
     for (LossCurve& curve : m_learned.curves)
         m_stored.result.curves.push_back(std::move(curve));
     if (trueSequential()) {

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/methods/learned_transform.h"
+#include "core/methods/let_parameters.h"
 #include "core/pipeline/recipe_model.h"
 
 #include <ATen/ATen.h>
@@ -82,7 +83,7 @@ at::Tensor someWindows(const CalibrationStreams& streams)
 /// A transform and the roundings after it, trained as one.
 class TransformAndRounding final : public BlockParameters {
 public:
-    TransformAndRounding(std::vector<std::unique_ptr<BlockParameters>> transforms, RoundingParameters roundings)
+    TransformAndRounding(std::vector<std::unique_ptr<TransformParameters>> transforms, RoundingParameters roundings)
         : m_transforms(std::move(transforms)), m_roundings(std::move(roundings))
     {
     }
@@ -96,18 +97,24 @@ public:
     }
     void apply(DecoderBlock& block) override
     {
-        transform(block);
-        m_roundings.apply(block);
-    }
-    void transform(DecoderBlock& block)
-    {
         for (const auto& transform : m_transforms)
             transform->apply(block);
+        m_roundings.apply(block);
     }
+    void begin(const TrainingPoint& at) override
+    {
+        for (const auto& transform : m_transforms)
+            transform->begin(at);
+    }
+    bool sound() const override
+    {
+        return std::all_of(m_transforms.begin(), m_transforms.end(), [](const auto& transform) { return transform->sound(); });
+    }
+    std::vector<std::unique_ptr<TransformParameters>>& transforms() { return m_transforms; }
     RoundingParameters& roundings() { return m_roundings; }
 
 private:
-    std::vector<std::unique_ptr<BlockParameters>> m_transforms;
+    std::vector<std::unique_ptr<TransformParameters>> m_transforms;
     RoundingParameters m_roundings;
 };
 
@@ -125,9 +132,10 @@ void learnTransforms(DecoderBlock& block, const std::vector<Plan>& plans, const 
 {
     const std::string here = "block " + std::to_string(block.index());
     const std::uint64_t seed = derivedSeed(streams.seed, static_cast<std::uint64_t>(block.index()));
-    std::vector<std::unique_ptr<BlockParameters>> parts;
+    std::vector<std::unique_ptr<TransformParameters>> parts;
     int batch = 1;
     bool activations = false;
+    Schedule schedule = Schedule::Cosine;
     for (const auto& [choice, sites] : learned) {
         const std::unique_ptr<Transform> transform = makeTransform(choice.method);
         const auto* trained = dynamic_cast<const LearnedTransform*>(transform.get());
@@ -136,6 +144,7 @@ void learnTransforms(DecoderBlock& block, const std::vector<Plan>& plans, const 
         parts.push_back(trained->learn(block, sites, choice));
         batch = std::max(batch, static_cast<int>(choice.integer("batch")));
         activations = activations || choice.boolean("activations");
+        schedule = scheduleFromName(choice.choice("schedule"));
     }
     std::vector<RoundingParameters::Item> items;
     std::vector<Plan> grids = plans;
@@ -152,10 +161,18 @@ void learnTransforms(DecoderBlock& block, const std::vector<Plan>& plans, const 
         applyActivationGrids(held, grids, {});
         held.kvCache = kvCacheOfBlock(streams.kvCache, block.index());
     }
-    result.learned.curves.push_back(fitBlock(held, parameters, streams, {here + ", transform", transformSteps(plans), batch}, stop, step));
+    result.learned.curves.push_back(fitBlock(held, parameters, streams, {here + ", transform", transformSteps(plans), batch, schedule}, stop, step));
 
     const at::NoGradGuard noGrad;
-    parameters.transform(block);
+    std::vector<BlockParameters*> folded;
+    for (const auto& transform : parameters.transforms()) {
+        folded.push_back(transform.get());
+        for (TransformEvidence& evidence : transform->evidence())
+            result.evidence.push_back(std::move(evidence));
+        for (std::string& note : transform->notes())
+            result.notes.push_back(std::move(note));
+    }
+    foldInDouble(block, folded);
     for (RoundingParameters::Item& item : parameters.roundings().items())
         if (learnedTogether(plans[item.linear])) {
             RoundingResult rounded;
@@ -241,6 +258,8 @@ TransformedBlock transformBlock(DecoderBlock& block, const std::vector<Plan>& pl
                 *x = *x / made.scale;
             after.tokens = sample.tokens / made.scale;
         }
+        if (made.scale.defined())
+            result.evidence.push_back(rowEvidence(plan.transform.method, std::string(label(site)), "scale", made.scale));
         transformed.push_back({site, *first[kind], std::move(after)});
         result.notes.insert(result.notes.end(), made.notes.begin(), made.notes.end());
     }

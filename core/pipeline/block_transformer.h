@@ -24,6 +24,7 @@ int transformSteps(const std::vector<Plan>& plans);
 struct TransformedBlock {
     LearnedRoundings learned;                    ///< clipping that was learned together with a transform
     std::map<std::size_t, at::Tensor> sources;   ///< weights that rounding starts from instead of the block's, by index
+    std::vector<TransformEvidence> evidence;
     std::vector<std::string> notes;
 };
 
