@@ -73,7 +73,7 @@ struct QuantizeResult {
     RunInfo run;
     std::vector<LinearResult> linears;
     std::vector<BlockFlag> flags;        ///< of all blocks, those done before a resume included
-    std::vector<LossCurve> curves;       ///< the same
+    std::vector<LossCurve> curves = {};  ///< the same; none of a finished run that was taken
 };
 QuantizeResult quantize(const QuantizeJob& job, Progress& progress, const std::stop_token& stop);
 

@@ -111,6 +111,8 @@ private Q_SLOTS:
     void awqKeepsTheBlockAndHelpsRounding_data();
     void awqKeepsTheBlockAndHelpsRounding();
     void awqScalesAreBalanced();
+    void awqWithoutContrastBetweenChannelsIsRounding_data();
+    void awqWithoutContrastBetweenChannelsIsRounding();
     void clippingNeverHurtsAGroup();
     void transformsAreTheSameTwice();
     void crossQuantFoldsTheChannelMaxima();
@@ -339,6 +341,33 @@ void TestEquivalent::awqScalesAreBalanced()
     const at::Tensor scale = block.mlpNorm.weight / scaled.mlpNorm.weight;
     QVERIFY(scale.max().item<double>() > 1.05);
     QVERIFY(std::abs((scale.max() * scale.min()).item<double>() - 1) < 1e-4);
+}
+
+void TestEquivalent::awqWithoutContrastBetweenChannelsIsRounding_data()
+{
+    QTest::addColumn<QString>("model");
+    for (const char* name : {"llama", "opt", "bloom"})
+        QTest::newRow(name) << name;
+}
+
+/// Every power of equal channels is the scale 1, which the search has first: the weights that are rounded are the model's, bit for bit.
+void TestEquivalent::awqWithoutContrastBetweenChannelsIsRounding()
+{
+    QFETCH(QString, model);
+    const at::NoGradGuard noGrad;
+    const DecoderBlock block = blockOf(model);
+    at::manual_seed(3);
+    const at::Tensor hidden = at::randn({4, 16, block.config().hidden});
+    const std::vector<WeightGrid> grids(block.linears().size(), WeightGrid{.bits = 3, .symmetric = false});
+    DecoderBlock scaled = block;
+    for (const SiteKind site : kSites) {
+        SiteActivations sample = sampleOf(block, site, hidden);
+        sample.meanAbs = at::ones_like(sample.meanAbs);
+        const TransformResult made = makeTransform("awq")->apply(scaled, {site, sample, grids, {}, hidden}, choiceOf("awq", "clip", false), {});
+        QVERIFY(!made.scale.defined());
+    }
+    for (std::size_t i = 0; i < block.linears().size(); ++i)
+        QVERIFY(at::equal(scaled.linears()[i].weight, block.linears()[i].weight));
 }
 
 void TestEquivalent::clippingNeverHurtsAGroup()

@@ -92,6 +92,12 @@ private Q_SLOTS:
     void ranksFollowTheirRule();
     void lrqStartsWithAGradientOnOneFactorOnly();
     void lrqDrawsItsFactorFromItsSeed();
+    void lrqOfFullRankIsFlexRound();
+    void lrqWithoutFactorsHasDivisorsOfRankOneInTheLog();
+    void stepsByThemselvesKeepRowsApart_data();
+    void stepsByThemselvesKeepRowsApart();
+    void clippedWeightsGiveTheirDivisorsNoGradient();
+    void globalDistillationOfALoneLinearIsLocalDistillation();
     void aStateThatWentWrongIsRolledBack();
     void trainingThatKeepsFailingEndsWhereItStarted();
     void everyPassVisitsEveryWindowOnce();
@@ -360,6 +366,134 @@ void TestLearnedRounding::lrqDrawsItsFactorFromItsSeed()
     QVERIFY(at::equal(factor(1), factor(1)));
     QVERIFY(!at::equal(factor(1), factor(2)));
     QVERIFY(factor(1).abs().max().item<double>() <= 0.25 && factor(1).abs().max().item<double>() > 0.1);
+}
+
+void TestLearnedRounding::lrqOfFullRankIsFlexRound()
+{
+    at::manual_seed(2);
+    const at::Tensor weight = at::randn({12, 8}), divisors = at::randn({12, 8}) * 0.3;
+    const WeightGrid grid{.bits = 3, .symmetric = false};
+    const RoundingInputs in{.linear = "linear", .weight = weight, .grid = grid, .seed = 7};
+    const auto lrq = makeRounding("lrq"), flexround = makeRounding("flexround");
+    // The paper's rank is above the smaller side of a matrix so small: L is [12, 8] and U [8, 8].
+    const auto low = dynamic_cast<const LearnedRounding&>(*lrq).learn(in, choiceOf("lrq", {{"rank_rule", std::string("paper")}}));
+    const auto full = dynamic_cast<const LearnedRounding&>(*flexround).learn(in, defaultChoice(MethodKind::Rounding, "flexround"));
+    for (Leaf& leaf : low->leaves())
+        if (leaf.name == "L")
+            leaf.value.detach().copy_(divisors);
+        else if (leaf.name == "U")
+            leaf.value.detach().copy_(at::eye(8));
+    for (Leaf& leaf : full->leaves())
+        if (leaf.name == "S2")
+            leaf.value.detach().copy_(divisors);
+    QVERIFY(at::equal(low->codes(weight).codes, full->codes(weight).codes));
+    QVERIFY(!at::equal(low->codes(weight).codes, quantizeToNearest(weight, grid).codes));
+}
+
+void TestLearnedRounding::lrqWithoutFactorsHasDivisorsOfRankOneInTheLog()
+{
+    at::manual_seed(2);
+    const at::Tensor weight = at::randn({12, 8}), row = at::randn({12, 1}) * 0.3, column = at::randn({1, 8}) * 0.3;
+    const WeightGrid grid{.bits = 3, .symmetric = false};
+    const auto lrq = makeRounding("lrq");
+    const auto state = dynamic_cast<const LearnedRounding&>(*lrq).learn({.linear = "linear", .weight = weight, .grid = grid, .seed = 7}, defaultChoice(MethodKind::Rounding, "lrq"));
+    for (Leaf& leaf : state->leaves())
+        if (leaf.name == "r")
+            leaf.value.detach().copy_(row);
+        else if (leaf.name == "c")
+            leaf.value.detach().copy_(column);
+    const WeightScales scales = weightScales(weight, grid);
+    const at::Tensor divided = weight / (row.exp() * column.exp());
+    const at::Tensor expected = ((divided / scales.scale).round() + scales.zero).clamp(0, 7).to(at::kByte);
+    const at::Tensor differing = state->codes(weight).codes != expected;
+    QVERIFY(differing.sum().item<std::int64_t>() <= 1);   // a tie at most
+}
+
+void TestLearnedRounding::stepsByThemselvesKeepRowsApart_data()
+{
+    QTest::addColumn<QString>("id");
+    QTest::newRow("flexround") << "flexround";
+    QTest::newRow("lrq") << "lrq";
+}
+
+void TestLearnedRounding::stepsByThemselvesKeepRowsApart()
+{
+    QFETCH(QString, id);
+    at::manual_seed(2);
+    const at::Tensor weight = at::randn({12, 16});
+    const auto method = makeRounding(id.toStdString());
+    const auto state = dynamic_cast<const LearnedRounding&>(*method).learn({.linear = "linear", .weight = weight, .grid = {.bits = 3, .symmetric = false}, .seed = 7},
+                                                                           defaultChoice(MethodKind::Rounding, id.toStdString()));
+    const at::Tensor before = state->weight(weight).detach();
+    Leaf step = state->leaves().front();
+    QCOMPARE(step.name, std::string("step"));
+    step.value.detach()[5] += 0.2;
+    const at::Tensor moved = (state->weight(weight).detach() != before).any(1);
+    for (std::int64_t r = 0; r < 12; ++r)
+        QCOMPARE(moved[r].item<bool>(), r == 5);
+    at::Tensor upstream = at::zeros({12, 16});
+    upstream[5].fill_(1.0);
+    state->weight(weight).backward(upstream);
+    for (std::int64_t r = 0; r < 12; ++r)
+        QCOMPARE(step.value.grad()[r].abs().sum().item<double>() > 0, r == 5);
+}
+
+void TestLearnedRounding::clippedWeightsGiveTheirDivisorsNoGradient()
+{
+    at::manual_seed(4);
+    const WeightGrid grid{.bits = 3, .symmetric = false};
+    const at::Tensor weight = at::randn({9, 16});
+    WeightScales scales = weightScales(weight, grid);
+    scales.scale = scales.scale * 0.5;   // the ends of the range are beyond the grid
+    at::Tensor delta = leafOf(at::zeros({9, 16}));
+    roundScaled(weight, scales.scale, delta, scales.zero, grid).backward(at::ones({9, 16}));
+    const at::Tensor q = (weight / scales.scale).round() + scales.zero;
+    const at::Tensor clipped = (q < 0).logical_or(q > 7);
+    QVERIFY(clipped.any().item<bool>() && !clipped.all().item<bool>());
+    QCOMPARE(delta.grad().masked_select(clipped).abs().max().item<double>(), 0.0);
+    QVERIFY(relative(delta.grad().masked_select(clipped.logical_not()), -weight.masked_select(clipped.logical_not())) < 1e-6);
+}
+
+void TestLearnedRounding::globalDistillationOfALoneLinearIsLocalDistillation()
+{
+    at::manual_seed(8);
+    const at::Tensor x = at::randn({256, 24}).matmul(at::eye(24) + at::randn({24, 24}) * 0.2), weight = at::randn({10, 24}) * 0.1;
+    HessianAccumulator accumulator(24);
+    accumulator.add(x);
+    SiteHessian site;
+    site.h = accumulator.finish();
+    site.site = "block";
+    const WeightGrid grid{.bits = 3, .symmetric = false};
+    const MethodChoice local = choiceOf("zeroquant-local", {{"steps", std::int64_t{40}}}), global = choiceOf("zeroquant-global", {{"rate", local.real("rate")}});
+    const RoundingResult alone = makeRounding("zeroquant-local")->round({"linear", weight, grid, &site}, local, {});
+
+    /// The linear as a whole block: the mean squared error of its output.
+    class Block final : public Objective {
+    public:
+        Block(LearnedWeight& learned, at::Tensor x, at::Tensor weight) : m_learned(learned), m_x(std::move(x)), m_weight(std::move(weight)) {}
+        std::vector<Leaf> leaves() override { return m_learned.leaves(); }
+        double step(int) override
+        {
+            const at::Tensor loss = this->loss();
+            (loss * m_weight.size(0)).backward();   // only AdamW's epsilon sees the factor
+            return loss.item<double>();
+        }
+        double judge() override { return loss().item<double>(); }
+
+    private:
+        at::Tensor loss() { return m_x.matmul((m_learned.weight(m_weight) - m_weight).t()).square().mean(); }
+        LearnedWeight& m_learned;
+        at::Tensor m_x, m_weight;
+    };
+    const auto method = makeRounding("zeroquant-global");
+    const auto state = dynamic_cast<const LearnedRounding&>(*method).learn({.linear = "linear", .weight = weight, .grid = grid, .seed = 7}, global);
+    Block block(*state, x, weight);
+    const LossCurve curve = train(block, {.what = "block", .steps = 40}, {});
+    QVERIFY(std::abs(curve.start - alone.curve->start) < 1e-4 * curve.start);
+    QVERIFY2(std::abs(curve.end - alone.curve->end) < 0.02 * curve.end, qPrintable(QString("%1, %2").arg(curve.end).arg(alone.curve->end)));
+    QVERIFY(curve.end < 0.95 * curve.start);
+    const double differing = (state->codes(weight).codes != alone.weight.codes).to(at::kFloat).mean().item<double>();
+    QVERIFY2(differing < 0.03, qPrintable(QString::number(differing)));   // a step that crosses half a code in the last bit
 }
 
 void TestLearnedRounding::aStateThatWentWrongIsRolledBack()
