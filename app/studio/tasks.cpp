@@ -81,7 +81,14 @@ void Tasks::quantize(const QuantizeRequest& request)
         return;
     m_document.save();
     const std::shared_ptr<Project> project = m_document.project();
-    QuantizeJob job{m_document.model().path, m_document.recipe(), toPath(request.text), project, request.resume, m_options, {}, request.stopAtFlags, false, {}, {}};
+    QuantizeJob job;
+    job.model = m_document.model().path;
+    job.recipe = m_document.recipe();
+    job.text = toPath(request.text);
+    job.project = project;
+    job.resume = request.resume;
+    job.options = m_options;
+    job.stopAtFlags = request.stopAtFlags;
     job.blockDone = [this, project, serial = ++m_runSerial](const BlockResult& block) {
         QMetaObject::invokeMethod(
             this,
