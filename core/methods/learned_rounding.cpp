@@ -8,6 +8,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace halftone {
 namespace {
@@ -99,13 +100,13 @@ RoundingResult LearnedRounding::round(const RoundingInputs& in, const MethodChoi
     return result;
 }
 
-std::vector<ParameterInfo> trainingParameters(double rate, std::string rateHelp, bool block)
+std::vector<ParameterInfo> trainingParameters(double rate, std::string rateHelp, bool block, std::string schedule)
 {
     using Type = ParameterInfo::Type;
     std::vector<ParameterInfo> parameters{
         {"rate", Type::Real, 0, 1, rate, {}, std::move(rateHelp)},
         {"steps", Type::Integer, 0, 100000, std::int64_t{256}, {}, "Updates a block; the papers take thousands"},
-        {"schedule", Type::Choice, 0, 0, std::string("cosine"), {"cosine", "constant", "late"},
+        {"schedule", Type::Choice, 0, 0, std::move(schedule), {"cosine", "constant", "late"},
          "How the learning rate falls: to 0 along a cosine, not at all, or to 0 in the last quarter of the steps"},
     };
     if (block) {

@@ -36,8 +36,8 @@ public:
 /// Rounding to nearest in the same form, without anything to learn: its gradient goes to the source.
 std::unique_ptr<LearnedWeight> nearestWeight(const WeightGrid& grid);
 
-/// What all learned roundings have: "steps", "rate"; those fitted to a block also "batch" and "activations".
-std::vector<ParameterInfo> trainingParameters(double rate, std::string rateHelp, bool block);
+/// What all learned methods have: "steps", "rate", "schedule"; those fitted to a block also "batch" and "activations".
+std::vector<ParameterInfo> trainingParameters(double rate, std::string rateHelp, bool block, std::string schedule = "cosine");
 
 /// A float32 copy that requires gradients.
 at::Tensor leafOf(const at::Tensor& value);

@@ -53,7 +53,7 @@ void TestExportChanges::transformsAreFoldedIntoEveryFormat_data()
 {
     QTest::addColumn<QString>("transform");
     QTest::addColumn<QString>("format");
-    for (const char* transform : {"smoothquant", "awq", "omniquant", "crossquant"})
+    for (const char* transform : {"smoothquant", "awq", "omniquant", "affinequant", "crossquant"})
         for (const char* format : {"dense", "compressed-tensors"})
             QTest::addRow("%s, %s", transform, format) << transform << format;
 }

@@ -99,8 +99,9 @@ private Q_SLOTS:
     void theLossCurveIsKept();
     void withoutTextLeftNothingIsHeldOut();
     void compensationIsKeptAndEvaluated();
-    void omniQuantLowersTheErrorUnderActivationGrids_data();
-    void omniQuantLowersTheErrorUnderActivationGrids();
+    void learnedTransformsLowerTheErrorUnderActivationGrids_data();
+    void learnedTransformsLowerTheErrorUnderActivationGrids();
+    void aLearnedTransformResumesToTheSameBytes_data();
     void aLearnedTransformResumesToTheSameBytes();
 };
 
@@ -288,15 +289,18 @@ void TestLearnedRun::compensationIsKeptAndEvaluated()
         }
 }
 
-void TestLearnedRun::omniQuantLowersTheErrorUnderActivationGrids_data()
+void TestLearnedRun::learnedTransformsLowerTheErrorUnderActivationGrids_data()
 {
+    QTest::addColumn<QString>("transform");
     QTest::addColumn<QString>("rounding");
-    for (const char* rounding : {"rtn", "lwc", "gptq", "lrq"})
-        QTest::newRow(rounding) << rounding;
+    for (const char* transform : {"omniquant", "affinequant"})
+        for (const char* rounding : {"rtn", "lwc", "gptq", "lrq"})
+            QTest::addRow("%s, %s", transform, rounding) << transform << rounding;
 }
 
-void TestLearnedRun::omniQuantLowersTheErrorUnderActivationGrids()
+void TestLearnedRun::learnedTransformsLowerTheErrorUnderActivationGrids()
 {
+    QFETCH(QString, transform);
     QFETCH(QString, rounding);
     QTemporaryDir folder;
     const std::string grid = R"(, "activations": {"scheme": "per_token", "bits": 4, "symmetric": false})";
@@ -306,22 +310,33 @@ void TestLearnedRun::omniQuantLowersTheErrorUnderActivationGrids()
     const QuantizeResult plain = quantizeOne(a, tinyRecipe(defaults(rounding == "lrq" ? "rtn" : rounding.toStdString(), rounding == "lrq" ? "" : steps,
         R"("bits": 4, "symmetric": false)", grid)));
     const QuantizeResult moved = quantizeOne(b, tinyRecipe(defaults(rounding.toStdString(), steps, R"("bits": 4, "symmetric": false)",
-        grid + R"(, "transform": {"method": "omniquant", "steps": 128})")));
+        grid + R"(, "transform": {"method": ")" + transform.toStdString() + R"(", "steps": 128})")));
     QVERIFY2(lastHiddenError(b, moved.run.id) < lastHiddenError(a, plain.run.id),
              qPrintable(QString("%1 against %2").arg(lastHiddenError(b, moved.run.id)).arg(lastHiddenError(a, plain.run.id))));
     const StoredBlock stored = loadBlock(*b, moved.run.id, 0);
     QCOMPARE(stored.result.curves.size(), std::size_t(rounding == "lrq" ? 2 : 1));   // clipping is learned with the transform
     QVERIFY(stored.result.curves[0].end < stored.result.curves[0].start);
+    const auto matrix = std::find_if(stored.result.transforms.begin(), stored.result.transforms.end(), [](const TransformEvidence& one) { return one.kind == "matrix"; });
+    QCOMPARE(matrix != stored.result.transforms.end(), transform == "affinequant");
+    QVERIFY(!stored.result.transforms.empty());
     QVERIFY(!stored.tensors.empty());
     for (const StoredTensor& tensor : stored.tensors)
         QVERIFY2(tensor.name.find("layernorm") != std::string::npos, tensor.name.c_str());
 }
 
+void TestLearnedRun::aLearnedTransformResumesToTheSameBytes_data()
+{
+    QTest::addColumn<QString>("transform");
+    for (const char* transform : {"omniquant", "affinequant"})
+        QTest::newRow(transform) << transform;
+}
+
 void TestLearnedRun::aLearnedTransformResumesToTheSameBytes()
 {
+    QFETCH(QString, transform);
     QTemporaryDir folder;
     const Recipe recipe = tinyRecipe(defaults("lwc", R"(, "steps": 8)", R"("bits": 4, "symmetric": false)",
-        R"(, "activations": {"scheme": "per_tensor", "bits": 8}, "transform": {"method": "omniquant", "steps": 12})"));
+        R"(, "activations": {"scheme": "per_tensor", "bits": 8}, "transform": {"method": ")" + transform.toStdString() + R"(", "steps": 12})"));
     const auto whole = newProject(folder, "whole"), broken = newProject(folder, "broken");
     StopAt counter(std::stop_source{}, -1);
     const std::string expected = blockHash(*whole, quantizeOne(whole, recipe, {}, true, 0, &counter).run.id);
