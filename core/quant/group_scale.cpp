@@ -10,6 +10,30 @@ namespace halftone {
 namespace {
 /// Floor of a group's largest weight, as the reference figures use it.
 constexpr float kSmallestRange = 1e-8f;
+/// Weights after which a candidate that is behind already is given up.
+constexpr std::size_t kPiece = 64;
+
+/// The best of `best`, whose error is `least`, and the narrower ranges with other zero points.
+GroupScale shifted(const WeightGrid& grid, std::span<const float> weights, float low, float high, GroupScale best, float least)
+{
+    const CodeRange codes = codeRange(grid);
+    for (int percent = 100; percent > 0; --percent) {
+        const float factor = static_cast<float>(percent) / 100;
+        const GroupScale centre = groupScale(grid, low * factor, high * factor);
+        const int last = std::min(codes.maximum, centre.zero + kShiftedZeros);
+        for (int zero = std::max(codes.minimum, centre.zero - kShiftedZeros); zero <= last; ++zero) {
+            float error = 0;
+            for (std::size_t at = 0; at < weights.size() && error < least; at += kPiece)
+                error += kernels::clipError(weights.data() + at, static_cast<std::int64_t>(std::min(kPiece, weights.size() - at)), centre.scale,
+                                            static_cast<float>(zero), static_cast<float>(codes.minimum), static_cast<float>(codes.maximum));
+            if (error < least) {
+                least = error;
+                best = {centre.scale, zero};
+            }
+        }
+    }
+    return best;
+}
 } // namespace
 
 CodeRange codeRange(const WeightGrid& grid)
@@ -51,7 +75,7 @@ GroupScale groupScale(const WeightGrid& grid, std::span<const float> weights, fl
             best = candidate;
         }
     }
-    return best;
+    return grid.symmetric ? best : shifted(grid, weights, low, high, best, least);
 }
 
 GroupScale searchScale(const WeightGrid& grid, std::span<const float> weights, std::span<const float> importance, float low, float high)

@@ -25,13 +25,15 @@ struct GroupScale {
 /// to the codes. An all-zero group gets a tiny positive scale, so that its codes are 0 and nothing is NaN.
 GroupScale groupScale(const WeightGrid& grid, float low, float high);
 
-/// The same; with Clip::Mse the range is shrunk by the factor 1 − i/100, i in 0…79, that makes Σ |x̂ − x|^2.4 least (§1.3; the first of equals).
+/// The same; with Clip::Mse the range is the one that makes Σ |x̂ − x|^2.4 least (§1.3; the first of equals): shrunk by the factor 1 − i/100, i in
+/// 0…79, and for asymmetric grids also shrunk to 1 … 100 % with any zero point of kShiftedZeros to either side.
 GroupScale groupScale(const WeightGrid& grid, std::span<const float> weights, float low, float high);
 
 /// The scale that makes Σ importance · (x̂ − x)² least, among those of the range times 1.1, 1.09, … 0.41 (the first of equals).
 GroupScale searchScale(const WeightGrid& grid, std::span<const float> weights, std::span<const float> importance, float low, float high);
 
 inline constexpr int kClipCandidates = 80;
+inline constexpr int kShiftedZeros = 8;
 inline constexpr int kScaleCandidates = 70;
 
 } // namespace halftone

@@ -23,7 +23,7 @@ std::int64_t grain(std::int64_t columns, const WeightGrid& grid)
     return std::max<std::int64_t>(1, weights / std::max<std::int64_t>(1, columns));
 }
 
-/// One scale for the whole matrix.
+/// One scale for the whole matrix; its range is only shrunk by the search, never shifted.
 GroupScale tensorScale(const at::Tensor& weight, const WeightGrid& grid, std::string_view subject)
 {
     const std::int64_t rows = weight.size(0), columns = weight.size(1);
@@ -44,9 +44,7 @@ GroupScale tensorScale(const at::Tensor& weight, const WeightGrid& grid, std::st
     const CodeRange codes = codeRange(grid);
     double bestError = std::numeric_limits<double>::infinity();
     std::vector<float> errors(static_cast<std::size_t>(rows));
-    for (int i = 0; i < kClipCandidates; ++i) {
-        const float shrink = 1 - static_cast<float>(i) / 100;
-        const GroupScale candidate = groupScale(grid, least * shrink, most * shrink);
+    const auto attempt = [&](const GroupScale& candidate) {
         at::parallel_for(0, rows, grain(columns, grid), [&](std::int64_t begin, std::int64_t end) {
             for (std::int64_t r = begin; r < end; ++r)
                 errors[static_cast<std::size_t>(r)] =
@@ -60,6 +58,10 @@ GroupScale tensorScale(const at::Tensor& weight, const WeightGrid& grid, std::st
             bestError = error;
             best = candidate;
         }
+    };
+    for (int i = 0; i < kClipCandidates; ++i) {
+        const float shrink = 1 - static_cast<float>(i) / 100;
+        attempt(groupScale(grid, least * shrink, most * shrink));
     }
     return best;
 }

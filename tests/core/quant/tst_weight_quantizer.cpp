@@ -92,6 +92,7 @@ private Q_SLOTS:
     void theFormulasOfTheScalesAreThoseOfTheReference();
     void theClipSearchFindsTheBestShrink_data();
     void theClipSearchFindsTheBestShrink();
+    void theClipSearchShiftsAsymmetricRanges();
     void searchedScalesAreTheBestOfTheirCandidates();
     void awkwardWidthsAreRounded_data();
     void awkwardWidthsAreRounded();
@@ -246,6 +247,26 @@ void TestWeightQuantizer::theClipSearchFindsTheBestShrink()
     QVERIFY((found <= plain * (1 + 1e-3)).all().item<bool>());
     QVERIFY((found <= best * (1 + 1e-3) + 1e-12).all().item<bool>());   // the kernel's power is accurate to 3e-4
     QVERIFY((found < plain * 0.999).any().item<bool>());
+}
+
+void TestWeightQuantizer::theClipSearchShiftsAsymmetricRanges()
+{
+    // A long tail on one side: the best range is not the shrunk one.
+    const at::Tensor w = weights(12, 200).exp();
+    WeightGrid grid{.bits = 3, .symmetric = false};
+    const auto errorOf = [&](const WeightScales& scales) {
+        const QuantizedWeight q{grid, roundToCodes(w, scales, grid), scales};
+        return (q.dequantize().to(at::kDouble) - w).abs().pow(2.4).sum(1);
+    };
+    at::Tensor best = at::full({12}, std::numeric_limits<double>::infinity(), at::kDouble);
+    const at::Tensor range = w.amax(1).clamp_min(0) - w.amin(1).clamp_max(0);
+    for (int percent = 1; percent <= 100; ++percent)
+        for (int zero = 0; zero < 8; ++zero)
+            best = at::minimum(best, errorOf({(range * (percent / 100.0) / 7).to(at::kFloat).unsqueeze(1), at::full({12, 1}, zero, at::kInt)}));
+    grid.clip = WeightGrid::Clip::Mse;
+    const WeightScales found = weightScales(w, grid);
+    QVERIFY((errorOf(found) <= best * (1 + 1e-3)).all().item<bool>());
+    QVERIFY((errorOf(found) >= best * (1 - 1e-3)).all().item<bool>());
 }
 
 void TestWeightQuantizer::searchedScalesAreTheBestOfTheirCandidates()
