@@ -19,8 +19,8 @@ using namespace Qt::Literals::StringLiterals;
 
 namespace {
 
-enum Graph { Low, High, Absmax, Median, After };   // in the order they are drawn
-constexpr int kGraphs = 5;
+enum Graph { Low, High, Absmax, Median, After, Brushed };   // in the order they are drawn
+constexpr int kGraphs = 6;
 constexpr int kSamples = 2000;   ///< more points than this are thinned to the largest of each run
 
 class LogTicker final : public QCPAxisTickerLog {
@@ -53,6 +53,7 @@ ChannelsPlot::ChannelsPlot(QWidget* parent) : QCustomPlot(parent)
         text->position->setType(QCPItemPosition::ptPlotCoords);
         text->setPadding(QMargins(4, 2, 4, 2));
     }
+    m_largestLabel->setPadding(QMargins(8, 1, 8, 1));
     setInteractions(QCP::iRangeZoom | QCP::iRangeDrag);
     axisRect()->setRangeZoom(Qt::Horizontal);
     axisRect()->setRangeDrag(Qt::Horizontal);
@@ -60,14 +61,25 @@ ChannelsPlot::ChannelsPlot(QWidget* parent) : QCustomPlot(parent)
         xAxis->setRange(0, std::max<double>(1, static_cast<double>(m_absmax.size())));
         replot(rpQueuedReplot);
     });
-    connect(this, &QCustomPlot::mousePress, this, [this](QMouseEvent* event) { m_press = event->pos(); });
+    m_band = new QCPItemRect(this);
+    m_band->setVisible(false);
+    connect(this, &QCustomPlot::mousePress, this, [this](QMouseEvent* event) {
+        m_press = event->pos();
+        m_brushing = event->button() == Qt::LeftButton && event->modifiers().testFlag(Qt::ControlModifier) && !m_sorted && axisRect()->rect().contains(event->pos());
+        setInteraction(QCP::iRangeDrag, !m_brushing);
+    });
     connect(this, &QCustomPlot::mouseRelease, this, [this](QMouseEvent* event) {
-        const bool dragged = (event->pos() - m_press).manhattanLength() >= QApplication::startDragDistance();
-        if (dragged || event->button() != Qt::LeftButton || m_absmax.empty() || !axisRect()->rect().contains(event->pos()))
+        const bool dragged = (event->pos() - m_press).manhattanLength() >= QApplication::startDragDistance(), brushed = std::exchange(m_brushing, false);
+        setInteraction(QCP::iRangeDrag, true);
+        m_band->setVisible(false);
+        if (event->button() != Qt::LeftButton || m_absmax.empty())
             return;
-        const int place = static_cast<int>(std::floor(xAxis->pixelToCoord(event->pos().x())));
-        if (const std::int64_t channel = channelAt(place); channel >= 0)
-            Q_EMIT channelClicked(channel);
+        if (dragged && brushed) {
+            const auto [first, last] = std::minmax({channelUnder(m_press.x()), channelUnder(event->pos().x())});
+            Q_EMIT channelsChosen(first, last - first + 1);
+        } else if (!dragged && axisRect()->rect().contains(event->pos())) {
+            Q_EMIT channelsChosen(channelUnder(event->pos().x()), 1);
+        }
     });
     restyle();
 }
@@ -156,10 +168,31 @@ void ChannelsPlot::draw()
     label();
 }
 
-void ChannelsPlot::setMarked(std::int64_t channel)
+/// The nearest to a place on the screen.
+std::int64_t ChannelsPlot::channelUnder(double x) const
+{
+    return channelAt(std::clamp(static_cast<int>(std::floor(xAxis->pixelToCoord(x))), 0, static_cast<int>(m_order.size()) - 1));
+}
+
+void ChannelsPlot::setMarked(std::int64_t channel, std::int64_t count)
 {
     m_marked = channel;
+    m_markedCount = std::max<std::int64_t>(1, count);
     label();
+}
+
+/// The channels of a brushed range, wherever they stand.
+void ChannelsPlot::mark()
+{
+    QVector<double> xs, ys;
+    const auto channels = static_cast<std::int64_t>(m_absmax.size());
+    const bool range = m_marked >= 0 && m_markedCount > 1;
+    for (std::int64_t c = m_marked; range && c < std::min(channels, m_marked + m_markedCount); ++c) {
+        xs << placeOf(c) + 0.5;
+        ys << std::clamp(value(c), yAxis->range().lower, yAxis->range().upper);
+    }
+    graph(Brushed)->setData(xs, ys);
+    graph(Brushed)->setVisible(range);
 }
 
 void ChannelsPlot::label()
@@ -171,7 +204,7 @@ void ChannelsPlot::label()
         m_largestLabel->setText(tr("channel %1 · %2").arg(channel).arg(formatValue(static_cast<double>(*largest))));
         const double x = placeOf(channel) + 0.5;
         const bool leftHalf = x < static_cast<double>(m_absmax.size()) / 2;
-        m_largestLabel->setPositionAlignment((leftHalf ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignBottom);
+        m_largestLabel->setPositionAlignment((leftHalf ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);   // above it there may be no room
         m_largestLabel->position->setCoords(x, std::max(1e-30, static_cast<double>(*largest)));
     }
     m_medianLabel->setVisible(m_median > 0);
@@ -179,7 +212,8 @@ void ChannelsPlot::label()
     m_medianLabel->position->setCoords(std::max<double>(1, static_cast<double>(m_absmax.size())), std::max(1e-30, m_median));
     m_medianLabel->setPositionAlignment(Qt::AlignRight | Qt::AlignBottom);
     const int place = placeOf(m_marked);
-    m_tracer->setVisible(place >= 0);
+    mark();
+    m_tracer->setVisible(place >= 0 && m_markedCount == 1);
     if (place >= 0) {
         m_tracer->position->setCoords(place + 0.5, std::max(yAxis->range().lower, static_cast<double>(m_absmax[static_cast<std::size_t>(m_marked)])));
     }
@@ -206,6 +240,12 @@ void ChannelsPlot::restyle()
     graph(Median)->setPen(QPen(c.warning, 1.5, Qt::DashLine));
     graph(After)->setLineStyle(QCPGraph::lsNone);
     graph(After)->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, Qt::NoPen, kernelColour(), 2.5));
+    graph(Brushed)->setLineStyle(QCPGraph::lsNone);
+    graph(Brushed)->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, QPen(c.outline, 1), QBrush(c.outline), 4));
+    m_band->setPen(QPen(c.outline, 1));
+    QColor brush = c.outline;
+    brush.setAlpha(40);
+    m_band->setBrush(brush);
     m_largestLabel->setColor(c.text);
     m_medianLabel->setColor(c.warning);
     m_largestLabel->setFont(small);
@@ -240,6 +280,12 @@ QStringList ChannelsPlot::readout(std::int64_t channel) const
 void ChannelsPlot::mouseMoveEvent(QMouseEvent* event)
 {
     QCustomPlot::mouseMoveEvent(event);
+    if (m_brushing) {
+        m_band->setVisible(true);
+        m_band->topLeft->setCoords(xAxis->pixelToCoord(std::min(m_press.x(), event->pos().x())), yAxis->range().upper);
+        m_band->bottomRight->setCoords(xAxis->pixelToCoord(std::max(m_press.x(), event->pos().x())), yAxis->range().lower);
+        replot(rpQueuedReplot);
+    }
     m_hoverPosition = event->position();
     m_hover = axisRect()->rect().contains(event->pos()) ? channelAt(static_cast<int>(std::floor(xAxis->pixelToCoord(event->position().x())))) : -1;
     update();

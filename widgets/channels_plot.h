@@ -23,7 +23,8 @@ public:
     void setSummary(std::shared_ptr<const ChannelSummary> summary, bool grid);
     const ChannelSummary* summary() const { return m_summary.get(); }
     bool isGridShown() const { return m_gridShown; }
-    void setMarked(std::int64_t channel);
+    /// A channel, or `count` from it on; −1: none.
+    void setMarked(std::int64_t channel, std::int64_t count = 1);
     /// Which channel is drawn at a place along the x axis.
     std::int64_t channelAt(int place) const;
     int placeOf(std::int64_t channel) const;
@@ -34,7 +35,7 @@ public:
     QSize sizeHint() const override { return {320, 240}; }
 
 Q_SIGNALS:
-    void channelClicked(std::int64_t channel);
+    void channelsChosen(std::int64_t channel, std::int64_t count);   ///< a click; Ctrl+drag over the channels by index
 
 protected:
     void changeEvent(QEvent* event) override;
@@ -47,6 +48,8 @@ private:
     void restyle();
     void draw();
     void label();
+    void mark();
+    std::int64_t channelUnder(double x) const;
     double value(std::int64_t channel) const;
     QStringList readout(std::int64_t channel) const;
 
@@ -58,11 +61,13 @@ private:
     std::vector<std::int64_t> m_order, m_place;
     double m_median = 0;
     bool m_sorted = true;
-    std::int64_t m_marked = -1;
+    std::int64_t m_marked = -1, m_markedCount = 1;
     QPoint m_press;
+    bool m_brushing = false;
     QCPItemText* m_largestLabel = nullptr;
     QCPItemText* m_medianLabel = nullptr;
     QCPItemTracer* m_tracer = nullptr;
+    QCPItemRect* m_band = nullptr;   ///< the brush at work
 };
 
 } // namespace halftone

@@ -52,13 +52,15 @@ ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Chann
         request();
         Q_EMIT gridChosen(grid);
     });
-    connect(m_plot, &ChannelsPlot::channelClicked, this, [this](std::int64_t channel) {
+    connect(m_plot, &ChannelsPlot::channelsChosen, this, [this](std::int64_t channel, std::int64_t channels) {
         if (!m_site)
             return;
-        Selection wish;
+        Selection wish = m_selection;   // its token stays
+        if (wish.block != m_site->site.block || wish.site != m_site->site.kind)
+            wish.linear.clear();
         wish.block = m_site->site.block;
         wish.site = m_site->site.kind;
-        wish.channel = channel;
+        wish.setChannel(channel, channels);
         Q_EMIT selectionRequested(wish);
     });
     clear();
@@ -146,8 +148,9 @@ bool ChannelsView::isSorted() const
 void ChannelsView::setSelection(const Selection& selection)
 {
     const bool here = m_site && selection.block == m_site->site.block && selection.site == m_site->site.kind;
+    m_selection = selection;
     m_channel = here ? selection.channel : -1;
-    m_plot->setMarked(m_channel);
+    m_plot->setMarked(m_channel, selection.channels);
 }
 
 void ChannelsView::refresh()
@@ -156,7 +159,7 @@ void ChannelsView::refresh()
         return;
     m_plot->setChannels(m_site->channelAbsmax, m_site->medianChannelAbsmax(), isSorted());
     m_plot->setSummary(m_summary, isGridShown());
-    m_plot->setMarked(m_channel);
+    m_plot->setMarked(m_channel, m_selection.channels);
     updateSubtitle();
     setHasData(!m_site->channelAbsmax.empty());
 }

@@ -56,6 +56,7 @@ private:
     ActivationGrid m_summaryGrid;
     std::optional<SiteStatistics> m_site;
     std::int64_t m_channel = -1;
+    Selection m_selection;
 };
 
 } // namespace halftone

@@ -44,11 +44,22 @@ void HeatmapView::hoverAt(const QPointF& position)
 void HeatmapView::mousePressEvent(QMouseEvent* event)
 {
     const bool middle = event->button() == Qt::MiddleButton;
-    if ((event->button() != Qt::LeftButton && !middle) || !cellAt(event->position()))
+    if (event->button() != Qt::LeftButton && !middle)
         return;
-    m_press = m_drag = event->position().toPoint();
+    const QRect map = mapRect();
+    const QPointF at = event->position();
+    if (cellAt(at)) {
+        const bool brushes = m_brush != Brush::None && event->modifiers().testFlag(Qt::ControlModifier) && !middle;
+        m_gesture = middle || event->modifiers().testFlag(Qt::ShiftModifier) ? Gesture::Pan : brushes ? Gesture::Cells : Gesture::Zoom;
+    } else if (m_brush == Brush::Both && !middle && !m_data.isEmpty() && at.x() < map.left() && at.y() >= map.top() && at.y() < map.bottom()) {
+        m_gesture = Gesture::Rows;      // along the texts of the rows
+    } else if (m_brush != Brush::None && !middle && !m_data.isEmpty() && at.y() > map.bottom() && at.x() >= map.left() && at.x() < map.right()) {
+        m_gesture = Gesture::Columns;
+    } else {
+        return;
+    }
+    m_press = m_drag = at.toPoint();
     m_dragging = false;
-    m_panning = middle || event->modifiers().testFlag(Qt::ShiftModifier);
 }
 
 void HeatmapView::mouseMoveEvent(QMouseEvent* event)
@@ -60,7 +71,7 @@ void HeatmapView::mouseMoveEvent(QMouseEvent* event)
     }
     if (!m_dragging && (now - *m_press).manhattanLength() >= QApplication::startDragDistance())
         m_dragging = true;
-    if (m_dragging && m_panning) {
+    if (m_dragging && m_gesture == Gesture::Pan) {
         const QRect map = mapRect();
         const QPoint moved = now - m_drag;
         setVisibleCells(m_visible.translated(-moved.x() * m_visible.width() / map.width(), -moved.y() * m_visible.height() / map.height()));
@@ -69,29 +80,66 @@ void HeatmapView::mouseMoveEvent(QMouseEvent* event)
     update();
 }
 
+QRectF HeatmapView::bandCells(const QPointF& from, const QPointF& to) const
+{
+    const QRect map = mapRect();
+    const QRectF band = QRectF(from, to).normalized();
+    const double sx = m_visible.width() / map.width(), sy = m_visible.height() / map.height();
+    const auto x = [&](double pixel) { return m_visible.left() + (std::clamp<double>(pixel, map.left(), map.left() + map.width()) - map.left()) * sx; };
+    const auto y = [&](double pixel) { return m_visible.top() + (std::clamp<double>(pixel, map.top(), map.top() + map.height()) - map.top()) * sy; };
+    const double left = std::clamp<double>(std::floor(x(band.left())), 0, m_data.columns() - 1), top = std::clamp<double>(std::floor(y(band.top())), 0, m_data.rows() - 1);
+    return {left, top, std::max(1.0, std::min<double>(std::ceil(x(band.right())), m_data.columns()) - left),
+            std::max(1.0, std::min<double>(std::ceil(y(band.bottom())), m_data.rows()) - top)};
+}
+
+void HeatmapView::endBrush(const QPointF& end)
+{
+    const QRect cells = bandCells(QPointF(*m_press), end).toRect();
+    const std::optional<QPoint> pressed = cellAt(QPointF(*m_press));
+    const bool rows = m_gesture != Gesture::Columns && m_brush == Brush::Both, columns = m_gesture != Gesture::Rows;
+    const int row = rows ? cells.top() : pressed ? pressed->y() : -1;
+    const int column = columns ? cells.left() : -1;
+    m_brushEnd = {-1, -1};
+    Q_EMIT cellsBrushed(row, column, rows ? cells.height() : 1, columns ? cells.width() : 1);
+}
+
+void HeatmapView::extendBrush(int dx, int dy)
+{
+    if (m_brush == Brush::None || m_selectedColumn < 0 || m_selectedRow < 0)
+        return;
+    QRect cells = selectedCells();
+    if (m_brushEnd.x() < 0)
+        m_brushEnd = cells.bottomRight();
+    const QPoint anchor(m_brushEnd.x() == cells.left() ? cells.right() : cells.left(), m_brushEnd.y() == cells.top() ? cells.bottom() : cells.top());
+    m_brushEnd.setX(std::clamp(m_brushEnd.x() + dx, 0, m_data.columns() - 1));
+    if (m_brush == Brush::Both)
+        m_brushEnd.setY(std::clamp(m_brushEnd.y() + dy, 0, m_data.rows() - 1));
+    const QPoint end = m_brushEnd;
+    cells = QRect(QPoint(std::min(anchor.x(), end.x()), std::min(anchor.y(), end.y())), QPoint(std::max(anchor.x(), end.x()), std::max(anchor.y(), end.y())));
+    setSelectedCells(cells.top(), cells.left(), cells.height(), cells.width());
+    m_brushEnd = end;
+    setAccessibleDescription(tr("%1 %2 to %3, %4 %5 to %6").arg(m_axes.rows).arg(cells.top()).arg(cells.bottom()).arg(m_axes.columns).arg(cells.left()).arg(cells.right()));
+    Q_EMIT cellsBrushed(cells.top(), cells.left(), cells.height(), cells.width());
+}
+
 void HeatmapView::mouseReleaseEvent(QMouseEvent* event)
 {
     if ((event->button() != Qt::LeftButton && event->button() != Qt::MiddleButton) || !m_press)
         return;
-    const QPoint from = *m_press;
-    const bool zoom = m_dragging && !m_panning, click = !m_dragging && event->button() == Qt::LeftButton;
-    m_press.reset();
-    m_dragging = m_panning = false;
-    const QRect map = mapRect();
-    if (zoom) {
-        const QRectF band = QRectF(QPointF(from), QPointF(event->position())).normalized().intersected(QRectF(map));
-        const double sx = m_visible.width() / map.width(), sy = m_visible.height() / map.height();
-        const double left = std::floor(m_visible.left() + (band.left() - map.left()) * sx);
-        const double right = std::ceil(m_visible.left() + (band.right() - map.left()) * sx);
-        const double top = std::floor(m_visible.top() + (band.top() - map.top()) * sy);
-        const double bottom = std::ceil(m_visible.top() + (band.bottom() - map.top()) * sy);
-        setVisibleCells({left, top, right - left, bottom - top});
+    const bool dragged = m_dragging, click = !m_dragging && event->button() == Qt::LeftButton;
+    if (m_gesture == Gesture::Rows || m_gesture == Gesture::Columns || (dragged && m_gesture == Gesture::Cells)) {
+        endBrush(event->position());
+    } else if (dragged && m_gesture == Gesture::Zoom) {
+        setVisibleCells(bandCells(QPointF(*m_press), event->position()));
     } else if (click) {
         if (const std::optional<QPoint> cell = cellAt(event->position())) {
             setSelectedCell(cell->y(), cell->x());
             Q_EMIT cellClicked(cell->y(), cell->x());
         }
     }
+    m_press.reset();
+    m_dragging = false;
+    m_gesture = Gesture::Zoom;
     update();
 }
 
@@ -135,6 +183,10 @@ void HeatmapView::keyPressEvent(QKeyEvent* event)
     case Qt::Key_Minus: zoomAt(centre, 1 / 1.5); return;
     case Qt::Key_Home: showAll(); return;
     default: QWidget::keyPressEvent(event); return;
+    }
+    if (event->modifiers().testFlag(Qt::ShiftModifier) && m_brush != Brush::None) {
+        extendBrush(dx, dy);
+        return;
     }
     const int row = m_selectedRow < 0 ? static_cast<int>(m_visible.top()) : std::clamp(m_selectedRow + dy, 0, m_data.rows() - 1);
     const int column = m_selectedColumn < 0 ? static_cast<int>(m_visible.left()) : std::clamp(m_selectedColumn + dx, 0, m_data.columns() - 1);

@@ -145,10 +145,10 @@ void HeatmapView::drawSelection(QPainter& painter, const QRect& map) const
     if (m_selectedRow < 0 && m_selectedColumn < 0)
         return;
     const bool wholeColumn = m_selectedRow < 0;
-    QRectF box = m_selectedColumn < 0 ? cellsToPixels(map, m_visible.left(), m_selectedRow, m_visible.width(), 1)
-        : wholeColumn ? cellsToPixels(map, m_selectedColumn, m_visible.top(), 1, m_visible.height())
-                      : cellsToPixels(map, m_selectedColumn, m_selectedRow, 1, 1);
-    const QRectF row = cellsToPixels(map, m_visible.left(), m_selectedRow, m_visible.width(), 1);
+    const QRect cells = selectedCells();
+    QRectF box = cellsToPixels(map, m_selectedColumn < 0 ? m_visible.left() : cells.left(), wholeColumn ? m_visible.top() : cells.top(),
+        m_selectedColumn < 0 ? m_visible.width() : cells.width(), wholeColumn ? m_visible.height() : cells.height());
+    const QRectF row = cellsToPixels(map, m_visible.left(), m_selectedRow, m_visible.width(), m_selectedRows);
     painter.setBrush(Qt::NoBrush);
     painter.save();
     painter.setClipRect(QRectF(map).adjusted(-2, -2, 2, 2));
@@ -215,8 +215,13 @@ void HeatmapView::paintEvent(QPaintEvent*)
     QPainter painter(this);
     drawPicture(painter, rect());
     const QRect map = mapRect();
-    if (m_dragging && !m_panning && m_press) {
-        const QRect band = QRect(*m_press, m_drag).normalized().intersected(map);
+    if (m_dragging && m_gesture != Gesture::Pan && m_press) {
+        QRect band = QRect(*m_press, m_drag).normalized();
+        if (m_gesture == Gesture::Rows)
+            band = QRect(map.left(), band.top(), map.width(), band.height());
+        else if (m_gesture == Gesture::Columns)
+            band = QRect(band.left(), map.top(), band.width(), map.height());
+        band = band.intersected(map);
         painter.setPen(QPen(colours().outline, 1));
         QColor fill = colours().outline;
         fill.setAlpha(40);

@@ -19,6 +19,28 @@ constexpr int kBarGap = 16;
 
 } // namespace
 
+namespace {
+
+/// A log scale that begins where the share `inside` of the values lies above it: values next to nothing take the lowest colour, instead of
+/// pressing all others into the highest.
+ValueScale withoutTheSmallest(ValueScale scale, std::span<const float> values, double inside)
+{
+    std::vector<float> sample;   // some 100 000 values say it well enough
+    const std::size_t step = std::max<std::size_t>(1, values.size() / 100000);
+    for (std::size_t i = 0; i < values.size(); i += step)
+        if (std::isfinite(values[i]) && values[i] > 0)
+            sample.push_back(values[i]);
+    if (sample.empty())
+        return scale;
+    const auto at = sample.begin() + static_cast<std::ptrdiff_t>((1 - inside) * static_cast<double>(sample.size() - 1));
+    std::nth_element(sample.begin(), at, sample.end());
+    if (static_cast<double>(*at) > scale.low && static_cast<double>(*at) < scale.high)
+        scale.low = static_cast<double>(*at);
+    return scale;
+}
+
+} // namespace
+
 HeatmapView::HeatmapView(QWidget* parent) : QWidget(parent), m_map(&ColourMap::cividis())
 {
     setMouseTracking(true);
@@ -108,7 +130,8 @@ void HeatmapView::refit()
             m_beyond = largest;
     }
     else
-        m_scale = fitScale(m_data.overview(m_pooling).cells(), m_kind);
+        m_scale = m_kind == ValueScale::Kind::Log && m_inside < 1 ? withoutTheSmallest(fitScale(m_data.overview(m_pooling).cells(), m_kind), m_data.overview(m_pooling).cells(), m_inside)
+                                                                  : fitScale(m_data.overview(m_pooling).cells(), m_kind);
     invalidate();
 }
 
@@ -118,11 +141,28 @@ void HeatmapView::invalidate()
     update();
 }
 
-void HeatmapView::setSelectedCell(int row, int column)
+void HeatmapView::setSelectedCells(int row, int column, int rows, int columns)
 {
     m_selectedRow = row >= 0 && row < m_data.rows() ? row : -1;
     m_selectedColumn = column >= 0 && column < m_data.columns() ? column : -1;
+    m_selectedRows = m_selectedRow < 0 ? 1 : std::clamp(rows, 1, m_data.rows() - m_selectedRow);
+    m_selectedColumns = m_selectedColumn < 0 ? 1 : std::clamp(columns, 1, m_data.columns() - m_selectedColumn);
+    if (!selectedCells().contains(m_brushEnd))
+        m_brushEnd = {-1, -1};
     update();
+}
+
+QRect HeatmapView::selectedCells() const
+{
+    if (m_selectedRow < 0 && m_selectedColumn < 0)
+        return {};
+    return {std::max(0, m_selectedColumn), std::max(0, m_selectedRow), m_selectedColumn < 0 ? m_data.columns() : m_selectedColumns,
+            m_selectedRow < 0 ? m_data.rows() : m_selectedRows};
+}
+
+void HeatmapView::setBrush(Brush brush)
+{
+    m_brush = brush;
 }
 
 QRectF HeatmapView::clamped(const QRectF& region) const

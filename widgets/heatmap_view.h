@@ -18,7 +18,8 @@ namespace halftone {
 /// A matrix as colours, with axes, colour bar, zoom, selection and read-out. Shows what it is given, says what is pointed at.
 ///
 /// Drag zooms into a rectangle, the wheel zooms at the cursor, double click shows all; arrows move the selected cell, + and − zoom,
-/// Home shows all; Shift+drag and the middle button pan.
+/// Home shows all; Shift+drag and the middle button pan. Where ranges can be brushed: Ctrl+drag, a drag along the texts of rows or columns, or
+/// Shift+arrows.
 class HeatmapView : public QWidget, public Picture {
     Q_OBJECT
 
@@ -50,7 +51,13 @@ public:
     QString rowLabel(int row) const { return row >= 0 && row < m_rowLabels.size() ? m_rowLabels[row] : QString::number(row); }
 
     /// −1, −1: none. column −1: the whole row is framed; row −1: the whole column. Does not emit.
-    void setSelectedCell(int row, int column);
+    void setSelectedCell(int row, int column) { setSelectedCells(row, column, 1, 1); }
+    /// A brushed range from that cell on.
+    void setSelectedCells(int row, int column, int rows, int columns);
+    /// In cells; a missing row or column spans all.
+    QRect selectedCells() const;
+    enum class Brush { None, Columns, Both };   ///< what can be brushed: nothing, ranges of columns of one row, ranges of both
+    void setBrush(Brush brush);
     QPoint selectedCell() const { return {m_selectedColumn, m_selectedRow}; }   ///< x = column, y = row
 
     /// What is visible, in cells.
@@ -75,6 +82,7 @@ Q_SIGNALS:
     void hovered(int row, int column, float value);
     void hoverLeft();
     void cellClicked(int row, int column);                     ///< mouse or keyboard
+    void cellsBrushed(int row, int column, int rows, int columns);   ///< row or column −1: it stays what it was
     void visibleCellsChanged(const QRectF& region);
 
 protected:
@@ -105,6 +113,9 @@ private:
     QRectF cellsToPixels(const QRect& map, double column, double row, double columns, double rows) const;
     void zoomAt(const QPointF& position, double factor);
     void hoverAt(const QPointF& position);
+    void endBrush(const QPointF& end);
+    void extendBrush(int dx, int dy);
+    QRectF bandCells(const QPointF& from, const QPointF& to) const;   ///< the cells that a rectangle on the map touches
 
     HeatmapData m_data;
     Axes m_axes;
@@ -118,7 +129,10 @@ private:
     QStringList m_rowLabels;
     int m_widestLabel = 0;        ///< pixels, of m_rowLabels
     QRectF m_visible;
-    int m_selectedRow = -1, m_selectedColumn = -1;
+    int m_selectedRow = -1, m_selectedColumn = -1, m_selectedRows = 1, m_selectedColumns = 1;
+    QPoint m_brushEnd{-1, -1};    ///< the cell that Shift+arrows move; x = column
+    Brush m_brush = Brush::None;
+    enum class Gesture { Zoom, Pan, Cells, Rows, Columns };   ///< what a drag does
 
     QImage m_image;               ///< the map, cached at device resolution
     PooledCells m_pooled;
@@ -126,7 +140,8 @@ private:
     QPointF m_hoverPosition;
     std::optional<QPoint> m_press;
     QPoint m_drag;
-    bool m_dragging = false, m_panning = false;
+    bool m_dragging = false;
+    Gesture m_gesture = Gesture::Zoom;
 };
 
 } // namespace halftone

@@ -36,8 +36,9 @@ void HistogramPlot::setBars(Bars bars)
     update();
 }
 
-void HistogramPlot::setMarked(int bar)
+void HistogramPlot::setMarked(int bar, int count)
 {
+    m_markedCount = std::max(1, count);
     m_marked = bar >= 0 && bar < static_cast<int>(m_bars.values.size()) ? bar : -1;
     update();
 }
@@ -112,7 +113,13 @@ void HistogramPlot::drawPicture(QPainter& painter, const QRect& area)
     if (m_marked >= 0) {
         const double width = plot.width() / bars, x = plot.left() + (m_marked + 0.5) * width;
         painter.setPen(QPen(colours().outline, 1.5));
-        painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()));
+        if (m_markedCount > 1) {
+            const double right = std::min(plot.right(), plot.left() + (m_marked + m_markedCount) * width);
+            painter.setBrush(Qt::NoBrush);
+            painter.drawRect(QRectF(QPointF(plot.left() + m_marked * width, plot.top()), QPointF(right, plot.bottom())));
+        } else {
+            painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()));
+        }
     }
     const auto xOf = [&](double value) { return plot.left() + (value - m_bars.low) / (m_bars.high - m_bars.low) * plot.width(); };
     painter.setPen(QPen(colours().line, 1));

@@ -33,7 +33,7 @@ public:
     const Bars& bars() const { return m_bars; }
     void setReadout(Readout readout) { m_readout = std::move(readout); }
     /// A bar to frame; −1: none.
-    void setMarked(int bar);
+    void setMarked(int bar, int count = 1);
     int marked() const { return m_marked; }
     std::optional<int> barAt(const QPointF& position) const;
     QRectF plotRect() const { return layoutFor(rect()); }
@@ -62,7 +62,7 @@ private:
     Bars m_bars;
     double m_largest = 0;
     Readout m_readout;
-    int m_marked = -1;
+    int m_marked = -1, m_markedCount = 1;
     std::optional<int> m_hover;
     QPointF m_hoverPosition;
 };

@@ -2,6 +2,7 @@
 
 #include "widgets/palette.h"
 #include "widgets/read_card.h"
+#include "widgets/site_text.h"
 
 #include <QKeyEvent>
 #include <QMouseEvent>
@@ -17,12 +18,6 @@ using namespace Qt::Literals::StringLiterals;
 namespace {
 
 constexpr double kGap = 4;
-
-QString siteText(int kind)
-{
-    const std::string_view text = label(static_cast<SiteKind>(kind));
-    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
 
 QColor inkOn(QRgb ground)
 {
@@ -78,7 +73,7 @@ KernelStrips::Layout KernelStrips::layoutFor(const QRect& area) const
     layout.line = metrics.height();
     int widest = 0;
     for (int k = 0; k < kSiteKinds; ++k)
-        widest = std::max(widest, metrics.horizontalAdvance(siteText(k)));
+        widest = std::max(widest, metrics.horizontalAdvance(siteText(static_cast<SiteKind>(k))));
     const double left = area.left() + widest + 2 * kGap;
     const double right = area.right() - 12 - metrics.horizontalAdvance(u"00.0 %"_s) - 4 * kGap;
     const double foot = 5 * layout.line + 24 + 3 * kGap;     // block numbers, summary, bar, its numbers and names
@@ -93,7 +88,7 @@ KernelStrips::Layout KernelStrips::layoutFor(const QRect& area) const
 QRectF KernelStrips::cellRect(const Layout& layout, int block, SiteKind kind) const
 {
     const double width = layout.strips.width() / std::max(1, m_blocks), height = layout.strips.height() / kSiteKinds;
-    const double gap = width >= 6 ? 1 : 0;
+    const double gap = width >= 12 ? 1 : 0;   // else there are more gaps than cells to see
     return {layout.strips.left() + block * width, layout.strips.top() + static_cast<int>(kind) * height, width - gap, height - kGap};
 }
 
@@ -175,7 +170,7 @@ void KernelStrips::drawPicture(QPainter& painter, const QRect& area)
     painter.setPen(colours().faint);
     for (int k = 0; k < kSiteKinds; ++k) {
         const QRectF cell = cellRect(layout, 0, static_cast<SiteKind>(k));
-        painter.drawText(QRectF(area.left(), cell.top(), cell.left() - area.left() - 2 * kGap, cell.height()), Qt::AlignRight | Qt::AlignVCenter, siteText(k));
+        painter.drawText(QRectF(area.left(), cell.top(), cell.left() - area.left() - 2 * kGap, cell.height()), Qt::AlignRight | Qt::AlignVCenter, siteText(static_cast<SiteKind>(k)));
     }
     const QRectF under(layout.strips.left(), layout.strips.bottom() + kGap, layout.strips.width(), layout.line);
     painter.drawText(under, Qt::AlignLeft, tr("block 0"));

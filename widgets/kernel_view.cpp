@@ -52,7 +52,7 @@ KernelView::KernelView(QWidget* parent) : ViewFrame(u"kernel"_s, tr("Kernel"), p
         Selection wish = m_selection;
         if (wish.block != block || wish.site != kind) {
             wish.linear.clear();
-            wish.channel = -1;
+            wish.setChannel(-1);
         }
         wish.block = block;
         wish.site = kind;

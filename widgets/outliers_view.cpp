@@ -2,6 +2,7 @@
 
 #include "widgets/heatmap_view.h"
 #include "widgets/segmented_control.h"
+#include "widgets/site_text.h"
 
 #include <QHBoxLayout>
 #include <QKeyEvent>
@@ -12,16 +13,6 @@
 namespace halftone {
 
 using namespace Qt::Literals::StringLiterals;
-
-namespace {
-
-QString siteText(SiteKind kind)
-{
-    const std::string_view text = label(kind);
-    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
-
-} // namespace
 
 OutliersView::OutliersView(QWidget* parent) : ViewFrame(u"outliers"_s, tr("Outliers"), parent)
 {
@@ -49,19 +40,23 @@ OutliersView::OutliersView(QWidget* parent) : ViewFrame(u"outliers"_s, tr("Outli
         setSiteKind(static_cast<SiteKind>(index));
         Selection wish = m_selection;
         wish.site = m_kind;
-        wish.channel = -1;
+        wish.setChannel(-1);
         wish.linear.clear();
         Q_EMIT selectionRequested(wish);
     });
-    connect(m_map, &HeatmapView::cellClicked, this, [this](int row, int column) {
+    const auto choose = [this](int row, int column, int columns) {
         Selection wish = m_selection;
-        if (wish.block != row || wish.site != m_kind)
+        if (row >= 0 && (wish.block != row || wish.site != m_kind))
             wish.linear.clear();
-        wish.block = row;
+        if (row >= 0)
+            wish.block = row;
         wish.site = m_kind;
-        wish.channel = column;
+        wish.setChannel(column, columns);
         Q_EMIT selectionRequested(wish);
-    });
+    };
+    m_map->setBrush(HeatmapView::Brush::Columns);
+    connect(m_map, &HeatmapView::cellClicked, this, [choose](int row, int column) { choose(row, column, 1); });
+    connect(m_map, &HeatmapView::cellsBrushed, this, [choose](int row, int column, int, int columns) { choose(row, column, columns); });
     clear();
 }
 
@@ -126,7 +121,8 @@ void OutliersView::setSelection(const Selection& selection)
         setSiteKind(*selection.site);
         return;
     }
-    m_map->setSelectedCell(selection.block, static_cast<int>(std::min<std::int64_t>(selection.channel, std::numeric_limits<int>::max())));
+    const auto cell = [](std::int64_t of) { return static_cast<int>(std::min<std::int64_t>(of, std::numeric_limits<int>::max())); };
+    m_map->setSelectedCells(selection.block, cell(selection.channel), 1, cell(selection.channels));
 }
 
 void OutliersView::rebuild()

@@ -4,6 +4,7 @@
 #include "widgets/grid_controls.h"
 #include "widgets/heatmap_view.h"
 #include "widgets/segmented_control.h"
+#include "widgets/site_text.h"
 #include "widgets/token_text.h"
 
 #include <QHBoxLayout>
@@ -15,16 +16,6 @@
 namespace halftone {
 
 using namespace Qt::Literals::StringLiterals;
-
-namespace {
-
-QString siteText(SiteKind kind)
-{
-    const std::string_view text = label(kind);
-    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
-
-} // namespace
 
 TokensView::TokensView(QWidget* parent) : ViewFrame(u"tokens"_s, tr("Tokens"), parent)
 {
@@ -49,7 +40,8 @@ TokensView::TokensView(QWidget* parent) : ViewFrame(u"tokens"_s, tr("Tokens"), p
         updateSubtitle();
         Q_EMIT gridChosen(grid);
     });
-    connect(m_map, &HeatmapView::cellClicked, this, [this](int row, int column) {
+    // Rows or columns of −1 stay what they are.
+    const auto choose = [this](int row, int column, int rows, int columns) {
         if (!m_site || !m_sample)
             return;
         Selection wish = m_selection;
@@ -57,10 +49,15 @@ TokensView::TokensView(QWidget* parent) : ViewFrame(u"tokens"_s, tr("Tokens"), p
             wish.linear.clear();
         wish.block = m_site->block;
         wish.site = m_site->kind;
-        wish.channel = column;
-        wish.token = position(row);
+        if (column >= 0)
+            wish.setChannel(column, columns);
+        if (row >= 0)
+            wish.setToken(position(row), position(row + rows - 1) - position(row) + 1);
         Q_EMIT selectionRequested(wish);
-    });
+    };
+    m_map->setBrush(HeatmapView::Brush::Both);
+    connect(m_map, &HeatmapView::cellClicked, this, [choose](int row, int column) { choose(row, column, 1, 1); });
+    connect(m_map, &HeatmapView::cellsBrushed, this, choose);
     clear();
 }
 
@@ -137,7 +134,12 @@ void TokensView::setSelection(const Selection& selection)
 {
     m_selection = selection;
     const bool here = m_site && m_sample && selection.block == m_site->block && selection.site == m_site->kind;
-    m_map->setSelectedCell(here ? m_sample->tokens->rowOf(selection.token) : -1, here ? static_cast<int>(selection.channel) : -1);
+    const int row = here ? m_sample->tokens->rowOf(selection.token) : -1;
+    int rows = 1;   // those sampled of a brushed range
+    while (row >= 0 && row + rows < static_cast<int>(m_sample->rows()) && position(row + rows) < selection.token + selection.tokens)
+        ++rows;
+    m_map->setSelectedCells(row, here ? static_cast<int>(selection.channel) : -1, rows, static_cast<int>(std::min(selection.channels, m_sample ? m_sample->channels : 1)));
+    updateSubtitle();
 }
 
 void TokensView::rebuild()
@@ -173,7 +175,7 @@ void TokensView::rebuild()
         m_map->setAxes({tr("token"), channels, tr("|x|"), {}});
         m_map->setScale(std::nullopt);
         m_map->setScaleKind(ValueScale::Kind::Log);
-        m_map->setColours(ColourMap::cividis());
+        m_map->setColours(ColourMap::cividis(), Pooling::Maximum, 0.98);
         break;
     case Mode::Kernel:
         m_map->setAxes({tr("token"), channels, tr("share rounded to zero"), {}});
@@ -202,9 +204,42 @@ void TokensView::updateSubtitle()
     QString text = tr("block %1 · %2").arg(m_site->block).arg(siteText(m_site->kind));
     if (mode() != Mode::Magnitude)
         text += u" · "_s + gridText(m_rounded ? m_roundedGrid : grid());
+    if (const QString brushed = brushedText(); !brushed.isEmpty()) {
+        setSubtitle(text + u" · "_s + brushed);
+        return;
+    }
     const SampledTokens& tokens = *m_sample->tokens;
     text += tokens.whole() ? tr(" · all %1 tokens").arg(tokens.total) : tr(" · %1 of %2 tokens").arg(tokens.positions.size()).arg(tokens.total);
     setSubtitle(text);
+}
+
+/// What is brushed, and what the grid makes of it; empty for a single cell.
+QString TokensView::brushedText() const
+{
+    const QRect cells = m_map->selectedCells();
+    const bool here = m_site && m_selection.block == m_site->block && m_selection.site == m_site->kind;
+    if (!here || (m_selection.channels <= 1 && m_selection.tokens <= 1) || cells.isEmpty() || cells.right() >= m_sample->channels)
+        return {};
+    QStringList parts;
+    if (m_selection.tokens > 1 && m_selection.token >= 0)
+        parts << tr("tokens %1–%2").arg(m_selection.token).arg(m_selection.token + m_selection.tokens - 1);
+    if (m_selection.channels > 1 && m_selection.channel >= 0)
+        parts << tr("channels %1–%2").arg(m_selection.channel).arg(m_selection.channel + m_selection.channels - 1);
+    double largest = 0;
+    std::int64_t zero = 0, count = 0;
+    for (int r = cells.top(); r <= cells.bottom(); ++r)
+        for (int c = cells.left(); c <= cells.right(); ++c) {
+            const std::size_t at = static_cast<std::size_t>(r) * static_cast<std::size_t>(m_sample->channels) + static_cast<std::size_t>(c);
+            if (std::isnan(m_sample->values[at]))
+                continue;
+            ++count;
+            largest = std::max<double>(largest, std::abs(m_sample->values[at]));
+            zero += m_rounded && (*m_rounded)[at] == 0;
+        }
+    parts << tr("largest |x| %1").arg(formatValue(largest));
+    if (m_rounded && count > 0)
+        parts << tr("%1 to zero at %2").arg(formatShare(static_cast<double>(zero) / static_cast<double>(count)), gridText(m_roundedGrid));
+    return parts.join(u" · "_s);
 }
 
 QStringList TokensView::readout(int row, int column) const

@@ -49,6 +49,7 @@ Q_SIGNALS:
 private:
     void rebuild();
     void updateSubtitle();
+    QString brushedText() const;
     QStringList readout(int row, int column) const;
     std::int64_t position(int row) const { return m_sample->tokens->positions[static_cast<std::size_t>(row)]; }
 

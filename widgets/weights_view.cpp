@@ -97,19 +97,26 @@ WeightsView::WeightsView(QWidget* parent) : ViewFrame(u"weights"_s, tr("Weights"
         ask();
     });
     connect(m_plots, &SegmentedControl::chosen, this, &WeightsView::showPlot);
-    const auto choose = [this](std::int64_t channel) {
+    const auto choose = [this](std::int64_t channel, std::int64_t channels) {
         Selection wish = m_selection;
         wish.linear = m_request.linear.toStdString();
-        wish.channel = channel;
+        wish.setChannel(channel, channels);
         Q_EMIT selectionRequested(wish);
     };
-    connect(m_map, &HeatmapView::cellClicked, this, [this, choose](int, int cell) {
-        if (m_picture)
-            choose(m_picture->cells.columns() == m_picture->map->columns ? cell : cell * m_picture->map->columns / m_picture->cells.columns());
-    });
+    // One cell of a scale map stands for a group of channels.
+    const auto chooseCells = [this, choose](int first, int count) {
+        if (!m_picture || first < 0)
+            return;
+        const std::int64_t cells = m_picture->cells.columns(), channels = m_picture->map->columns;
+        const std::int64_t from = first * channels / cells;
+        choose(from, cells == channels || count > 1 ? std::max<std::int64_t>(1, (first + count) * channels / cells - from) : 1);
+    };
+    m_map->setBrush(HeatmapView::Brush::Columns);
+    connect(m_map, &HeatmapView::cellClicked, this, [chooseCells](int, int cell) { chooseCells(cell, 1); });
+    connect(m_map, &HeatmapView::cellsBrushed, this, [chooseCells](int, int cell, int, int cells) { chooseCells(cell, cells); });
     connect(m_plot, &HistogramPlot::barClicked, this, [this, choose](int bar) {
         if (m_picture && m_plots->current() == ByInput)
-            choose(bar);
+            choose(bar, 1);
     });
     setRun({}, false);
     clear();
@@ -186,13 +193,15 @@ void WeightsView::setFailed(const QString& sentence)
 void WeightsView::setSelection(const Selection& selection)
 {
     m_selection = selection;
-    int column = -1;
+    int column = -1, columns = 1;
     if (m_picture && selection.linear == m_picture->map->linear && selection.channel >= 0) {
         const WeightMap& map = *m_picture->map;
         column = static_cast<int>(m_picture->cells.columns() == map.columns ? selection.channel : selection.channel * m_picture->cells.columns() / map.columns);
+        const std::int64_t last = std::min<std::int64_t>(selection.channel + selection.channels, map.columns) - 1;
+        columns = static_cast<int>(last * m_picture->cells.columns() / map.columns) - column + 1;
     }
-    m_map->setSelectedCell(-1, column);
-    m_plot->setMarked(m_plots->current() == ByInput && m_picture ? static_cast<int>(selection.channel) : -1);
+    m_map->setSelectedCells(-1, column, 1, columns);
+    m_plot->setMarked(m_plots->current() == ByInput && m_picture ? static_cast<int>(selection.channel) : -1, static_cast<int>(selection.channels));
 }
 
 void WeightsView::present()

@@ -180,6 +180,8 @@ void Document::writeRecipe()
 void Document::select(const Selection& selection)
 {
     Selection complete = selection;
+    complete.setChannel(complete.channel, std::max<std::int64_t>(1, complete.channels));
+    complete.setToken(complete.token, std::max<std::int64_t>(1, complete.tokens));
     if (const LinearInfo* info = linear(complete.linear)) {
         complete.block = info->block;
         complete.site = info->site;

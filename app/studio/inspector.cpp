@@ -230,7 +230,13 @@ void Inspector::refreshSite()
         rows.push_back({tr("|x| at 99 %"), formatValue(site->absQuantiles[4])});
         rows.push_back({tr("|x| at 99.99 %"), formatValue(site->absQuantiles[6])});
     }
-    if (selection.channel >= 0 && selection.channel < static_cast<std::int64_t>(site->channelAbsmax.size())) {
+    if (selection.channel >= 0 && selection.channels > 1 && selection.channel < static_cast<std::int64_t>(site->channelAbsmax.size())) {
+        const auto first = site->channelAbsmax.begin() + selection.channel;
+        const auto last = first + std::min<std::int64_t>(selection.channels, site->channelAbsmax.end() - first);
+        const QString range = u"%1–%2"_s.arg(selection.channel).arg(selection.channel + (last - first) - 1);
+        rows.push_back({tr("Channels %1 absmax").arg(range), formatValue(*std::max_element(first, last))});
+        rows.push_back({tr("Smallest of them"), formatValue(*std::min_element(first, last))});
+    } else if (selection.channel >= 0 && selection.channel < static_cast<std::int64_t>(site->channelAbsmax.size())) {
         const auto channel = static_cast<std::size_t>(selection.channel);
         rows.push_back({tr("Channel %1 absmax").arg(selection.channel), formatValue(site->channelAbsmax[channel])});
         if (channel < site->channelMean.size())
