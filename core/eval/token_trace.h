@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -20,6 +23,22 @@ struct TokenTrace {
 };
 
 /// The block in which a token's drift grows most; −1 without drift.
-int worstBlock(const TokenTrace& trace, std::size_t token);
+inline int worstBlock(const TokenTrace& trace, std::size_t token)
+{
+    const auto blocks = static_cast<std::size_t>(std::max(0, trace.blocks));
+    if (blocks == 0 || (token + 1) * blocks > trace.drift.size())
+        return -1;
+    int worst = -1;
+    float before = 0, most = -std::numeric_limits<float>::infinity();
+    for (std::size_t b = 0; b < blocks; ++b) {
+        const float now = trace.drift[token * blocks + b];
+        if (now - before > most) {
+            most = now - before;
+            worst = static_cast<int>(b);
+        }
+        before = now;
+    }
+    return worst;
+}
 
 } // namespace halftone

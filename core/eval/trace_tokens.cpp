@@ -52,24 +52,6 @@ void addDrift(TokenTrace& trace, int block, const Walk& own, const Walk& other)
 
 } // namespace
 
-int worstBlock(const TokenTrace& trace, std::size_t token)
-{
-    const auto blocks = static_cast<std::size_t>(trace.blocks);
-    if ((token + 1) * blocks > trace.drift.size() || blocks == 0)
-        return -1;
-    int worst = -1;
-    float before = 0, most = -std::numeric_limits<float>::infinity();
-    for (std::size_t b = 0; b < blocks; ++b) {
-        const float now = trace.drift[token * blocks + b];
-        if (now - before > most) {
-            most = now - before;
-            worst = static_cast<int>(b);
-        }
-        before = now;
-    }
-    return worst;
-}
-
 TokenTrace traceTokens(const BlockSource& model, const BlockSource* reference, const TokenWindows& windows, const Tokenizer& tokenizer, int most,
                        const ComputeOptions& options, Progress& progress, const std::stop_token& stop)
 {
