@@ -131,11 +131,20 @@ void CurvesView::setChosen(const QString& run)
     refresh();
 }
 
+void CurvesView::setSelection(const Selection& selection)
+{
+    if (selection.block == m_block)
+        return;
+    m_block = selection.block;
+    refresh();
+}
+
 void CurvesView::refresh()
 {
     const CurveFigure wanted = figure();
     const bool log = wanted == CurveFigure::OutputMse;
     m_plot->clearGraphs();
+    m_plot->clearItems();
     m_plot->yAxis->setScaleType(log ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
     m_plot->yAxis->setTicker(log ? QSharedPointer<QCPAxisTicker>(new LogValueTicker) : QSharedPointer<QCPAxisTicker>(new ValueTicker(ValueTicker::Unit::Number)));
     m_plot->yAxis->setLabel(wanted == CurveFigure::Sqnr ? tr("mean SQNR (dB) ↑") : log ? tr("mean output MSE (log) ↓") : tr("drift of a held-out text ↓"));
@@ -171,6 +180,15 @@ void CurvesView::refresh()
             m_plot->yAxis->setRange(low / 1.6, high * 2.5);
         else
             m_plot->yAxis->setRange(wanted == CurveFigure::Drift ? 0 : low - (high - low) * 0.12 - 0.5, high + (high - low) * 0.3 + (wanted == CurveFigure::Drift ? 0.005 : 0.5));
+    }
+    if (m_block >= 0 && m_block <= last && any) {
+        auto* line = new QCPItemStraightLine(m_plot);
+        line->point1->setTypeY(QCPItemPosition::ptAxisRectRatio);
+        line->point2->setTypeY(QCPItemPosition::ptAxisRectRatio);
+        line->point1->setCoords(m_block, 0);
+        line->point2->setCoords(m_block, 1);
+        line->setPen(QPen(colours().outline, 1));
+        line->setLayer(u"grid"_s);   // behind the lines
     }
     stylePlot(*m_plot);
     m_plot->legend->setVisible(m_curves.size() > 1);

@@ -38,6 +38,7 @@ public:
     /// The run drawn thick; empty: none.
     void setChosen(const QString& run);
     void setFigure(CurveFigure figure);
+    void setSelection(const Selection& selection);
     CurveFigure figure() const;
     QCustomPlot* plot() const { return m_plot; }
 
@@ -53,6 +54,7 @@ private:
 
     std::vector<RunCurve> m_curves;
     QString m_chosen;
+    int m_block = -1;             ///< selected
     SegmentedControl* m_figure = nullptr;
     QCustomPlot* m_plot = nullptr;
     std::unique_ptr<CurvesPicture> m_picture;

@@ -273,7 +273,8 @@ void LayersView::setSelection(const Selection& selection)
     } else {
         if (!m_tree->selectionModel()->isRowSelected(at.row(), at.parent()))
             m_tree->selectionModel()->setCurrentIndex(at, QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
-        m_tree->scrollTo(at);
+        const QRect row = m_tree->visualRect(at);   // out of sight it comes to the middle, with its neighbours
+        m_tree->scrollTo(at, m_tree->viewport()->rect().contains(row.center()) ? QAbstractItemView::EnsureVisible : QAbstractItemView::PositionAtCenter);
     }
     m_quiet = false;
 }

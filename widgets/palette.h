@@ -49,7 +49,7 @@ double contrast(const QColor& a, const QColor& b);
 
 /// A line icon of resources/icons, tinted by the theme in force when it is painted (disabled and selected states too).
 /// Names: analyze, cancel, chain, close, compare, copy, dot, error, evaluate, explain, export, filter, folder, fullscreen, help, info,
-/// inspect, menu, moon, open, paste, pause, quantize, redo, resume, run, save, settings, sun, tune, undo, up, warning, welcome.
+/// inspect, menu, moon, open, paste, pause, pin, quantize, redo, resume, run, save, settings, sun, tune, undo, up, warning, welcome.
 /// An unknown name gives a null icon.
 QIcon icon(const QString& name);
 /// The halftone dots, in their own colours.

@@ -31,6 +31,7 @@ void stylePlot(QCustomPlot& plot)
         axis->setBasePen(QPen(c.line));
         axis->setTickPen(QPen(c.line));
         axis->setSubTickPen(QPen(c.line));
+        axis->setNumberFormat(QStringLiteral("g"));   // the tickers' texts stand as they are
         axis->setTickLabelColor(c.faint);
         axis->setLabelColor(c.faint);
         axis->setTickLabelFont(small);

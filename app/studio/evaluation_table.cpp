@@ -227,6 +227,8 @@ EvaluationTable::EvaluationTable(QWidget* parent)
         m_curves->setChosen(chosenRun());
         if (m_telling && !chosenRun().isEmpty())
             Q_EMIT runChosen(chosenRun());
+        if (m_telling)
+            Q_EMIT shownChanged();
     });
     connect(m_tradeoff, &TradeoffView::pointClicked, m_table, &QTableView::selectRow);
     connect(m_empty, &EmptyState::clicked, this, &EvaluationTable::evaluateRequested);
@@ -261,6 +263,15 @@ void EvaluationTable::refreshTradeoff()
     m_tradeoff->setPoints(tradeoffPoints(records, shown, row), textOf(shown));
 }
 
+const EvaluationRecord* EvaluationTable::shown() const
+{
+    const auto& records = m_model->records();
+    if (const QModelIndex current = m_table->currentIndex(); current.isValid())
+        return &records[static_cast<std::size_t>(current.row())];
+    const auto last = std::max_element(records.begin(), records.end(), [](const EvaluationRecord& a, const EvaluationRecord& b) { return a.when < b.when; });
+    return last == records.end() ? nullptr : &*last;
+}
+
 QString EvaluationTable::chosenRun() const
 {
     const QModelIndex current = m_table->currentIndex();
@@ -276,6 +287,7 @@ void EvaluationTable::setChosenRun(const QString& run)
             m_telling = false;
             m_table->selectRow(static_cast<int>(i));
             m_telling = true;
+            Q_EMIT shownChanged();
             return;
         }
 }

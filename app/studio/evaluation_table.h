@@ -55,12 +55,15 @@ public:
     TradeoffView* tradeoff() const { return m_tradeoff; }
     /// The run of the row at hand; empty for another.
     QString chosenRun() const;
+    /// The row at hand, else the one measured last; null: nothing is measured.
+    const EvaluationRecord* shown() const;
     /// Goes to the row that measured a run, if there is one; says nothing.
     void setChosenRun(const QString& run);
 
 Q_SIGNALS:
     void evaluateRequested();
     void removeRequested(const halftone::EvaluationRecord& record);
+    void shownChanged();
     void runChosen(const QString& run);            ///< the person went to a row that measured it
 
 private:

@@ -17,6 +17,7 @@
 #include "widgets/channels_view.h"
 #include "widgets/colour_map.h"
 #include "widgets/curves_view.h"
+#include "widgets/differences_view.h"
 #include "widgets/jobs_view.h"
 #include "widgets/kernel_view.h"
 #include "widgets/layers_model.h"
@@ -26,6 +27,7 @@
 #include "widgets/segmented_control.h"
 #include "widgets/run_view.h"
 #include "widgets/summary_bar.h"
+#include "widgets/texts_view.h"
 #include "widgets/tokens_view.h"
 #include "widgets/weights_view.h"
 
@@ -166,6 +168,8 @@ void MainWindow::buildDocks()
     m_run = new RunView(this);
     m_runs = new RunsTable(this);
     m_compare = new EvaluationTable(this);
+    m_texts = new TextsView(this);
+    m_differences = new DifferencesView(this);
 
     Workspaces::Docks docks{};
     docks.layers = addDock(this, Qt::LeftDockWidgetArea, u"layers"_s, tr("Layers"), m_layers);
@@ -180,6 +184,8 @@ void MainWindow::buildDocks()
     docks.run = addDock(m_views, Qt::LeftDockWidgetArea, u"run"_s, tr("Run"), m_run);
     docks.runs = addDock(m_views, Qt::LeftDockWidgetArea, u"runs"_s, tr("Runs"), m_runs);
     docks.compare = addDock(m_views, Qt::LeftDockWidgetArea, u"compare"_s, tr("Compare"), m_compare);
+    docks.texts = addDock(m_views, Qt::LeftDockWidgetArea, u"texts"_s, tr("Texts"), m_texts);
+    docks.differences = addDock(m_views, Qt::LeftDockWidgetArea, u"differences"_s, tr("Differences"), m_differences);
     m_workspaces = new Workspaces(this, m_views, docks, this);
     m_workspaces->setArrangeable(false);
 }
@@ -193,7 +199,7 @@ void MainWindow::connectDocument()
         m_welcome->setOpening({});
         m_messages->showMessage(errorMessage(u"open"_s, error));
         m_tourWaits = false;
-        if (m_settings.recent().contains(path))
+        if (m_settings.listed().contains(path))
             lookForRecent();   // it may be gone: the list says so
     });
     connect(document, &Document::notice, this, [this](const QString& id, const QString& sentence) {
@@ -221,7 +227,7 @@ void MainWindow::connectDocument()
     });
     connect(document, &Document::evaluationsChanged, this, &MainWindow::showEvaluations);
     connect(document, &Document::selectionChanged, this, &MainWindow::showSelection);
-    m_feeds = new ViewFeeds(*document, *m_jobs, {m_kernel, m_tokens, m_channels, m_weights}, this);
+    m_feeds = new ViewFeeds(*document, *m_jobs, {m_kernel, m_tokens, m_channels, m_weights, m_differences}, this);
 }
 
 void MainWindow::connectViews()
@@ -239,6 +245,13 @@ void MainWindow::connectViews()
     connect(m_channels, &ChannelsView::selectionRequested, this, select);
     connect(m_tokens, &TokensView::selectionRequested, this, select);
     connect(m_weights, &WeightsView::selectionRequested, this, select);
+    connect(m_differences, &DifferencesView::selectionRequested, this, select);
+    connect(m_texts, &TextsView::blockPicked, this, [this](int block) { m_document->select(worstOf(block)); });
+    connect(m_texts, &TextsView::blockOpened, this, [this](int block) {
+        m_document->select(worstOf(block));
+        setWorkspace(Workspaces::Inspect);
+    });
+    connect(m_compare, &EvaluationTable::shownChanged, this, &MainWindow::showTexts);
     connect(m_outliers, &OutliersView::tokensRequested, this, [this](const Selection& wish) {
         m_document->select(wish);
         QDockWidget* tokens = m_docks.value(u"tokens"_s);
@@ -289,6 +302,10 @@ void MainWindow::connectViews()
     connect(m_welcome, &WelcomePage::recentRequested, this, &MainWindow::openPath);
     connect(m_welcome, &WelcomePage::forgetRequested, this, [this](const QString& path) {
         m_settings.removeRecent(path);
+        updateRecentMenu();
+    });
+    connect(m_welcome, &WelcomePage::pinRequested, this, [this](const QString& path, bool pinned) {
+        m_settings.setPinned(path, pinned);
         updateRecentMenu();
     });
     connect(m_welcome, &WelcomePage::helpRequested, this, [this] { showHelp(u"index"_s); });

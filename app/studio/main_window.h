@@ -21,7 +21,9 @@ class QUndoView;
 namespace halftone {
 
 class ChannelsView;
+class DifferencesView;
 class CommandPalette;
+class DesktopTheme;
 class EvaluationTable;
 class HelpWindow;
 class Inspector;
@@ -37,6 +39,7 @@ class RunView;
 class RunsTable;
 class SegmentedControl;
 class SummaryBar;
+class TextsView;
 class TokensView;
 class Tour;
 class ViewFeeds;
@@ -69,6 +72,8 @@ public:
     void takeTour();
     void setWorkspace(Workspaces::Kind kind);
     void showHelp(const QString& page);
+    /// From now on the colours follow the desktop's, where the person chose that.
+    void followDesktop();
     /// Closes without asking, running jobs are stopped (they can be resumed).
     void quitNow();
     static QString defaultProjectsRoot();
@@ -127,6 +132,8 @@ private:
     void showFinishedAnalysis();
     void showResults();
     void showEvaluations();
+    void showTexts();
+    Selection worstOf(int block);
     void showSelection();
     void showJobs();
     void showCurves();
@@ -151,6 +158,8 @@ private:
     ChannelsView* m_channels = nullptr;
     TokensView* m_tokens = nullptr;
     WeightsView* m_weights = nullptr;
+    TextsView* m_texts = nullptr;
+    DifferencesView* m_differences = nullptr;
     ViewFeeds* m_feeds = nullptr;
     Inspector* m_inspector = nullptr;
     JobsView* m_jobsView = nullptr;
@@ -164,6 +173,7 @@ private:
     QUndoView* m_history = nullptr;
     QLabel* m_compute = nullptr;
     HelpWindow* m_help = nullptr;
+    DesktopTheme* m_desktop = nullptr;
     CommandPalette* m_palette = nullptr;
     Tour* m_tour = nullptr;
     int m_blocksShown = 0;               ///< of the analysis at work

@@ -24,6 +24,7 @@
 #include "widgets/message_banner.h"
 #include "widgets/outliers_view.h"
 #include "widgets/summary_bar.h"
+#include "widgets/texts_view.h"
 #include "widgets/tokens_view.h"
 
 #include <QActionGroup>
@@ -104,6 +105,7 @@ void MainWindow::showNoDocument()
     m_inspector->setTargets({});
     m_runs->setRuns({}, false);
     m_compare->setRecords({}, false);
+    showTexts();
     updateTitle();
     updateActions();
     updateRecentMenu();
@@ -253,7 +255,33 @@ void MainWindow::showResults()
 void MainWindow::showEvaluations()
 {
     m_compare->setRecords(m_document->evaluations(), m_document->isOpen());
+    showTexts();
     showSummary();
+}
+
+void MainWindow::showTexts()
+{
+    const EvaluationRecord* record = m_compare->shown();
+    m_texts->setTrace(record ? u"%1 · %2"_s.arg(record->label, textOf(*record)) : QString(), record ? record->result.trace : TokenTrace{});
+}
+
+/// The linear of a block that was rounded worst by the run whose texts are shown, else the block's last site.
+Selection MainWindow::worstOf(int block)
+{
+    Selection worst;
+    worst.block = block;
+    worst.site = SiteKind::MlpMiddle;
+    const EvaluationRecord* record = m_compare->shown();
+    const std::vector<BlockResult>* results = record && !record->run.isEmpty() ? m_monitor->results(record->run) : nullptr;
+    double least = 0;
+    for (const BlockResult& result : results ? *results : std::vector<BlockResult>{})
+        if (result.block == block)
+            for (const LinearResult& linear : result.linears)
+                if (linear.weights.quantized() && (worst.linear.empty() || linear.weightSqnrDb < least)) {
+                    worst.linear = linear.linear;
+                    least = linear.weightSqnrDb;
+                }
+    return worst;
 }
 
 void MainWindow::showSelection()
@@ -262,6 +290,7 @@ void MainWindow::showSelection()
     m_layers->setSelection(selection);
     m_outliers->setSelection(selection);
     m_kernel->setSelection(selection);
+    m_compare->curves()->setSelection(selection);
     const SiteStatistics* site = selection.block >= 0 && selection.site ? m_document->statistics(selection.block, *selection.site) : nullptr;
     if (site)
         m_channels->setSite(*site);

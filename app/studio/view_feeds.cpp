@@ -4,6 +4,7 @@
 #include "core/analysis/activation_sample.h"
 #include "core/pipeline/weight_maps.h"
 #include "widgets/channels_view.h"
+#include "widgets/differences_view.h"
 #include "widgets/kernel_view.h"
 #include "widgets/tokens_view.h"
 #include "widgets/weights_view.h"
@@ -46,6 +47,8 @@ ViewFeeds::ViewFeeds(Document& document, JobRunner& jobs, const Views& views, QO
     connect(&document, &Document::selectionChanged, this, &ViewFeeds::showSelection);
     connect(&document, &Document::recipeChanged, this, &ViewFeeds::showRecipe);
     connect(&document, &Document::resultsChanged, this, &ViewFeeds::showRecipe);
+    connect(&document, &Document::runsChanged, this, &ViewFeeds::showRuns);
+    connect(views.differences, &DifferencesView::pictureRequested, this, &ViewFeeds::answerDifferences);
     connect(views.kernel, &KernelView::gridChosen, this, &ViewFeeds::followGrid);
     connect(views.tokens, &TokensView::gridChosen, this, &ViewFeeds::followGrid);
     connect(views.channels, &ChannelsView::gridChosen, this, &ViewFeeds::followGrid);
@@ -53,7 +56,7 @@ ViewFeeds::ViewFeeds(Document& document, JobRunner& jobs, const Views& views, QO
     connect(views.tokens, &TokensView::roundingRequested, this, &ViewFeeds::answerTokens);
     connect(views.channels, &ChannelsView::summaryRequested, this, &ViewFeeds::answerChannels);
     connect(views.weights, &WeightsView::pictureRequested, this, &ViewFeeds::answerWeights);
-    for (QWidget* view : {static_cast<QWidget*>(views.kernel), static_cast<QWidget*>(views.tokens), static_cast<QWidget*>(views.channels), static_cast<QWidget*>(views.weights)})
+    for (QWidget* view : {static_cast<QWidget*>(views.kernel), static_cast<QWidget*>(views.tokens), static_cast<QWidget*>(views.channels), static_cast<QWidget*>(views.weights), static_cast<QWidget*>(views.differences)})
         if (auto* dock = qobject_cast<QDockWidget*>(view->parentWidget()))
             connect(
                 dock, &QDockWidget::visibilityChanged, this, [this, view](bool visible) {
@@ -73,6 +76,8 @@ void ViewFeeds::catchUp(const QWidget* view)
         m_views.tokens->request();
     else if (view == m_views.channels)
         m_views.channels->request();
+    else if (view == m_views.differences)
+        m_views.differences->refresh();
     else if (!m_views.weights->isCurrent())
         m_views.weights->refresh();
 }
@@ -85,17 +90,19 @@ void ViewFeeds::showModel()
     m_views.kernel->setFamily(m_document.model().config.architecture);
     m_views.tokens->clear();
     m_views.weights->clear();
+    m_views.differences->clear();
 }
 
 void ViewFeeds::forget()
 {
-    for (const QString& tag : {u"kernel-preview"_s, u"tokens-preview"_s, u"channels-preview"_s, u"weights-preview"_s})
+    for (const QString& tag : {u"kernel-preview"_s, u"tokens-preview"_s, u"channels-preview"_s, u"weights-preview"_s, u"differences-preview"_s})
         m_jobs.cancelTag(tag);
     m_samples.clear();
     m_weightMaps.reset();
     m_weightGrid.reset();
     m_views.tokens->clear();
     m_views.weights->clear();
+    m_views.differences->clear();
 }
 
 void ViewFeeds::showAnalysis()
@@ -122,7 +129,12 @@ void ViewFeeds::showSelection()
     m_views.weights->setSelection(selection);
     if (selection.linear.empty())
         m_views.weights->clear();
-    else if (toQString(selection.linear) != m_views.weights->linear()) {
+    if (selection.linear.empty())
+        m_views.differences->clear();
+    else
+        m_views.differences->setLinear(toQString(selection.linear));
+    m_views.differences->setSelection(selection);
+    if (!selection.linear.empty() && toQString(selection.linear) != m_views.weights->linear()) {
         m_views.weights->setLinear(toQString(selection.linear));
         showRecipe();
     }
@@ -139,6 +151,43 @@ void ViewFeeds::showRecipe()
     m_views.weights->setRun(run ? toQString(run->id) : QString(), run && planned != m_document.runPlans().end() && !(planned->plan == *plan));
     if (m_weightGrid && !(*m_weightGrid == plan->weights) && m_views.weights->request().source == WeightsRequest::Source::Recipe)
         m_views.weights->refresh();
+    const DifferencesRequest& compared = m_views.differences->request();
+    if (m_differencesGrid && !(*m_differencesGrid == plan->weights) && (compared.first.isEmpty() || compared.second.isEmpty()))
+        m_views.differences->refresh();
+}
+
+void ViewFeeds::showRuns()
+{
+    QStringList runs;
+    for (const RunInfo& run : m_document.runs())
+        if (run.state == "done")
+            runs << toQString(run.id);
+    m_views.differences->setRuns(runs);
+}
+
+void ViewFeeds::answerDifferences(const DifferencesRequest& request)
+{
+    const Plan* plan = m_document.plan(request.linear.toStdString());
+    const LinearInfo* info = m_document.linear(request.linear.toStdString());
+    if (!plan || !info || !m_weightMaps || !onScreen(m_views.differences))
+        return;
+    m_differencesGrid = plan->weights;
+    JobSpec spec = preview(u"differences-preview"_s, tr("Compare %1").arg(request.linear));
+    spec.failed = [this](const JobError& error) { m_views.differences->setFailed(error.sentence); };
+    m_jobs.submit(
+        spec,
+        [maps = m_weightMaps, project = m_document.project(), request, grid = plan->weights, block = info->block](Progress&, const std::stop_token& stop) {
+            const auto map = [&](const QString& run) {
+                const std::string linear = request.linear.toStdString();
+                return std::make_shared<const WeightMap>(run.isEmpty() ? maps->rounded(linear, grid, stop) : maps->ofRun(linear, block, *project, run.toStdString(), stop));
+            };
+            const auto first = map(request.first);
+            return DifferencesPicture::make(request, first, request.second == request.first ? first : map(request.second));
+        },
+        [this](const DifferencesPicture& picture) {
+            m_views.differences->setPicture(picture);
+            m_views.differences->setSelection(m_document.selection());
+        });
 }
 
 void ViewFeeds::followGrid(const ActivationGrid& grid)
@@ -223,7 +272,8 @@ bool ViewFeeds::isSettled() const
 {
     return (!onScreen(m_views.kernel) || m_samples.empty() || m_views.kernel->isCurrent())
         && (!onScreen(m_views.tokens) || m_views.tokens->isCurrent())
-        && (!onScreen(m_views.weights) || m_views.weights->linear().isEmpty() || m_views.weights->isCurrent());
+        && (!onScreen(m_views.weights) || m_views.weights->linear().isEmpty() || m_views.weights->isCurrent())
+        && (!onScreen(m_views.differences) || m_views.differences->request().linear.isEmpty() || m_views.differences->isCurrent());
 }
 
 } // namespace halftone

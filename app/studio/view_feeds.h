@@ -12,10 +12,12 @@
 namespace halftone {
 
 class ChannelsView;
+class DifferencesView;
 class KernelView;
 class TokensView;
 class WeightMaps;
 class WeightsView;
+struct DifferencesRequest;
 struct WeightsRequest;
 
 /// Answers what the views of activations and weights ask for: kernels, rounded samples and channel summaries under a live grid, and the matrix of
@@ -29,6 +31,7 @@ public:
         TokensView* tokens;
         ChannelsView* channels;
         WeightsView* weights;
+        DifferencesView* differences;
     };
     /// Follows the document from now on; make it after who fills the views from it, so that it comes second.
     ViewFeeds(Document& document, JobRunner& jobs, const Views& views, QObject* parent = nullptr);
@@ -55,6 +58,8 @@ private:
     void answerTokens(const std::shared_ptr<const SiteSample>& sample, const ActivationGrid& grid);
     void answerChannels(const std::shared_ptr<const SiteSample>& sample, const ActivationGrid& grid);
     void answerWeights(const WeightsRequest& request);
+    void answerDifferences(const DifferencesRequest& request);
+    void showRuns();
 
     Document& m_document;
     JobRunner& m_jobs;
@@ -62,6 +67,7 @@ private:
     std::vector<Sampled> m_samples;
     std::shared_ptr<WeightMaps> m_weightMaps;
     std::optional<WeightGrid> m_weightGrid;   ///< what the weights shown were asked for with
+    std::optional<WeightGrid> m_differencesGrid;
 };
 
 } // namespace halftone

@@ -6,6 +6,7 @@
 #include "core/analysis/site_statistics.h"
 #include "widgets/message_banner.h"
 #include "widgets/palette.h"
+#include "widgets/texts_view.h"
 
 #include <QAction>
 #include <QApplication>
@@ -138,14 +139,23 @@ void WindowScript::take(const QJsonObject& step)
             if (toQString(name(kind)) == wish.value(u"site"_s).toString())
                 selection.site = kind;
         selection.linear = wish.value(u"linear"_s).toString().toStdString();
-        selection.channel = wish.value(u"channel"_s).toInt(-1);
-        selection.token = wish.value(u"token"_s).toInt(-1);
+        selection.setChannel(wish.value(u"channel"_s).toInt(-1), wish.value(u"channels"_s).toInt(1));
+        selection.setToken(wish.value(u"token"_s).toInt(-1), wish.value(u"tokens"_s).toInt(1));
         document.select(selection);
     } else if (step.contains(u"view"_s)) {
         auto* dock = m_window.findChild<QDockWidget*>(step.value(u"view"_s).toString() + u"Dock"_s);
         if (!dock)
             return fail(u"there is no such view: "_s + step.value(u"view"_s).toString());
         m_window.workspaces().toggleFullScreen(dock);
+    } else if (step.contains(u"raise"_s)) {
+        auto* dock = m_window.findChild<QDockWidget*>(step.value(u"raise"_s).toString() + u"Dock"_s);
+        if (!dock)
+            return fail(u"there is no such view: "_s + step.value(u"raise"_s).toString());
+        dock->show();
+        dock->raise();
+    } else if (step.contains(u"pick"_s)) {
+        auto* texts = m_window.findChild<TextsView*>();
+        texts->setPicked(step.value(u"pick"_s).toInt());
     } else if (step.contains(u"edit"_s)) {
         const QJsonObject edit = step.value(u"edit"_s).toObject();
         PlanPatch patch;

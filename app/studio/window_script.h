@@ -12,7 +12,7 @@ class MainWindow;
 /// Drives the real window step by step, waiting after each until nothing is at work. For pictures of its states (tests/gallery, --screenshot).
 /// A step is an object with one of these keys:
 ///   open: path · close: true · dismiss: true (messages and focus) · closeHelp: true · trigger: an action's object name · key: "Escape" · focus: a widget's object name · size: [width, height]
-///   select: {block, site, linear, channel, token} · view: a view's id, alone or back · edit: {linear, bits}
+///   select: {block, site, linear, channel, channels, token, tokens} · raise: a view's id · pick: a token of Texts · view: a view's id, alone or back · edit: {linear, bits}
 ///   analyze: {text, windows, length} · quantize: {} · evaluate: {windows, length}   (without a text: those that come along; work that is done is left out
 ///   unless "again" is true) · shot: file.png, and with blocks: n it is taken while an analysis runs, after its n-th block
 class WindowScript : public QObject {

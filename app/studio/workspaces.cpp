@@ -60,7 +60,7 @@ Workspaces::Workspaces(QMainWindow* window, QMainWindow* views, const Docks& doc
 
 QList<QDockWidget*> Workspaces::all() const
 {
-    return {m_docks.layers, m_docks.inspector, m_docks.history, m_docks.jobs, m_docks.outliers, m_docks.kernel, m_docks.channels, m_docks.tokens, m_docks.weights, m_docks.run, m_docks.runs, m_docks.compare};
+    return {m_docks.layers, m_docks.inspector, m_docks.history, m_docks.jobs, m_docks.outliers, m_docks.kernel, m_docks.channels, m_docks.tokens, m_docks.weights, m_docks.run, m_docks.runs, m_docks.compare, m_docks.texts, m_docks.differences};
 }
 
 int Workspaces::version() const
@@ -125,7 +125,7 @@ void Workspaces::arrange(Kind kind)
     w->addDockWidget(Qt::RightDockWidgetArea, m_docks.inspector);
     w->tabifyDockWidget(m_docks.inspector, m_docks.history);
     w->addDockWidget(Qt::BottomDockWidgetArea, m_docks.jobs);
-    for (QDockWidget* dock : {m_docks.tokens, m_docks.weights})
+    for (QDockWidget* dock : {m_docks.tokens, m_docks.weights, m_docks.texts, m_docks.differences})
         v->removeDockWidget(dock);   // else what is split off below would become a tab among them
     v->addDockWidget(Qt::LeftDockWidgetArea, m_docks.outliers);
     v->splitDockWidget(m_docks.outliers, m_docks.kernel, Qt::Vertical);
@@ -140,6 +140,8 @@ void Workspaces::arrange(Kind kind)
     // Three large maps share one place.
     for (QDockWidget* dock : {m_docks.tokens, m_docks.weights})
         v->tabifyDockWidget(m_docks.outliers, dock);
+    for (QDockWidget* dock : {m_docks.texts, m_docks.differences})
+        v->tabifyDockWidget(m_docks.compare, dock);
 
     const bool maps = kind == Inspect, tune = kind == Tune, run = kind == Run, compare = kind == Compare;
     m_docks.layers->setVisible(!compare);   // the table of measurements wants the width
@@ -154,13 +156,15 @@ void Workspaces::arrange(Kind kind)
     m_docks.run->setVisible(run);
     m_docks.runs->setVisible(run);
     m_docks.compare->setVisible(compare);
+    m_docks.texts->setVisible(compare);
+    m_docks.differences->setVisible(compare);
     if (tune) {
         v->addDockWidget(Qt::LeftDockWidgetArea, m_docks.kernel);
         v->splitDockWidget(m_docks.kernel, m_docks.channels, Qt::Vertical);
     }
 
     const int width = w->width(), height = w->height();
-    const int layers = maps ? qBound(320, width * 28 / 100, 640) : run ? qBound(300, width * 24 / 100, 600) : qBound(360, width * 40 / 100, 720);
+    const int layers = maps ? qBound(320, width * 28 / 100, 640) : run ? qBound(330, width * 24 / 100, 600) : qBound(360, width * 40 / 100, 720);
     const QList<int> sides{layers, qBound(288, width * 21 / 100, 380)};
     w->resizeDocks({m_docks.layers, m_docks.inspector}, sides, Qt::Horizontal);
     fitJobs();
@@ -176,6 +180,8 @@ void Workspaces::arrange(Kind kind)
             if (room - kernel > m_docks.channels->minimumSizeHint().width())
                 m_views->resizeDocks({m_docks.kernel, m_docks.channels}, {kernel, room - kernel - 2}, Qt::Horizontal);
         });
+    } else if (compare) {
+        m_docks.compare->raise();
     } else if (run) {
         v->resizeDocks({m_docks.run, m_docks.runs}, {height * 52 / 100, height * 14 / 100}, Qt::Vertical);
     } else if (tune) {

@@ -385,8 +385,12 @@ private Q_SLOTS:
         auto* resume = m_window->findChild<JobsView*>()->findChild<QToolButton*>(u"jobResume"_s);
         QVERIFY(resume);
         QTRY_VERIFY(resume->isVisible());
+        std::vector<int> told;   // earlier blocks come at once, each once and in order
+        const auto listening = connect(&document(), &Document::runBlockAdded, this, [&told](int block) { told.push_back(block); });
         QTest::mouseClick(resume, Qt::LeftButton);
         STEP(waitForRun());
+        disconnect(listening);
+        QCOMPARE(told, (std::vector<int>{0, 1, 2, 3}));
         QCOMPARE(toQString(document().latestRun()->id), id);
         const QString theirs = commandLineExport(u"theirs"_s, u"dense"_s);
         QVERIFY(!theirs.isEmpty());
