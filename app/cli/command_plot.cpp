@@ -79,6 +79,7 @@ void addPlotCommand(CLI::App& program)
     command->add_option("--view", a->view, "one of plot --list");
     command->add_option("--site", a->site, "a site, a kind of site, or a linear");
     command->add_option("--run", a->run, "a run (the newest that is done)");
+    command->add_option("--against", a->against, "of differences: the run to hold it against (the recipe, rounded to nearest)");
     command->add_option("--out", a->out, "file; its ending chooses png, svg, pdf or csv");
     command->add_option("--mode", a->mode, "what of it: see plot --list");
     command->add_option("--scheme", a->scheme, "activation grid: per_tensor, per_token, per_channel, cross, cross_static")->capture_default_str();

@@ -4,6 +4,9 @@
 #include "app/studio/measured.h"
 #include "app/studio/text.h"
 #include "core/base/error.h"
+#include "core/pipeline/weight_maps.h"
+#include "widgets/differences_view.h"
+#include "widgets/texts_view.h"
 
 #include <algorithm>
 #include <map>
@@ -66,6 +69,46 @@ std::unique_ptr<ViewFrame> tradeoffPlot(const PlotSource& source)
     auto view = std::make_unique<TradeoffView>();
     view->setKl(mode == 1);
     view->setPoints(tradeoffPoints(records, shown, chosen != records.end() ? static_cast<int>(chosen - records.begin()) : -1), textOf(shown));
+    return view;
+}
+
+std::unique_ptr<ViewFrame> textsPlot(const PlotSource& source)
+{
+    const int mode = modeOf(source.arguments.mode, {"added", "loss", "float", "kl"}, "texts");
+    const std::vector<EvaluationRecord> records = readRecords(source.project->folder());
+    const std::string& run = source.arguments.run;
+    const auto found = std::find_if(records.rbegin(), records.rend(), [&](const EvaluationRecord& r) { return !r.result.trace.empty() && (run.empty() || r.run == toQString(run)); });
+    if (found == records.rend())
+        throw Error(ErrorKind::BadFile, source.arguments.project + ": no text is measured token by token" + (run.empty() ? std::string() : " for " + run) +
+                    "; run halftone-cli evaluate " + source.arguments.project + "#run --against MODEL", source.arguments.project);
+    if (mode != 1 && !found->result.trace.compared())
+        throw Error(ErrorKind::InvalidArgument, found->label.toStdString() + " was measured without a float model beside it; give --mode loss", "mode");
+    auto view = std::make_unique<TextsView>();
+    view->setTrace(found->label + QStringLiteral(" · ") + textOf(*found), found->result.trace);
+    view->setMode(static_cast<TextsView::Mode>(mode));
+    return view;
+}
+
+std::unique_ptr<ViewFrame> differencesPlot(const PlotSource& source)
+{
+    const std::filesystem::path path = source.project->modelPath();
+    const ModelDescription model = describeModel(path, false);
+    const std::string linear = plotLinear(source, model);
+    const auto info = std::find_if(model.linears.begin(), model.linears.end(), [&](const LinearInfo& l) { return l.name == linear; });
+    WeightMaps maps(path);
+    const std::string second = source.project->run(source.arguments.run).id;
+    const std::string first = source.arguments.against.empty() ? std::string() : source.project->run(source.arguments.against).id;
+    const auto a = std::make_shared<const WeightMap>(first.empty() ? maps.rounded(linear, plotGrid(source, model, linear), {}) : maps.ofRun(linear, info->block, *source.project, first, {}));
+    const auto b = std::make_shared<const WeightMap>(maps.ofRun(linear, info->block, *source.project, second, {}));
+    auto view = std::make_unique<DifferencesView>();
+    view->setRuns(first.empty() ? QStringList{toQString(second)} : QStringList{toQString(first), toQString(second)});
+    view->setFirst(toQString(first));
+    view->setSecond(toQString(second));
+    view->setLinear(toQString(linear));
+    const DifferencesPicture picture = DifferencesPicture::make(view->request(), a, b);
+    if (!picture.fault.isEmpty())
+        throw Error(ErrorKind::InvalidArgument, linear + ": " + picture.fault.toStdString(), linear);
+    view->setPicture(picture);
     return view;
 }
 

@@ -112,22 +112,12 @@ std::unique_ptr<ViewFrame> channelsView(const PlotSource& source)
     return view;
 }
 
-/// The linear that --site names, or the first that the named site feeds; under the project's recipe.
 std::unique_ptr<ViewFrame> weightsView(const PlotSource& source)
 {
     const std::filesystem::path path = source.project->modelPath();
     const ModelDescription model = describeModel(path, false);
-    const std::string& wanted = source.arguments.site;
-    const auto linear = std::find_if(model.linears.begin(), model.linears.end(), [&](const LinearInfo& l) { return wanted.empty() || l.name == wanted; });
-    const auto site = std::find_if(model.sites.begin(), model.sites.end(), [&](const SiteInfo& s) { return s.name == wanted || name(s.kind) == wanted; });
-    if (linear == model.linears.end() && site == model.sites.end())
-        throw Error(ErrorKind::InvalidArgument, "\"" + wanted + "\" is no linear and no site of the model; inspect names them", "site");
-    const std::string chosen = linear != model.linears.end() ? linear->name : site->linears.front();
-    WeightGrid grid;
-    if (const std::optional<Recipe> recipe = source.project->recipe())
-        for (const ResolvedPlan& plan : resolve(*recipe, model))
-            if (plan.linear == chosen)
-                grid = plan.plan.weights;
+    const std::string chosen = plotLinear(source, model);
+    const WeightGrid grid = plotGrid(source, model, chosen);
     using Mode = WeightsRequest::Mode;
     const std::string& mode = source.arguments.mode;
     if (!mode.empty() && mode != "weight" && mode != "quantized" && mode != "error" && mode != "scale")
@@ -164,8 +154,29 @@ const std::vector<PlotView>& plotViews()
         {"run", "blocks, flags, memory and what was done to each linear of a run (--run)", "1200x760", runPlot, false},
         {"curves", "the newest runs block by block; --mode sqnr, mse, drift", "1000x480", curvesPlot, false},
         {"tradeoff", "measured quality against bits a weight; --mode perplexity, kl", "900x560", tradeoffPlot, false},
+        {"texts", "the start of an evaluated text, token by token (--run); --mode added, loss, float, kl", "1000x640", textsPlot, false},
+        {"differences", "the errors of a linear in --run and --against (a run, or the recipe to nearest) and their difference", "1500x560", differencesPlot, false},
     };
     return views;
+}
+
+std::string plotLinear(const PlotSource& source, const ModelDescription& model)
+{
+    const std::string& wanted = source.arguments.site;
+    const auto linear = std::find_if(model.linears.begin(), model.linears.end(), [&](const LinearInfo& l) { return wanted.empty() || l.name == wanted; });
+    const auto site = std::find_if(model.sites.begin(), model.sites.end(), [&](const SiteInfo& s) { return s.name == wanted || name(s.kind) == wanted; });
+    if (linear == model.linears.end() && site == model.sites.end())
+        throw Error(ErrorKind::InvalidArgument, "\"" + wanted + "\" is no linear and no site of the model; inspect names them", "site");
+    return linear != model.linears.end() ? linear->name : site->linears.front();
+}
+
+WeightGrid plotGrid(const PlotSource& source, const ModelDescription& model, const std::string& linear)
+{
+    if (const std::optional<Recipe> recipe = source.project->recipe())
+        for (const ResolvedPlan& plan : resolve(*recipe, model))
+            if (plan.linear == linear)
+                return plan.plan.weights;
+    return {};
 }
 
 ActivationGrid PlotSource::grid() const

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/analysis/site_statistics.h"
+#include "core/model/describe.h"
 #include "core/project/project.h"
 #include "widgets/view_frame.h"
 
@@ -13,7 +14,7 @@ namespace halftone::cli {
 
 /// What `plot` was asked for.
 struct PlotArguments {
-    std::string project, view, site, run, out, theme = "light", size, scheme = "per_token", mode;
+    std::string project, view, site, run, against, out, theme = "light", size, scheme = "per_token", mode;
     int bits = 0, scale = 2;
     double alpha = -1;
     bool list = false;
@@ -44,5 +45,12 @@ const std::vector<PlotView>& plotViews();
 std::unique_ptr<ViewFrame> runPlot(const PlotSource& source);
 std::unique_ptr<ViewFrame> curvesPlot(const PlotSource& source);
 std::unique_ptr<ViewFrame> tradeoffPlot(const PlotSource& source);
+/// A measured text token by token; two quantizations of a linear.
+std::unique_ptr<ViewFrame> textsPlot(const PlotSource& source);
+std::unique_ptr<ViewFrame> differencesPlot(const PlotSource& source);
+/// The linear that --site names, or the first that the named site feeds. @throws Error{InvalidArgument}.
+std::string plotLinear(const PlotSource& source, const ModelDescription& model);
+/// Of the project's recipe; float where there is none.
+WeightGrid plotGrid(const PlotSource& source, const ModelDescription& model, const std::string& linear);
 
 } // namespace halftone::cli

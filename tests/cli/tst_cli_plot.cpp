@@ -92,7 +92,7 @@ private Q_SLOTS:
         QStringList ids;
         for (const QJsonValue& view : listed.json()[QStringLiteral("views")].toArray())
             ids << view[QStringLiteral("id")].toString();
-        for (const char* id : {"outliers", "kernel", "channels", "tokens", "weights", "run", "curves", "tradeoff"})
+        for (const char* id : {"outliers", "kernel", "channels", "tokens", "weights", "run", "curves", "tradeoff", "texts", "differences"})
             QVERIFY2(ids.contains(QString::fromLatin1(id)), id);
     }
 
@@ -110,6 +110,8 @@ private Q_SLOTS:
         row("weights", QStringLiteral("--view weights --site model.layers.1.mlp.down_proj"));
         row("run", QStringLiteral("--view run --run run-001"));
         row("curves", QStringLiteral("--view curves --mode mse"));
+        row("texts", QStringLiteral("--view texts --mode kl --theme dark"));
+        row("differences", QStringLiteral("--view differences --run run-002 --against run-001 --site model.layers.1.mlp.down_proj"));
         row("tradeoff", QStringLiteral("--view tradeoff --mode kl --run run-002"));
     }
     void everyViewBecomesAFile()
@@ -183,6 +185,34 @@ private Q_SLOTS:
             QVERIFY(std::abs(rows[1 + i][2].toDouble() / m_measured[i][QStringLiteral("perplexity")].toDouble() - 1) < 1e-8);
             QVERIFY(std::abs(rows[1 + i][4].toDouble() / m_measured[i][QStringLiteral("kl_mean")].toDouble() - 1) < 1e-8);
         }
+        // What the tokens lost is what the text lost: here the windows are traced whole.
+        drawn = halftone(plot(QStringLiteral("texts"), {QStringLiteral("--run"), QStringLiteral("run-002"), QStringLiteral("--out"), file}));
+        QVERIFY2(drawn.code == 0, drawn.err);
+        const QByteArray texts = [&] { QFile f(file); return f.open(QIODevice::ReadOnly) ? f.readAll() : QByteArray(); }();
+        double nll = 0, kl = 0;
+        int predicted = 0;
+        for (const QByteArray& line : texts.split('\n').mid(1)) {
+            const QList<QByteArray> fields = line.trimmed().split(',').mid(-4);   // a token's text may hold commas
+            if (fields.size() < 4 || fields[0].isEmpty())
+                continue;
+            nll += fields[0].toDouble();
+            kl += fields[2].toDouble();
+            ++predicted;
+        }
+        QCOMPARE(predicted, 2 * 31);
+        QVERIFY(std::abs(nll / predicted - m_measured[1][QStringLiteral("mean_nll")].toDouble()) < 2e-5);
+        QVERIFY(std::abs(kl / predicted - m_measured[1][QStringLiteral("kl_mean")].toDouble()) < 2e-5);
+
+        // Fewer bits, larger errors; and the errors are those of the one weight.
+        drawn = halftone(plot(QStringLiteral("differences"), {QStringLiteral("--against"), QStringLiteral("run-001"), QStringLiteral("--out"), file}));
+        QVERIFY2(drawn.code == 0, drawn.err);
+        double first = 0, second = 0;
+        for (const QStringList& cells : csv(file).mid(1)) {
+            first += std::pow(cells[3].toDouble(), 2);
+            second += std::pow(cells[4].toDouble(), 2);
+        }
+        QVERIFY(first > 0 && second > 2 * first);
+
         // Measured again, it replaces itself.
         const Outcome again = halftone({QStringLiteral("evaluate"), m_project, QStringLiteral("--text"), kText, QStringLiteral("--windows"), QStringLiteral("2"),
             QStringLiteral("--length"), QStringLiteral("32"), QStringLiteral("--against"), kModel});
@@ -196,7 +226,7 @@ private Q_SLOTS:
         const QString project = m_folder.filePath(QStringLiteral("bare.halftone"));
         QVERIFY(halftone({QStringLiteral("analyze"), kModel, QStringLiteral("--text"), kText, QStringLiteral("--windows"), QStringLiteral("1"), QStringLiteral("--length"),
                     QStringLiteral("16"), QStringLiteral("--project"), project}).code == 0);
-        for (const char* view : {"run", "curves", "tradeoff"}) {
+        for (const char* view : {"run", "curves", "tradeoff", "texts", "differences"}) {
             const Outcome refused = halftone({QStringLiteral("plot"), project, QStringLiteral("--view"), QString::fromLatin1(view), QStringLiteral("--out"),
                 m_folder.filePath(QStringLiteral("none.png"))});
             QCOMPARE(refused.code, 3);
