@@ -125,6 +125,9 @@ int main(int argc, char** argv)
     else if (settings.reopensLast() && !parser.isSet(screenshot) && !parser.isSet(script))
         window.openLast();
 
+    if (!parser.isSet(screenshot) && !parser.isSet(script) && (!parser.isSet(theme) || parser.value(theme) == u"system"_s))
+        QTimer::singleShot(0, &window, &halftone::MainWindow::followDesktop);
+
     if (parser.isSet(screenshot)) {
         halftone::ScreenshotRequest request;
         request.file = parser.value(screenshot);

@@ -338,15 +338,19 @@ void MainWindow::updateActions()
 void MainWindow::updateRecentMenu()
 {
     m_recentMenu->clear();
-    const QStringList recent = m_settings.recent();
+    const QStringList recent = m_settings.listed(), pinned = m_settings.pinned();
     for (const QString& path : recent) {
+        if (!pinned.isEmpty() && path == recent.value(pinned.size()))
+            m_recentMenu->addSeparator();   // below those that stay
         QAction* action = m_recentMenu->addAction(QString(path).replace(u'&', u"&&"_s));
-        action->setObjectName(u"recentPath%1"_s.arg(m_recentMenu->actions().size() - 1));
+        if (pinned.contains(path))
+            action->setIcon(icon(u"pin"_s));
+        action->setObjectName(u"recentPath%1"_s.arg(recent.indexOf(path)));
         describeAction(*action, tr("Open it again"));
         connect(action, &QAction::triggered, this, [this, path] { openPath(path); });
     }
     m_recentMenu->setEnabled(!recent.isEmpty());
-    m_welcome->setRecent(recent);
+    m_welcome->setRecent(recent, pinned);
     lookForRecent();
 }
 

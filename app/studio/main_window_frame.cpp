@@ -3,6 +3,7 @@
 #include "app/studio/main_window.h"
 
 #include "app/studio/command_palette.h"
+#include "app/studio/desktop_theme.h"
 #include "app/studio/dropped.h"
 #include "app/studio/resources.h"
 #include "app/studio/tour.h"
@@ -165,7 +166,7 @@ void MainWindow::lookForRecent()
     JobSpec spec{u"look-for-recent"_s, tr("Look for recent models"), JobSpec::Lane::Files, false, {}, {}};
     m_jobs->submit(
         spec,
-        [paths = m_settings.recent()](Progress&, const std::stop_token& stop) {
+        [paths = m_settings.listed()](Progress&, const std::stop_token& stop) {
             QStringList missing;
             for (const QString& path : paths)
                 if (!stop.stop_requested() && !QFileInfo::exists(path))
@@ -173,6 +174,18 @@ void MainWindow::lookForRecent()
             return missing;
         },
         [this](const QStringList& missing) { m_welcome->setMissing(missing); });
+}
+
+void MainWindow::followDesktop()
+{
+    if (m_desktop)
+        return;
+    m_desktop = new DesktopTheme(this);
+    connect(m_desktop, &DesktopTheme::changed, this, [this] {
+        m_settings.setDesktopTheme(m_desktop->theme());
+        if (m_settings.themeChoice() == Settings::ThemeChoice::System)
+            applyTheme();
+    });
 }
 
 void MainWindow::askArrangementName()

@@ -38,6 +38,32 @@ void Settings::removeRecent(const QString& path)
     QStringList list = recent();
     list.removeAll(QDir::cleanPath(QFileInfo(path).absoluteFilePath()));
     m_settings.setValue(u"recent"_s, list);
+    setPinned(path, false);
+}
+
+QStringList Settings::pinned() const
+{
+    return m_settings.value(u"pinned"_s).toStringList();
+}
+
+void Settings::setPinned(const QString& path, bool pinned)
+{
+    QStringList list = this->pinned();
+    const QString absolute = QDir::cleanPath(QFileInfo(path).absoluteFilePath());
+    list.removeAll(absolute);
+    if (pinned)
+        list.append(absolute);
+    m_settings.setValue(u"pinned"_s, list);
+    m_settings.sync();
+}
+
+QStringList Settings::listed() const
+{
+    QStringList list = pinned();
+    for (const QString& path : recent())
+        if (!list.contains(path))
+            list.append(path);
+    return list;
 }
 
 Settings::ThemeChoice Settings::themeChoice() const
@@ -58,9 +84,19 @@ Theme Settings::theme() const
     case ThemeChoice::Dark: return Theme::Dark;
     case ThemeChoice::System: break;
     }
+    if (const QString told = m_settings.value(u"desktopTheme"_s).toString(); !told.isEmpty())
+        return told == u"dark"_s ? Theme::Dark : Theme::Light;
     // The desktop's own palette, as the platform gave it before ours was set.
     static const bool dark = QGuiApplication::palette().color(QPalette::Window).lightnessF() < 0.5;
     return dark ? Theme::Dark : Theme::Light;
+}
+
+void Settings::setDesktopTheme(std::optional<Theme> theme)
+{
+    if (theme)
+        m_settings.setValue(u"desktopTheme"_s, *theme == Theme::Dark ? u"dark"_s : u"light"_s);
+    else
+        m_settings.remove(u"desktopTheme"_s);
 }
 
 QString Settings::folder(const QString& purpose, const QString& fallback) const

@@ -7,6 +7,8 @@
 #include <QString>
 #include <QStringList>
 
+#include <optional>
+
 namespace halftone {
 
 /// What the studio remembers between starts: an INI file of the person's configuration folder.
@@ -16,7 +18,10 @@ public:
 
     QStringList recent() const;               ///< paths, newest first, at most 10
     void addRecent(const QString& path);
-    void removeRecent(const QString& path);
+    void removeRecent(const QString& path);   ///< and its pin
+    QStringList pinned() const;               ///< paths that stay in the list however many others were opened since
+    void setPinned(const QString& path, bool pinned);
+    QStringList listed() const;               ///< pinned ones first, then the other recent ones
 
     bool reopensLast() const { return value(QStringLiteral("reopenLast"), false).toBool(); }   ///< open at start what was open last
     void setReopensLast(bool reopens) { setValue(QStringLiteral("reopenLast"), reopens); }
@@ -28,8 +33,9 @@ public:
     enum class ThemeChoice { System, Light, Dark };
     ThemeChoice themeChoice() const;
     void setThemeChoice(ThemeChoice choice);
-    /// The choice made concrete.
+    /// The choice made concrete: for System what the desktop said last, else its palette at start.
     Theme theme() const;
+    void setDesktopTheme(std::optional<Theme> theme);
 
     /// The folder last used for a purpose ("model", "text", "export"), or `fallback`.
     QString folder(const QString& purpose, const QString& fallback) const;

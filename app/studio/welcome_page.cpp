@@ -11,6 +11,7 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include <algorithm>
 #include <array>
 
 namespace halftone {
@@ -133,7 +134,7 @@ WelcomePage::WelcomePage(QWidget* parent)
     helpLine->addStretch(1);
     layout->addLayout(helpLine);
     layout->addStretch(3);
-    setRecent({});
+    setRecent({}, {});
 }
 
 void WelcomePage::buildTourCard(QVBoxLayout* layout)
@@ -167,9 +168,10 @@ void WelcomePage::setTourOffered(bool offered)
     m_tourLink->setVisible(!m_tourOffered && m_sampleAvailable);
 }
 
-void WelcomePage::setRecent(const QStringList& paths)
+void WelcomePage::setRecent(const QStringList& paths, const QStringList& pinned)
 {
     m_paths = paths;
+    m_pinned = pinned;
     while (QLayoutItem* item = m_recent->takeAt(0)) {
         item->widget()->hide();
         item->widget()->deleteLater();
@@ -177,7 +179,7 @@ void WelcomePage::setRecent(const QStringList& paths)
     }
     int shown = 0;
     for (const QString& path : paths) {
-        if (++shown > 5)
+        if (++shown > std::max<qsizetype>(5, std::min<qsizetype>(8, pinned.size())))
             break;
         const bool missing = m_missing.contains(path);
         auto* line = new QWidget(m_recentBox);
@@ -206,6 +208,16 @@ void WelcomePage::setRecent(const QStringList& paths)
             connect(forget, &QToolButton::clicked, this, [this, path] { Q_EMIT forgetRequested(path); });
             row->addWidget(forget);
         }
+        const bool fixed = pinned.contains(path);
+        auto* pin = new QToolButton(line);
+        pin->setObjectName(u"pin%1"_s.arg(shown - 1));
+        pin->setIcon(icon(u"pin"_s));
+        pin->setCheckable(true);
+        pin->setChecked(fixed);
+        pin->setAccessibleName(fixed ? tr("Unpin %1").arg(name) : tr("Pin %1").arg(name));
+        pin->setToolTip(fixed ? tr("Pinned: it stays at the top of this list. Click to let it go") : tr("Keep it at the top of this list"));
+        connect(pin, &QToolButton::clicked, this, [this, path, fixed] { Q_EMIT pinRequested(path, !fixed); });
+        row->addWidget(pin);
         m_recent->addWidget(line);
     }
     m_recentBox->setVisible(shown > 0);
@@ -216,7 +228,7 @@ void WelcomePage::setMissing(const QStringList& paths)
     if (paths == m_missing)
         return;
     m_missing = paths;
-    setRecent(m_paths);
+    setRecent(m_paths, m_pinned);
 }
 
 void WelcomePage::setSampleAvailable(bool available)

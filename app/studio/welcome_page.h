@@ -14,7 +14,7 @@ class WelcomePage : public QWidget {
     Q_OBJECT
 public:
     explicit WelcomePage(QWidget* parent = nullptr);
-    void setRecent(const QStringList& paths);
+    void setRecent(const QStringList& paths, const QStringList& pinned);
     /// Those of the recent paths that are not there now: said, and offered to be forgotten.
     void setMissing(const QStringList& paths);
     /// The tour is offered large until it was taken or declined; afterwards it is one of the links below.
@@ -29,13 +29,14 @@ Q_SIGNALS:
     void openFolderRequested();
     void recentRequested(const QString& path);
     void forgetRequested(const QString& path);
+    void pinRequested(const QString& path, bool pinned);
     void helpRequested();
     void tourRequested();
     void tourDeclined();
 
 private:
     void buildTourCard(QVBoxLayout* layout);
-    QStringList m_paths, m_missing;
+    QStringList m_paths, m_pinned, m_missing;
     QWidget* m_tourCard = nullptr;
     QPushButton* m_tourLink = nullptr;
     bool m_tourOffered = false, m_sampleAvailable = false;

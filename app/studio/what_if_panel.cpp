@@ -22,6 +22,8 @@ using namespace Qt::StringLiterals;
 
 namespace {
 
+constexpr int kLongestKind = 96;   // pixels: a long name must not push the panel's other texts out of it
+
 Plan applied(const Plan& plan, const PlanPatch& patch)
 {
     PlanPatch whole = wholePatch(plan);
@@ -48,6 +50,7 @@ WhatIfPanel::WhatIfPanel(const Document& document, JobRunner& jobs, QWidget* par
         return label;
     };
     m_histogramTitle = heading(tr("Weights and grid levels"));
+    m_histogramTitle->setWordWrap(true);
     m_histogramTitle->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     column->addWidget(m_histogramTitle);
     m_histogram = new LevelHistogram(this);
@@ -158,7 +161,8 @@ void WhatIfPanel::updateButtons()
     m_drop->setVisible(some);
     m_drop->setToolTip(tr("Back to the plan that stands"));
     const QString kind = linear ? toQString(linear->shortName()) : QString();
-    m_kind->setText(tr("To a&ll %1").arg(kind));
+    m_kind->setText(tr("To a&ll %1").arg(m_kind->fontMetrics().elidedText(kind, Qt::ElideMiddle, kLongestKind)));
+    m_kind->setAccessibleName(tr("To all %1").arg(kind));
     m_kind->setEnabled(writable && linear);
     m_kind->setToolTip(writable ? tr("Give every %1 the plan shown here; one undo step").arg(kind) : readOnly);
     m_filter->setVisible(!m_filtered.isEmpty());

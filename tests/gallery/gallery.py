@@ -112,8 +112,11 @@ class Gallery:
         for workspace in WORKSPACES:
             workspaces += self.each(name, workspace, before=[{"trigger": f"workspace-{workspace}"}, {"trigger": "resetWorkspace"}, select, {"dismiss": True}])
         workspaces += [{"trigger": "workspace-inspect"}, {"trigger": "resetWorkspace"}, select]
+        brushed = {"select": {"linear": linear, "channel": channel - channel % 16, "channels": 17, "token": 3, "tokens": 400}}
+        workspaces += self.each(name, "brushed", before=[{"trigger": "resetWorkspace"}, brushed, {"raise": "tokens"}, {"dismiss": True}])
+        workspaces.append(select)
         for view in self.args.views:
-            workspaces += self.each(name, f"view-{view}", before=[{"view": view}, {"dismiss": True}], after=[{"view": view}])
+            workspaces += self.each(name, f"view-{view}", before=[{"view": view}, {"pick": 40}, {"dismiss": True}], after=[{"view": view}])
         self.play(work + workspaces, model=path)
 
     def states(self, name, path, linear):
@@ -121,14 +124,15 @@ class Gallery:
         select = {"select": {"linear": linear}}
         home = [{"trigger": "workspace-inspect"}, {"trigger": "resetWorkspace"}, select, {"dismiss": True}]
         steps = list(home)
-        steps += self.each(name, "palette", before=[{"trigger": "commandPalette"}], after=[{"key": "Escape"}])
+        reset = [{"trigger": "resetWorkspace"}, {"dismiss": True}]   # each size has its own arrangement
+        steps += self.each(name, "palette", before=reset + [{"trigger": "commandPalette"}], after=[{"key": "Escape"}])
         for step in range(3):
-            steps += self.each(name, f"tour-{step + 1}", before=[{"trigger": "tour"}] + [{"key": "Right"}] * step, after=[{"key": "Escape"}])
+            steps += self.each(name, f"tour-{step + 1}", before=reset + [{"trigger": "tour"}] + [{"key": "Right"}] * step, after=[{"key": "Escape"}])
         for dialog in ("analyze", "quantize", "evaluate", "export"):
-            steps += self.each(name, f"dialog-{dialog}", before=[{"trigger": dialog}], after=[{"key": "Escape"}])
-        steps += self.each(name, "help", before=[{"trigger": "help"}], after=[{"closeHelp": True}])
-        steps += [{"edit": {"linear": linear, "bits": 3}}, {"trigger": "workspace-tune"}, *self.each(name, "stale"), {"trigger": "undo"}]
-        steps += [{"trigger": "workspace-inspect"}, {"analyze": {"text": short, "windows": 2}, "again": True}, *self.each(name, "job-failed")]
+            steps += self.each(name, f"dialog-{dialog}", before=reset + [{"trigger": dialog}], after=[{"key": "Escape"}])
+        steps += self.each(name, "help", before=reset + [{"trigger": "help"}], after=[{"closeHelp": True}])
+        steps += [{"edit": {"linear": linear, "bits": 3}}, {"trigger": "workspace-tune"}, *self.each(name, "stale", before=reset[:1]), {"trigger": "undo"}]
+        steps += [{"trigger": "workspace-inspect"}, {"analyze": {"text": short, "windows": 2}, "again": True}, *self.each(name, "job-failed", before=reset[:1])]
         self.play(steps, model=path)
         projects = [folder for folder in glob.glob(os.path.join(self.home, "**", "*.halftone"), recursive=True) if os.path.basename(path).split(".gguf")[0] in folder]
         if projects:
@@ -175,7 +179,7 @@ def main():
     parser.add_argument("--only", nargs="+", choices=["start", "smollm2", "deep", "states", "one-block"])
     parser.add_argument("--sizes", nargs="+", type=size, default=[(1440, 900), (1280, 800), (2560, 1440)])
     parser.add_argument("--themes", nargs="+", choices=["light", "dark"], default=["dark", "light"])
-    parser.add_argument("--views", nargs="+", default=["outliers", "tokens", "kernel", "channels", "weights"])
+    parser.add_argument("--views", nargs="+", default=["outliers", "tokens", "kernel", "channels", "weights", "texts", "differences"])
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--readme", action="store_true")
     args = parser.parse_args()

@@ -1,8 +1,12 @@
 // How long a slider move takes from the grid chosen to the picture redrawn: the estimate of every site's kernel from the samples, and drawing it;
-// the same for the token map and the channels of the widest site, and for a matrix brought to the Weights view.
+// the same for the token map and the channels of the widest site, and for a matrix brought to the Weights view; and how long the Inspector's what-if
+// takes from a choice to its first figures, and to the exact ones.
 //
 //   bench_views MODEL TEXT [--windows N --length L --repeats R --threads T]
 
+#include "app/studio/document.h"
+#include "app/studio/job_runner.h"
+#include "app/studio/what_if.h"
 #include "core/analysis/activation_sample.h"
 #include "core/model/describe.h"
 #include "core/pipeline/jobs.h"
@@ -16,7 +20,9 @@
 #include <QApplication>
 #include <QCommandLineParser>
 #include <QElapsedTimer>
+#include <QEventLoop>
 #include <QPixmap>
+#include <QTemporaryDir>
 
 #include <algorithm>
 #include <cstdio>
@@ -154,5 +160,63 @@ int main(int argc, char** argv)
         weights.setPicture(WeightsPicture::make(weights.request(), map));
         weights.grab();
     });
+
+    QTemporaryDir folder;
+    JobRunner jobs(folder.filePath(u"logs"_s));
+    Document document(jobs, std::filesystem::path(folder.filePath(u"projects"_s).toStdString()));
+    QEventLoop waiting;
+    QObject::connect(&document, &Document::opened, &waiting, &QEventLoop::quit);
+    QObject::connect(&document, &Document::openFailed, &waiting, [&waiting](const QString&, const JobError& error) {
+        std::fprintf(stderr, "%s\n", qPrintable(error.sentence));
+        waiting.exit(1);
+    });
+    document.open(arguments[0]);
+    if (waiting.exec() != 0)
+        return 1;
+    document.beginAnalysis(analysis.settings, analysis.windows, analysis.length, arguments[1]);
+    for (int b = 0; b < model.config.blocks; ++b) {
+        std::vector<SiteStatistics> sites;
+        std::copy_if(analysis.sites.begin(), analysis.sites.end(), std::back_inserter(sites), [b](const SiteStatistics& s) { return s.site.block == b; });
+        document.addAnalysisBlock(b, sites, {});
+    }
+    WhatIf whatIf(document, jobs);
+    bool first = true;
+    QObject::connect(&whatIf, &WhatIf::answered, &waiting, [&](const WhatIfAnswer& answer) {
+        if (first || answer.final)
+            waiting.quit();
+    });
+    const auto tried = [](int step, bool clip) {
+        Plan plan;
+        plan.weights.bits = 2 + step % 7;
+        plan.weights.group = step % 2 ? 64 : 32;
+        plan.weights.clip = clip ? WeightGrid::Clip::Mse : WeightGrid::Clip::None;
+        plan.activations = gridOf(step);
+        return plan;
+    };
+    const auto settle = [&] {   // what is still being computed for the last choice
+        while (jobs.busy())
+            QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents, 5);
+    };
+    for (const bool clip : {false, true}) {
+        const std::string what = clip ? "what-if with the clip search: " : "what-if: ";
+        first = true;
+        report((what + "another grid, first figures").c_str(), repeats, [&](int i) {
+            whatIf.ask(largest.name, Plan{}, tried(i, clip));
+            waiting.exec();
+        });
+        settle();
+        first = false;
+        report((what + "another grid, exact").c_str(), std::min(repeats, 10), [&](int i) {
+            whatIf.ask(largest.name, Plan{}, tried(i, clip));
+            waiting.exec();
+        });
+        settle();
+    }
+    first = true;
+    report("what-if: another linear, first figures", std::min<int>(repeats, static_cast<int>(model.linears.size())), [&](int i) {
+        whatIf.ask(model.linears[static_cast<std::size_t>(i)].name, Plan{}, tried(i, false));
+        waiting.exec();
+    });
+    settle();
     return 0;
 }
