@@ -132,10 +132,12 @@ void CommandModel::refresh()
     for (std::size_t i = 0; i < m_commands.size(); ++i)
         if (auto match = fuzzyMatch(m_query, m_commands[i].name))
             m_shown.push_back({static_cast<int>(i), match->score, std::move(match->places)});
-    std::stable_sort(m_shown.begin(), m_shown.end(), [this](const Shown& a, const Shown& b) {
-        const bool offA = !m_commands[static_cast<std::size_t>(a.command)].reason.isEmpty(), offB = !m_commands[static_cast<std::size_t>(b.command)].reason.isEmpty();
-        if (offA != offB || a.score != b.score)
-            return offA != offB ? offB : a.score > b.score;
+    // What is off stands below as good a match that is on, but above letters that are merely scattered over one.
+    constexpr int kOff = 6;
+    const auto rank = [this](const Shown& one) { return one.score - (m_commands[static_cast<std::size_t>(one.command)].reason.isEmpty() ? 0 : kOff); };
+    std::stable_sort(m_shown.begin(), m_shown.end(), [&](const Shown& a, const Shown& b) {
+        if (rank(a) != rank(b))
+            return rank(a) > rank(b);
         // As good a match: the name with less beside it.
         return m_commands[static_cast<std::size_t>(a.command)].name.size() < m_commands[static_cast<std::size_t>(b.command)].name.size();
     });
