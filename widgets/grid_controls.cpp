@@ -49,8 +49,8 @@ QString schemeTip(ActivationScheme scheme)
     case ActivationScheme::PerTensor: return GridControls::tr("One scale for the site, from the whole text");
     case ActivationScheme::PerToken: return GridControls::tr("One scale a token, found while running");
     case ActivationScheme::PerChannel: return GridControls::tr("One scale a channel, from the whole text");
-    case ActivationScheme::Cross: return GridControls::tr("Token maximum to the power alpha times channel maximum to the power 1 − alpha");
-    case ActivationScheme::CrossStatic: return GridControls::tr("As CrossQuant, with channel maxima of the whole text");
+    case ActivationScheme::Cross: return GridControls::tr("CrossQuant as published, for analysis: token maximum to the power alpha times the current window's channel maximum to the power 1 − alpha");
+    case ActivationScheme::CrossStatic: return GridControls::tr("CrossQuant, static channels: channel maxima of the whole text; what exports is the third form, the transform crossquant with a grid per token");
     case ActivationScheme::None: break;
     }
     return GridControls::tr("Activations stay as they are");

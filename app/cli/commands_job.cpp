@@ -64,13 +64,14 @@ void runAnalyze(const AnalyzeArguments& a)
                          {"outlier_channel", s.outlierChannel()}, {"outlier_channels", s.outlierChannels()}, {"not_finite", s.notFinite},
                          {"kernel", kernel}, {"lost", lost}, {"clipped", clipped}});
         rows.push_back({s.site.name, number(s.absmax()), number(s.medianChannelAbsmax()), number(s.outlierRatio()), std::to_string(s.outlierChannel()),
-                        percent(s.kernelShare(0)), percent(s.kernelShare(1)), percent(s.kernelShare(3)), percent(s.kernelShare(4)), percent(s.lostShare(1))});
+                        percent(s.kernelShare(0)), percent(s.kernelShare(1)), percent(s.kernelShare(3)), percent(s.kernelShare(4)), percent(s.clippedShare(4)),
+                        percent(s.lostShare(1))});
     }
     if (a.common.json) {
         printJson({{"windows", analysis.windows}, {"length", analysis.length}, {"bits", a.bits}, {"alpha", a.alpha}, {"sites", sites}});
         return;
     }
-    printTable({"site", "absmax", "median", "ratio", "channel", "per tensor", "per token", "CrossQuant", "static cross", "lost per token"}, rows);
+    printTable({"site", "absmax", "median", "ratio", "channel", "per tensor", "per token", "CrossQuant", "static cross", "clipped static", "lost per token"}, rows);
 }
 
 struct EvaluateArguments {

@@ -234,7 +234,10 @@ MethodEntry affinequantMethod()
     info.parameters.push_back({"shift", Type::Boolean, 0, 0, true, {}, "Learn shifts too, where the model has biases to take them"});
     info.parameters.push_back({"stability", Type::Real, 0, 1, 0.1, {},
                                "Factor of the off-diagonals: small keeps the matrices invertible, 0 leaves diagonals. Published: 1 for small models' weights, 0.1 at W4A4, 0.01 for large models"});
-    return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new AffineQuant); }, .whyNotTransform = whyNotBehindNorm};
+    return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new AffineQuant); }, .whyNotTransform = whyNotBehindNorm,
+            .whyIdle = [](const ModelConfig& config, SiteKind site) -> std::string {
+                return site == SiteKind::MlpMiddle ? "its scales are learned behind norms and values only" : whyNotFoldable(config, site);
+            }};
 }
 
 } // namespace halftone

@@ -35,7 +35,7 @@ MethodEntry crossquantMethod()
     info.needs = {.calibration = true};
     info.folds = {MethodFolds::How::Fully, "Goes into norms, values and up projections; with 8-bit activations per_token, transformers and vLLM serve it."};
     info.parameters = {{"alpha", ParameterInfo::Type::Real, 0, 1, 0.15, {}, "Exponent left to the token's maximum: 1 changes nothing, 0 makes all channels alike"}};
-    return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new CrossQuantFold); }, .whyNotTransform = whyNotBehindNorm};
+    return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new CrossQuantFold); }, .whyNotTransform = whyNotBehindNorm, .whyIdle = whyNotFoldable};
 }
 
 } // namespace halftone

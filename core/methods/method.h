@@ -76,5 +76,8 @@ double compensationBits(const MethodChoice& choice, std::int64_t out, std::int64
 
 /// Why a transform cannot be used on a site of a model, a sentence; empty where it can. @throws Error{InvalidArgument} when unknown.
 std::string whyNotTransform(const MethodChoice& choice, const ModelConfig& config, SiteKind site);
+/// Why a transform leaves a site as it is although it may be named there (so that a whole model can be given one), a sentence; empty where it acts.
+/// @throws Error{InvalidArgument} when unknown.
+std::string whyIdle(const MethodChoice& choice, const ModelConfig& config, SiteKind site);
 
 } // namespace halftone

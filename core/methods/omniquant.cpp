@@ -30,7 +30,10 @@ MethodEntry omniquantMethod()
     info.parameters = trainingParameters(5e-3, "Learning rate of scales and shifts", true, "late");
     info.parameters.push_back({"alpha", Type::Real, 0, 1, 0.5, {}, "Where the scales start: how much of the activations' range goes into the weights"});
     info.parameters.push_back({"shift", Type::Boolean, 0, 0, true, {}, "Learn shifts too, where activations are rounded and the model has biases to take them"});
-    return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new OmniQuant); }, .whyNotTransform = whyNotBehindNorm};
+    return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new OmniQuant); }, .whyNotTransform = whyNotBehindNorm,
+            .whyIdle = [](const ModelConfig& config, SiteKind site) -> std::string {
+                return site == SiteKind::MlpMiddle ? "its scales are learned behind norms and values only" : whyNotFoldable(config, site);
+            }};
 }
 
 } // namespace halftone

@@ -105,6 +105,16 @@ std::string whyNotTransform(const MethodChoice& choice, const ModelConfig& confi
     throwUnknown(MethodKind::Transform, choice.method);
 }
 
+std::string whyIdle(const MethodChoice& choice, const ModelConfig& config, SiteKind site)
+{
+    if (choice.method == "none")
+        return {};
+    for (const MethodEntry& entry : methods())
+        if (entry.info.kind == MethodKind::Transform && entry.info.id == choice.method)
+            return entry.whyIdle ? entry.whyIdle(config, site) : "";
+    throwUnknown(MethodKind::Transform, choice.method);
+}
+
 std::unique_ptr<Transform> makeTransform(std::string_view id)
 {
     for (const MethodEntry& entry : methods())

@@ -54,6 +54,7 @@ struct MethodEntry {
     std::function<std::unique_ptr<Transform>()> makeTransform = {};         ///< … Transform
     double (*compensationBits)(const MethodChoice&, std::int64_t out, std::int64_t in) = nullptr;   ///< of a compensation
     std::string (*whyNotTransform)(const ModelConfig&, SiteKind) = nullptr;                         ///< of a transform
+    std::string (*whyIdle)(const ModelConfig&, SiteKind) = nullptr;                                 ///< of a transform; null: it acts on every site
 };
 
 /// The registry (registry.cpp is the only place that names all methods).

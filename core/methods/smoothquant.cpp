@@ -49,7 +49,9 @@ MethodEntry smoothquantMethod()
     info.folds = {MethodFolds::How::Fully, "Goes into the norms and the weights behind them before the export; nothing is left for a runtime to do."};
     info.parameters = {{"alpha", ParameterInfo::Type::Real, 0, 1, 0.5, {}, "How much of the activations' range goes into the weights: 0 none, 1 all"}};
     return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new SmoothQuant); },
-            .whyNotTransform = whyNotBehindNorm};
+            .whyNotTransform = whyNotBehindNorm, .whyIdle = [](const ModelConfig&, SiteKind site) -> std::string {
+                return site == SiteKind::AttentionInput || site == SiteKind::MlpInput ? "" : "no norm stands before it, and only what stands behind one is smoothed";
+            }};
 }
 
 } // namespace halftone

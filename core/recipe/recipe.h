@@ -90,7 +90,8 @@ Plan planOf(const Recipe& recipe, std::string_view linear, int* rule = nullptr);
 Plan planOf(const PlanPatch& patch);
 
 /// The plan of every linear. @throws Error{BadFile} naming the key: rules that match nothing, groups that do not divide, unknown methods,
-/// impossible combinations (linears of one site with different transforms), contract breaches with the reason.
+/// impossible combinations (linears of one site with different transforms, linears of one block learned by two methods, a transform with nothing to
+/// do), contract breaches with the reason.
 std::vector<ResolvedPlan> resolve(const Recipe& recipe, const ModelDescription& model);
 
 /// Size accounting over the whole model: the tensors that an export writes. Its headers, config and tokenizer come on top.

@@ -139,6 +139,52 @@ void checkSites(const Recipe& recipe, const ModelDescription& model, const std::
     }
 }
 
+/// What is asked for must have something to do: a transform that leaves every site that names it as it is, is none.
+void checkIdle(const Recipe& recipe, const ModelDescription& model, const std::vector<ResolvedPlan>& plans)
+{
+    std::map<std::string, std::pair<std::size_t, std::string>> idle;   // by method: a linear, and why
+    std::map<std::string, bool> acts;
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        const std::string& method = plans[i].plan.transform.method;
+        std::string why = whyIdle(plans[i].plan.transform, model.config, model.linears[i].site);
+        acts[method] = acts[method] || why.empty();
+        if (!why.empty())
+            idle.emplace(method, std::pair(i, std::move(why)));
+    }
+    for (const auto& [method, first] : idle)
+        if (!acts[method])
+            fail(origin(recipe, plans[first.first].linear, [](const PlanPatch& p) { return p.transform.has_value(); }) + "/transform/method",
+                "\"" + method + "\" has nothing to do where it is named: it leaves \"" + plans[first.first].linear + "\" as it is, since " + first.second + ".");
+}
+
+/// A block is fitted as a whole, in one training: its linears cannot be learned by two methods, nor by one with two lengths of training.
+void checkLearned(const Recipe& recipe, const ModelDescription& model, const std::vector<ResolvedPlan>& plans)
+{
+    constexpr std::string_view kShared[] = {"activations", "batch", "schedule", "steps"};
+    std::map<int, std::size_t> first;
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        const MethodChoice& rounding = plans[i].plan.rounding;
+        const MethodInfo* info = plans[i].plan.weights.quantized() ? findMethod(MethodKind::Rounding, rounding.method) : nullptr;
+        if (!info || !info->needs.block)
+            continue;
+        const std::size_t other = first.emplace(model.linears[i].block, i).first->second;
+        const MethodChoice& before = plans[other].plan.rounding;
+        const std::string at = origin(recipe, plans[i].linear, [](const PlanPatch& p) { return p.rounding.has_value(); }) + "/rounding";
+        if (rounding.method != before.method)
+            fail(at + "/method", "\"" + plans[i].linear + "\" is learned by \"" + rounding.method + "\" and \"" + plans[other].linear + "\" by \"" + before.method
+                + "\", but a block is fitted as a whole, by one learned rounding; give the block one of them, or a rounding that is not learned.");
+        for (const std::string_view key : kShared) {
+            const auto of = [key](const MethodChoice& choice) {
+                const auto found = std::find_if(choice.parameters.begin(), choice.parameters.end(), [key](const auto& parameter) { return parameter.first == key; });
+                return found == choice.parameters.end() ? ParameterValue{} : found->second;
+            };
+            if (of(rounding) != of(before))
+                fail(at + "/" + std::string(key), "\"" + plans[i].linear + "\" and \"" + plans[other].linear + "\" of one block differ in \"" + std::string(key)
+                    + "\", but a block is fitted as a whole, in one training; give both the same.");
+        }
+    }
+}
+
 void checkKvCache(const Recipe& recipe, const ModelDescription& model)
 {
     for (const int block : recipe.kvCache.floatBlocks)
@@ -190,6 +236,8 @@ std::vector<ResolvedPlan> resolve(const Recipe& recipe, const ModelDescription& 
         plans.push_back(std::move(resolved));
     }
     checkSites(recipe, model, plans);
+    checkIdle(recipe, model, plans);
+    checkLearned(recipe, model, plans);
     checkKvCache(recipe, model);
     if (recipe.contract.empty())
         return plans;

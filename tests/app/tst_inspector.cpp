@@ -109,6 +109,11 @@ private Q_SLOTS:
         for (const auto* label : inspector()->findChild<QWidget*>(u"siteSection"_s)->findChildren<QLabel*>())
             absmax = absmax || label->text() == formatValue(site->absmax());
         QVERIFY(absmax);
+        // Beside every kernel share its clip rate.
+        QStringList heads;
+        for (const auto* label : inspector()->findChild<QWidget*>(u"siteSection"_s)->findChildren<QLabel*>())
+            heads << label->text();
+        QVERIFY(heads.contains(u"kernel"_s) && heads.contains(u"clipped"_s));
     }
 
     void theHistogramHoldsEveryWeightAndTheGridsLevels()

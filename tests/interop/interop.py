@@ -369,7 +369,7 @@ def gguf_sample(case):
 
 CASES = {"w4a16_groups": w4a16_groups, "w4a16_channel": w4a16_channel, "w8a8_token": w8a8_token, "w8a8_static": w8a8_static, "mixed": mixed,
          "asymmetric": asymmetric,
-         "kv_cache_symmetric": lambda case: kv_cache(case, True, 8), "kv_cache_asymmetric": lambda case: kv_cache(case, False, 4), "dense_f32": lambda case: dense(case, "f32", EXACT), "dense_bf16": lambda case: dense(case, "bf16", BF16),
+         "kv_cache_symmetric": lambda case: kv_cache(case, True, 8), "kv_cache_asymmetric": lambda case: kv_cache(case, False, 2), "dense_f32": lambda case: dense(case, "f32", EXACT), "dense_bf16": lambda case: dense(case, "bf16", BF16),
          "gguf_float": gguf_float, "gguf_q8_0": gguf_q8_0, "gguf_sample": gguf_sample}
 
 

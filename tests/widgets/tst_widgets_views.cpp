@@ -117,6 +117,11 @@ private Q_SLOTS:
         QCOMPARE(view.totals(1).share, double(zero) / double(elements));
         QVERIFY(view.summary().contains(u"CrossQuant α 0.15 would give"_s));
         QVERIFY(view.summary().contains(formatShare(view.totals(3).share)));
+        for (int scheme = 0; scheme < kKernelSchemes; ++scheme) {   // a kernel never stands without its clip rate
+            view.setScheme(scheme);
+            QVERIFY2(view.summary().contains(u"clip rate "_s + formatShare(view.totals(scheme).clipped)), qPrintable(view.summary()));
+        }
+        view.setScheme(1);
         auto* segments = view.findChild<SegmentedControl*>(u"kernelScheme"_s);
         QCOMPARE(segments->count(), kKernelSchemes);
         QSignalSpy changed(&view, &KernelView::schemeChanged);

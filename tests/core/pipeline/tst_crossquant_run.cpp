@@ -111,7 +111,7 @@ void TestCrossQuantRun::foldingIsDividingRoundingAndMultiplyingBack()
     const at::Tensor divided = folded.attentionInput(model->embed(windows.ids));
     QVERIFY(at::allclose(divided, x / column, 1e-5, 1e-6));
     const ActivationQuantizer rows({ActivationScheme::PerToken, 4, true, 0}, {});
-    for (const char* name : {"q_proj", "k_proj"}) {   // the rows of v carry the next site's fold besides
+    for (const char* name : {"q_proj", "k_proj"}) {   // the values' rows take the attention output's scale besides
         const Linear& before = const_cast<DecoderBlock&>(plain).linear(name);
         const Linear& after = folded.linear(name);
         QVERIFY(after.input && after.input->grid().scheme == ActivationScheme::PerToken);

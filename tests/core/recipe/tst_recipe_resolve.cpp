@@ -277,8 +277,79 @@ private Q_SLOTS:
             QCOMPARE(e.subject(), std::string("/rules/0/transform/method"));
             QVERIFY2(std::string(e.what()).find("norms after") != std::string::npos, e.what());
         }
-        // The MLP's middle has no norm before it, which SmoothQuant does not need: it leaves that site alone.
-        QVERIFY(!resolve(recipeOf(R"("defaults": {"weights": {"bits": 4, "group": 0}}, "rules": [{"match": "*.down_proj", "transform": {"method": "smoothquant"}}])"), model).empty());
+        // OPT-350m's blocks norm after their sublayers too.
+        ModelDescription opt = optDescription();
+        opt.config.preNorm = false;
+        for (const char* method : {"smoothquant", "awq", "omniquant", "affinequant", "crossquant"}) {
+            Recipe whole;
+            whole.defaults.transform = MethodChoice{method, {}};
+            QVERIFY_EXCEPTION_THROWN(resolve(whole, opt), Error);
+        }
+    }
+
+    /// A whole model may be given a transform that leaves some of its sites alone; naming it only there is an error.
+    void aTransformWithNothingToDoIsRefused()
+    {
+        const ModelDescription model = llamaDescription();
+        Recipe whole;
+        whole.defaults.transform = MethodChoice{"smoothquant", {}};
+        QVERIFY(!resolve(whole, model).empty());
+        Recipe block;
+        block.rules.push_back({"model.layers.0.*", whole.defaults});
+        QVERIFY(!resolve(block, model).empty());
+        const auto refusal = [](const char* method, const char* match, const ModelDescription& of) -> std::string {
+            Recipe recipe;
+            PlanPatch bits, transform;
+            bits.bits = 8;
+            transform.transform = MethodChoice{method, {}};
+            recipe.rules = {{"*.q_proj", bits}, {match, transform}};
+            try {
+                resolve(recipe, of);
+            } catch (const Error& e) {
+                return e.subject() == "/rules/1/transform/method" ? e.what() : "at " + e.subject();
+            }
+            return {};
+        };
+        const auto says = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+        for (const char* method : {"smoothquant", "omniquant", "affinequant"})
+            QVERIFY(says(refusal(method, "*.down_proj", model), "has nothing to do"));
+        QVERIFY(says(refusal("smoothquant", "*.o_proj", model), "no norm stands before it"));
+        for (const char* method : {"awq", "crossquant"})   // the up projection takes the scales
+            QCOMPARE(refusal(method, "*.down_proj", model), std::string());
+        ModelDescription gelu = optDescription();   // nothing folds through GELU
+        gelu.config.gatedMlp = false;
+        gelu.config.activation = ActivationFunction::GeluTanh;
+        QVERIFY(says(refusal("crossquant", "*.fc2", gelu), "has nothing to do"));
+    }
+
+    void oneBlockIsLearnedByOneMethod()
+    {
+        const ModelDescription model = llamaDescription();
+        const auto refusal = [&](const char* match, const MethodChoice& rounding, int bits) -> std::pair<std::string, std::string> {
+            Recipe recipe;
+            recipe.defaults.bits = 4;
+            recipe.defaults.rounding = MethodChoice{"lrq", {}};
+            PlanPatch patch;
+            patch.bits = bits;
+            patch.rounding = rounding;
+            recipe.rules = {{match, patch}};
+            try {
+                resolve(recipe, model);
+            } catch (const Error& e) {
+                return {e.subject(), e.what()};
+            }
+            return {};
+        };
+        const auto [where, what] = refusal("*.down_proj", {"flexround", {}}, 4);
+        QCOMPARE(where, std::string("/rules/0/rounding/method"));
+        QVERIFY2(what.find("flexround") != std::string::npos && what.find("lrq") != std::string::npos && what.find("as a whole") != std::string::npos, what.c_str());
+        QCOMPARE(refusal("*.down_proj", {"lrq", {{"steps", std::int64_t{7}}}}, 4).first, std::string("/rules/0/rounding/steps"));
+        QCOMPARE(refusal("*.down_proj", {"lrq", {{"batch", std::int64_t{7}}}}, 4).first, std::string("/rules/0/rounding/batch"));
+        // What is each linear's own, other blocks, and linears that are not learned stay free.
+        QCOMPARE(refusal("*.down_proj", {"lrq", {{"rate", 0.001}, {"ratio", 0.2}}}, 4).second, std::string());
+        QCOMPARE(refusal("model.layers.1.*", {"flexround", {{"steps", std::int64_t{9}}}}, 4).second, std::string());
+        QCOMPARE(refusal("*.down_proj", {"gptq", {}}, 4).second, std::string());
+        QCOMPARE(refusal("*.down_proj", {"flexround", {}}, 16).second, std::string());
     }
 
     void presetsFitEveryModel_data()
