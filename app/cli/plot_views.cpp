@@ -156,6 +156,8 @@ const std::vector<PlotView>& plotViews()
         {"tradeoff", "measured quality against bits a weight; --mode perplexity, kl", "900x560", tradeoffPlot, false},
         {"texts", "the start of an evaluated text, token by token (--run); --mode added, loss, float, kl", "1000x640", textsPlot, false},
         {"differences", "the errors of a linear in --run and --against (a run, or the recipe to nearest) and their difference", "1500x560", differencesPlot, false},
+        {"study", "a study's settings at their perplexity; --mode study-001, else the newest", "1000x700", studyPlot, false},
+        {"kernel-perplexity", "perplexity against kernel share of a study's settings; --mode study-001, else the newest", "1000x640", kernelPerplexityPlot, false},
     };
     return views;
 }

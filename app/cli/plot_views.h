@@ -52,5 +52,8 @@ std::unique_ptr<ViewFrame> differencesPlot(const PlotSource& source);
 std::string plotLinear(const PlotSource& source, const ModelDescription& model);
 /// Of the project's recipe; float where there is none.
 WeightGrid plotGrid(const PlotSource& source, const ModelDescription& model, const std::string& linear);
+/// Of the project's newest study, or the one that --mode names. @throws Error{BadFile} where there is none, or none that rounds activations.
+std::unique_ptr<ViewFrame> studyPlot(const PlotSource& source);
+std::unique_ptr<ViewFrame> kernelPerplexityPlot(const PlotSource& source);
 
 } // namespace halftone::cli

@@ -9,6 +9,8 @@
 #include "app/studio/kv_cache_menu.h"
 #include "app/studio/run_monitor.h"
 #include "app/studio/runs_table.h"
+#include "app/studio/study_desk.h"
+#include "app/studio/study_panel.h"
 #include "app/studio/text.h"
 #include "app/studio/view_feeds.h"
 #include "app/studio/welcome_page.h"
@@ -170,6 +172,7 @@ void MainWindow::buildDocks()
     m_compare = new EvaluationTable(this);
     m_texts = new TextsView(this);
     m_differences = new DifferencesView(this);
+    m_study = new StudyPanel(this);
 
     Workspaces::Docks docks{};
     docks.layers = addDock(this, Qt::LeftDockWidgetArea, u"layers"_s, tr("Layers"), m_layers);
@@ -186,6 +189,7 @@ void MainWindow::buildDocks()
     docks.compare = addDock(m_views, Qt::LeftDockWidgetArea, u"compare"_s, tr("Compare"), m_compare);
     docks.texts = addDock(m_views, Qt::LeftDockWidgetArea, u"texts"_s, tr("Texts"), m_texts);
     docks.differences = addDock(m_views, Qt::LeftDockWidgetArea, u"differences"_s, tr("Differences"), m_differences);
+    docks.study = addDock(m_views, Qt::LeftDockWidgetArea, u"studies"_s, tr("Study"), m_study);
     m_workspaces = new Workspaces(this, m_views, docks, this);
     m_workspaces->setArrangeable(false);
 }
@@ -227,6 +231,7 @@ void MainWindow::connectDocument()
     });
     connect(document, &Document::evaluationsChanged, this, &MainWindow::showEvaluations);
     connect(document, &Document::selectionChanged, this, &MainWindow::showSelection);
+    m_studies = new StudyDesk(*document, *m_jobs, *m_tasks, *m_study, this);
     m_feeds = new ViewFeeds(*document, *m_jobs, {m_kernel, m_tokens, m_channels, m_weights, m_differences}, this);
 }
 
@@ -279,7 +284,7 @@ void MainWindow::connectViews()
         connect(view, &ViewFrame::measureRequested, this, &MainWindow::analyzeWithDefaults);
         connect(view, &ViewFrame::explainRequested, this, &MainWindow::showHelp);
         connect(view, &ViewFrame::fullScreenRequested, this, [this](const QString& id) {
-            m_workspaces->toggleFullScreen(m_docks.value(id, m_docks.value(u"compare"_s)));   // the plots below the table go with it
+            m_workspaces->toggleFullScreen(m_docks.value(id, m_docks.value(id == u"kernel-perplexity"_s ? u"studies"_s : u"compare"_s)));   // the plots below the table go with it
         });
         connect(view, &ViewFrame::saved, this, [this](const QString& file) { statusBar()->showMessage(tr("Saved %1").arg(file), 6000); });
         connect(view, &ViewFrame::saveFailed, this, [this](const QString& sentence) {
@@ -327,6 +332,17 @@ void MainWindow::connectViews()
             }
         }
     });
+    connect(m_study, &StudyPanel::studyRequested, this, [this] { m_studies->ask(this); });
+    connect(m_study, &StudyPanel::recipeRequested, this, [this](const Recipe& recipe, const QString& name) {
+        if (m_document->replaceRecipe(recipe, tr("Recipe of %1").arg(name)))
+            setWorkspace(Workspaces::Tune);
+    });
+    connect(m_study, &StudyPanel::runRequested, this, [this](const QString& run) {
+        setWorkspace(Workspaces::Run);
+        m_monitor->show(run);
+    });
+    connect(m_studies, &StudyDesk::begun, this, &MainWindow::showStudies);
+    connect(m_studies, &StudyDesk::finished, this, [this](const QString& name) { statusBar()->showMessage(tr("The study %1 is finished.").arg(name), 10000); });
     connect(m_compare, &EvaluationTable::evaluateRequested, this, &MainWindow::askEvaluate);
     connect(m_compare, &EvaluationTable::removeRequested, m_document, &Document::removeEvaluation);
     connect(m_summary, &SummaryBar::cacheClicked, this, [this] { m_kvCacheMenu->popup(QCursor::pos()); });
@@ -362,7 +378,7 @@ void MainWindow::connectJobs()
     connect(m_jobs.get(), &JobRunner::failed, this, [this](const QString& tag, const JobError& error) {
         if (tag == u"analyze"_s)
             m_blocksShown = 0;
-        if (tag == u"analyze"_s || tag == u"quantize"_s || tag == u"export"_s || tag.startsWith(u"evaluate"_s))
+        if (tag == u"analyze"_s || tag == u"quantize"_s || tag == u"export"_s || tag.startsWith(u"evaluate"_s) || tag.startsWith(u"study:"_s))
             m_messages->showMessage(errorMessage(tag, error));
     });
     connect(m_tasks, &Tasks::quantizeStarted, m_monitor, &RunMonitor::setPlan);

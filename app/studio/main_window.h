@@ -38,6 +38,8 @@ class RunMonitor;
 class RunView;
 class RunsTable;
 class SegmentedControl;
+class StudyDesk;
+class StudyPanel;
 class SummaryBar;
 class TextsView;
 class TokensView;
@@ -121,6 +123,8 @@ private:
     void askQuantize();
     void askEvaluate();
     void askExport();
+    void plotKernel();
+    void showStudies();
     void showAbout();
     void applyTheme();
     // main_window_views.cpp: what the document says reaches the views
@@ -167,6 +171,8 @@ private:
     RunMonitor* m_monitor = nullptr;
     RunsTable* m_runs = nullptr;
     EvaluationTable* m_compare = nullptr;
+    StudyPanel* m_study = nullptr;
+    StudyDesk* m_studies = nullptr;
     SummaryBar* m_summary = nullptr;
     QAction* m_summaryAction = nullptr;
     SegmentedControl* m_workspaceButtons = nullptr;

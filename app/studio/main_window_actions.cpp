@@ -9,9 +9,11 @@
 #include "app/studio/kv_cache_menu.h"
 #include "app/studio/quantize_dialog.h"
 #include "app/studio/resources.h"
+#include "app/studio/study_desk.h"
 #include "app/studio/text.h"
 #include "app/studio/welcome_page.h"
 #include "widgets/action_reason.h"
+#include "widgets/kernel_view.h"
 #include "widgets/layers_view.h"
 #include "widgets/message_banner.h"
 #include "widgets/segmented_control.h"
@@ -227,6 +229,13 @@ void MainWindow::buildJobMenus()
     QMenu* evaluate = menuBar()->addMenu(tr("E&valuate"));
     connect(addAction(evaluate, u"evaluate"_s, tr("&Evaluate…"), QKeySequence(Qt::CTRL | Qt::Key_E), tr("Perplexity, and divergence from the float model"), u"evaluate"_s),
             &QAction::triggered, this, &MainWindow::askEvaluate);
+    connect(addAction(evaluate, u"study"_s, tr("&Study…"), QKeySequence(Qt::CTRL | Qt::Key_T), tr("Many settings as one job: methods, bits, groups, activation grids")),
+            &QAction::triggered, this, [this] { m_studies->ask(this); });
+    QAction* plotKernel = addAction(evaluate, u"plotKernel"_s, tr("Plot perplexity against &kernel"), {},
+                                    tr("Sweep CrossQuant's alpha and the bits of the activations with float weights, as a small study"));
+    connect(plotKernel, &QAction::triggered, this, &MainWindow::plotKernel);
+    m_kernel->cornerMenu()->addSeparator();
+    m_kernel->cornerMenu()->addAction(plotKernel);
 
     QMenu* exportMenu = menuBar()->addMenu(tr("E&xport"));
     connect(addAction(exportMenu, u"export"_s, tr("E&xport…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E), tr("Write a finished run as a checkpoint"), u"export"_s),
@@ -311,6 +320,8 @@ void MainWindow::updateActions()
                                 u"saveArrangement"_s, u"nextPanel"_s, u"previousPanel"_s})
         setActionEnabled(*m_actions[name], open, first);
     setActionEnabled(*m_actions[u"quantize"_s], open && !m_document->readOnly(), open ? tr("The project is open read-only: nothing can be quantized into it.") : first);
+    for (const QString& name : {u"study"_s, u"plotKernel"_s})
+        setActionEnabled(*m_actions[name], open && !m_document->readOnly(), open ? tr("The project is open read-only: a study has no place to go.") : first);
     setActionEnabled(*m_actions[u"export"_s], open && m_document->latestRun(), open ? tr("Quantize first: an export takes a finished run.") : first);
     for (int kind = 0; kind < Workspaces::kCount; ++kind) {
         QAction* action = m_actions[u"workspace-"_s + Workspaces::id(static_cast<Workspaces::Kind>(kind))];
@@ -509,6 +520,20 @@ void MainWindow::askExport()
         m_tasks->exportRun(request);
     });
     dialog->open();
+}
+
+void MainWindow::plotKernel()
+{
+    if (!m_studies->runPreset(u"kernel"_s))
+        m_studies->ask(this, u"kernel"_s);
+}
+
+void MainWindow::showStudies()
+{
+    setWorkspace(Workspaces::Compare);
+    QDockWidget* dock = m_docks.value(u"studies"_s);
+    dock->show();
+    dock->raise();
 }
 
 void MainWindow::showAbout()

@@ -60,7 +60,7 @@ Workspaces::Workspaces(QMainWindow* window, QMainWindow* views, const Docks& doc
 
 QList<QDockWidget*> Workspaces::all() const
 {
-    return {m_docks.layers, m_docks.inspector, m_docks.history, m_docks.jobs, m_docks.outliers, m_docks.kernel, m_docks.channels, m_docks.tokens, m_docks.weights, m_docks.run, m_docks.runs, m_docks.compare, m_docks.texts, m_docks.differences};
+    return {m_docks.layers, m_docks.inspector, m_docks.history, m_docks.jobs, m_docks.outliers, m_docks.kernel, m_docks.channels, m_docks.tokens, m_docks.weights, m_docks.run, m_docks.runs, m_docks.compare, m_docks.texts, m_docks.differences, m_docks.study};
 }
 
 int Workspaces::version() const
@@ -125,7 +125,7 @@ void Workspaces::arrange(Kind kind)
     w->addDockWidget(Qt::RightDockWidgetArea, m_docks.inspector);
     w->tabifyDockWidget(m_docks.inspector, m_docks.history);
     w->addDockWidget(Qt::BottomDockWidgetArea, m_docks.jobs);
-    for (QDockWidget* dock : {m_docks.tokens, m_docks.weights, m_docks.texts, m_docks.differences})
+    for (QDockWidget* dock : {m_docks.tokens, m_docks.weights, m_docks.texts, m_docks.differences, m_docks.study})
         v->removeDockWidget(dock);   // else what is split off below would become a tab among them
     v->addDockWidget(Qt::LeftDockWidgetArea, m_docks.outliers);
     v->splitDockWidget(m_docks.outliers, m_docks.kernel, Qt::Vertical);
@@ -140,7 +140,7 @@ void Workspaces::arrange(Kind kind)
     // Three large maps share one place.
     for (QDockWidget* dock : {m_docks.tokens, m_docks.weights})
         v->tabifyDockWidget(m_docks.outliers, dock);
-    for (QDockWidget* dock : {m_docks.texts, m_docks.differences})
+    for (QDockWidget* dock : {m_docks.texts, m_docks.differences, m_docks.study})
         v->tabifyDockWidget(m_docks.compare, dock);
 
     const bool maps = kind == Inspect, tune = kind == Tune, run = kind == Run, compare = kind == Compare;
@@ -158,6 +158,7 @@ void Workspaces::arrange(Kind kind)
     m_docks.compare->setVisible(compare);
     m_docks.texts->setVisible(compare);
     m_docks.differences->setVisible(compare);
+    m_docks.study->setVisible(compare);
     if (tune) {
         v->addDockWidget(Qt::LeftDockWidgetArea, m_docks.kernel);
         v->splitDockWidget(m_docks.kernel, m_docks.channels, Qt::Vertical);

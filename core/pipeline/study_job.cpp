@@ -293,7 +293,7 @@ private:
         for (std::size_t i = 0; i < m_members.size(); ++i) {
             if (m_result.members[i].state != State::Waiting)
                 continue;
-            auto& group = open[roundsActivations(m_plans[i]) ? 1 : 0];
+            auto& group = open[roundsActivations(m_plans[i]) || m_members[i].recipe.kvCache.quantized() ? 1 : 0];
             if (!group || made[*group].size() >= together()) {
                 group = made.size();
                 made.emplace_back();

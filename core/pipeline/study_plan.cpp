@@ -68,7 +68,7 @@ StudyPlan planStudy(const ModelDescription& model, const Study& study, std::int6
         row.run = !member.isFloat() && !member.onTheFly();
         try {
             const std::vector<ResolvedPlan> plans = resolve(member.recipe, model);
-            (roundsActivations(plans) ? rounded : plain) = true;
+            (roundsActivations(plans) || member.recipe.kvCache.quantized() ? rounded : plain) = true;
             if (!row.run)
                 continue;
             const QuantizePlan run = planQuantize(model, plans, member.recipe.calibration, options, project);

@@ -54,6 +54,8 @@ StudyMember describe(const Recipe& recipe)
     const bool mixedActivations = anyRule(recipe, [](const PlanPatch& p) { return p.scheme || p.activationBits || p.alpha; });
     member.weights = weightsLabel(plan.weights.bits, plan.weights.group) + (mixedWeights ? " and rules" : "");
     member.activations = activationsLabel(plan.activations) + (mixedActivations ? " and rules" : "");
+    if (recipe.kvCache.quantized())
+        member.activations += " KV" + std::to_string(recipe.kvCache.bits);
     return member;
 }
 
@@ -79,7 +81,7 @@ std::string activationsLabel(const ActivationGrid& grid)
     return "A" + std::to_string(grid.bits) + " " + scheme + (cross ? " α " + number(grid.alpha) : "") + (grid.symmetric ? "" : " asymmetric");
 }
 
-bool StudyMember::isFloat() const { return weightsAreFloat(recipe) && activationsAreFloat(recipe); }
+bool StudyMember::isFloat() const { return weightsAreFloat(recipe) && activationsAreFloat(recipe) && !recipe.kvCache.quantized(); }
 
 bool StudyMember::onTheFly() const
 {

@@ -90,6 +90,17 @@ private Q_SLOTS:
         const QList<QByteArray> lines = readFile(csv).split('\n');
         QCOMPARE(lines.size(), qsizetype{1 + 15 + 1});
         QVERIFY(lines[0].startsWith("setting,method,weights,activations,state,perplexity,degradation,ratio,class,"));
+        // The window's two plots of it.
+        for (const char* view : {"study", "kernel-perplexity"})
+            for (const char* ending : {".png", ".csv"}) {
+                const QString file = folder.filePath(QString::fromLatin1(view) + QString::fromLatin1(ending));
+                const Outcome plotted = halftone({QStringLiteral("plot"), folder.filePath(QStringLiteral("s.halftone")), QStringLiteral("--view"), QString::fromLatin1(view),
+                                                  QStringLiteral("--out"), file});
+                QVERIFY2(plotted.code == 0, plotted.err.constData());
+                QVERIFY(QFileInfo(file).size() > 200);
+            }
+        QCOMPARE(readFile(folder.filePath(QStringLiteral("study.csv"))), readFile(csv));
+        QCOMPARE(readFile(folder.filePath(QStringLiteral("kernel-perplexity.csv"))).count('\n'), 1 + 2 + 2 * 2 * 2);
         // The same figure as evaluate's.
         const Outcome alone = halftone({QStringLiteral("evaluate"), kModel, QStringLiteral("--text"), kText, QStringLiteral("--windows"), QStringLiteral("3"),
                                         QStringLiteral("--length"), QStringLiteral("64"), QStringLiteral("--json")});

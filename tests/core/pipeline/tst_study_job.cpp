@@ -120,6 +120,7 @@ private Q_SLOTS:
     void aFinishedStudyIsNotDoneAgain();
     void anotherStudyTakesTheMembersThatItShares();
     void severalTextsAreEachMeasured();
+    void aRoundedCacheIsASettingToo();
     void aDamagedMemberIsSaid();
     void leftoversOfAKillAreSweptAway();
     void faultsAreSaid();
@@ -373,6 +374,24 @@ void TestStudyJob::severalTextsAreEachMeasured()
         EvaluateJob job{tinyLlama().string(), {other.toStdString(), 3, 64}, member.recipe, tinyLlama(), {}};
         job.options.threads = 2;
         QVERIFY(same(member.texts[1], evaluate(job, progress, {})));
+    }
+}
+
+void TestStudyJob::aRoundedCacheIsASettingToo()
+{
+    QTemporaryDir folder;
+    Study study = tinyStudy();
+    study.recipes.clear();
+    study.methods.clear();
+    study.activations.clear();
+    study.weightBits = {16, 4};
+    study.base.kvCache = Recipe::parse(R"({"halftone_recipe": 1, "kv_cache": {"scheme": "per_token", "bits": 4}})", "kv").kvCache;
+    const StudyResult result = runTiny(newProject(folder), study);
+    QCOMPARE(result.members.size(), std::size_t{2});
+    for (const StudyMemberResult& member : result.members) {
+        QCOMPARE(member.activations, std::string("A16 KV4"));
+        QVERIFY(member.texts.front().divergence.klMean > 0);
+        QVERIFY(same(member.texts.front(), evaluateTiny(tinyLlama().string(), member.recipe, tinyLlama())));
     }
 }
 
