@@ -66,11 +66,21 @@ public:
     }
 
 private:
+    /// Of the site's own products on its sampled tokens, where nobody knows what reaches the block.
+    static double errorOnTokens(const DecoderBlock& block, const DecoderBlock& trial, const TransformInputs& in, const at::Tensor& scale)
+    {
+        const at::Tensor divided = in.sample.tokens / scale;
+        double error = 0;
+        for (const std::size_t i : linearsOf(block, in.site))
+            error += (at::matmul(divided, trial.linears()[i].weight.t()) - at::matmul(in.sample.tokens, block.linears()[i].weight.t())).square_().sum(at::kDouble).item<double>();
+        return error;
+    }
+
     static at::Tensor bestScale(const DecoderBlock& block, const TransformInputs& in, const std::stop_token& stop)
     {
-        const bool attention = in.site == SiteKind::AttentionInput || in.site == SiteKind::AttentionOutput;
-        const at::Tensor hidden = attention ? in.hidden : half(block, SiteKind::AttentionInput, in.hidden);
-        const at::Tensor wanted = half(block, in.site, hidden);
+        const bool attention = in.site == SiteKind::AttentionInput || in.site == SiteKind::AttentionOutput, known = in.hidden.defined();
+        const at::Tensor hidden = attention || !known ? in.hidden : half(block, SiteKind::AttentionInput, in.hidden);
+        const at::Tensor wanted = known ? half(block, in.site, hidden) : at::Tensor();
         const at::Tensor mean = gatherFromSite(block.config(), in.site, in.sample.meanAbs);
         double least = std::numeric_limits<double>::infinity();
         at::Tensor best;
@@ -83,7 +93,8 @@ private:
             for (const std::size_t i : linearsOf(trial, in.site))
                 if (in.grids[i].quantized())
                     trial.linears()[i].weight = quantizeToNearest(trial.linears()[i].weight, in.grids[i]).dequantize();
-            const double error = (half(trial, in.site, hidden) - wanted).square_().sum(at::kDouble).item<double>();
+            const double error = known ? (half(trial, in.site, hidden) - wanted).square_().sum(at::kDouble).item<double>()
+                                       : errorOnTokens(block, trial, in, spreadToSite(block.config(), in.site, scale));
             if (error < least) {
                 least = error;
                 best = r == 0 ? at::Tensor() : scale;

@@ -53,6 +53,7 @@ struct LinearResult {
     double damping = 0;
     std::string compensation;          ///< really applied: "lorc", or empty
     double compensated = 0;            ///< share of the rounding error's energy in its factors
+    std::int64_t rank = 0;             ///< of those factors; 0: none, or not known (older runs)
     std::vector<float> errorSpectrum;  ///< leading singular values of the rounding error, where something was compensated
     double seconds = 0;
     std::vector<std::string> notes;

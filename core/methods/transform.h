@@ -26,7 +26,7 @@ struct TransformInputs {
     const SiteActivations& sample;
     const std::vector<WeightGrid>& grids;   ///< of all linears of the block
     const ActivationGrid& activations;      ///< of the site
-    at::Tensor hidden;                      ///< what reaches the block: some windows [windows, tokens, hidden]
+    at::Tensor hidden;                      ///< what reaches the block: some windows [windows, tokens, hidden]; undefined in a preview
 };
 
 struct TransformResult {

@@ -98,6 +98,7 @@ void BlockDriver::compensate(StoredLinear& stored, const Plan& plan, const at::T
     stored.factors = std::move(made.factors);
     stored.result.compensation = plan.compensation.method;
     stored.result.compensated = made.kept;
+    stored.result.rank = stored.factors->rank();
     stored.result.errorSpectrum = std::move(made.spectrum);
     for (std::string& note : made.notes)
         stored.result.notes.push_back(std::move(note));

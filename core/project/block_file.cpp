@@ -288,6 +288,8 @@ public:
         if (m_file.hasAttribute(m_at, "compensation")) {
             result.compensation = m_file.text(m_at, "compensation");
             result.compensated = m_file.real(m_at, "compensated");
+            if (m_file.hasAttribute(m_at, "factor_rank"))
+                result.rank = integer("factor_rank", 0, kMaxSide);
             if (m_file.has(m_at + "/error_spectrum"))
                 result.errorSpectrum = m_file.dataset<float>(m_at + "/error_spectrum");
         }

@@ -46,6 +46,7 @@ Json toJson(const LinearResult& result)
     if (!result.compensation.empty()) {
         json["compensation"] = result.compensation;
         json["compensated"] = number(result.compensated);
+        json["rank"] = result.rank;
         json["error_spectrum"] = result.errorSpectrum;
     }
     return json;
@@ -221,6 +222,8 @@ LinearResult parseLinear(const Node& node)
     if (node.has("compensation")) {
         result.compensation = node["compensation"].text();
         result.compensated = node["compensated"].real();
+        if (node.has("rank"))   // runs of older versions do not say it
+            result.rank = static_cast<std::int64_t>(node["rank"].count());
         for (const Node& value : node["error_spectrum"].items())
             result.errorSpectrum.push_back(static_cast<float>(value.real()));
     }

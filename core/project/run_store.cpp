@@ -133,6 +133,7 @@ void storeBlock(Project& project, std::string_view run, const StoredBlock& block
     RunBlock made;
     made.file = impl.store("runs/" + std::string(run), numbered("block", block.block), blockImage(block));
     made.result = block.result;
+    takeEvidence(made.result);   // the file has it; the manifest stays small
     made.result.block = block.block;
     made.result.linears.clear();
     for (const StoredLinear& linear : block.linears)

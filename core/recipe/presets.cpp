@@ -45,9 +45,21 @@ PlanPatch compensated(PlanPatch patch, const char* method)
     return patch;
 }
 
+PlanPatch clipped(PlanPatch patch)
+{
+    patch.clip = WeightGrid::Clip::Mse;
+    return patch;
+}
+
 PlanPatch asymmetric(PlanPatch patch)
 {
     patch.activationSymmetric = false;
+    return patch;
+}
+
+PlanPatch asymmetricWeights(PlanPatch patch)
+{
+    patch.symmetric = false;
     return patch;
 }
 
@@ -149,11 +161,36 @@ std::vector<Preset> presets()
         {"w4a16-awq-g64", "4-bit weights, AWQ",
             "Weights that strong activations meet are enlarged before they are rounded; scales and clipping are searched. Served by transformers and vLLM.",
             recipeOf(transformed(rounding(weights(4, kGroup), "rtn"), "awq"))},
+        {"w4a16-awq-paper", "4-bit weights, AWQ as published",
+            "Asymmetric groups of 128, scales and clipping searched on 128 texts of 512 tokens. Minutes on a CPU for a small model.",
+            calibrated(recipeOf(transformed(asymmetricWeights(rounding(weights(4, 128), "rtn")), "awq")), 128, 512)},
+        {"w8a8-smoothquant-paper", "8-bit weights and activations, SmoothQuant as published",
+            "Alpha 0.5, ranges from 512 texts of 512 tokens, one static activation range a site.",
+            calibrated(recipeOf(transformed(activations(rounding(weights(8, 0), "rtn"), PerTensor, 8), "smoothquant")), 512, 512)},
         {"w3a16-lrq", "3-bit weights, LRQ, minutes",
             "Rounding learned block by block with low-rank divisors; 256 steps a block.", calibrated(recipeOf(learned(3, "lrq")), 64, 512)},
         {"w3a16-lrq-paper", "3-bit weights, LRQ as published",
             "5000 steps a block on 512 texts of 1024 tokens: hours on a CPU for all but the smallest models.",
-            calibrated(recipeOf(learned(3, "lrq", {{"activations", false}, {"rank_rule", std::string("paper")}, {"rate", 5e-4}, {"steps", std::int64_t{5000}}})), 512, 1024)},
+            calibrated(recipeOf(clipped(learned(3, "lrq", {{"activations", false}, {"rank_rule", std::string("paper")}, {"rate", 6e-4}, {"steps", std::int64_t{5000}}}))), 512, 1024)},
+        {"w3a16-flexround", "3-bit weights, FlexRound, minutes",
+            "Rounding learned block by block with a divisor for every weight; 256 steps a block.", calibrated(recipeOf(learned(3, "flexround")), 64, 512)},
+        {"w3a16-flexround-paper", "3-bit weights, FlexRound as published",
+            "5000 steps a block on 512 texts of 1024 tokens: hours on a CPU for all but the smallest models.",
+            calibrated(recipeOf(learned(3, "flexround", {{"activations", false}, {"rate", 2.5e-3}, {"steps", std::int64_t{5000}}})), 512, 1024)},
+        {"w3a16-omniquant", "3-bit weights, OmniQuant's clipping, minutes",
+            "How far to clip each row is learned block by block, 256 steps each: OmniQuant for weights alone.", calibrated(recipeOf(learned(3, "lwc")), 64, 512)},
+        {"w3a16-omniquant-paper", "3-bit weights, OmniQuant's clipping as published",
+            "20 passes over 128 texts of 2048 tokens: hours on a CPU for all but the smallest models.",
+            recipeOf(learned(3, "lwc", {{"batch", std::int64_t{1}}, {"schedule", std::string("constant")}, {"steps", std::int64_t{2560}}}))},
+        {"w4a8-zeroquant-local", "4-bit weights, 8-bit activations, ZeroQuant-Local, minutes",
+            "The weights of each linear are trained, rounded, towards its float output; 256 steps each.",
+            calibrated(recipeOf(asymmetric(activations(learned(4, "zeroquant-local"), PerToken, 8))), 64, 512)},
+        {"w4a8-zeroquant-global", "4-bit weights, 8-bit activations, ZeroQuant-Global, minutes",
+            "All weights of a block are trained, rounded, towards the float block's output; 256 steps each.",
+            calibrated(recipeOf(asymmetric(activations(learned(4, "zeroquant-global"), PerToken, 8))), 64, 512)},
+        {"w4a8-zeroquant-global-long", "4-bit weights, 8-bit activations, ZeroQuant-Global, 5 passes",
+            "5 passes over 128 texts of 2048 tokens (the paper does not print its own): hours on a CPU for all but the smallest models.",
+            recipeOf(asymmetric(activations(learned(4, "zeroquant-global", {{"batch", std::int64_t{1}}, {"steps", std::int64_t{640}}}), PerToken, 8)))},
         {"w4a4-omniquant", "4-bit weights and activations, OmniQuant, minutes",
             "Scales, shifts and clipping learned block by block, 256 steps each; all of it folds into the model.",
             calibrated(recipeOf(transformed(asymmetric(activations(learned(4, "lwc"), PerToken, 4)), "omniquant", {{"alpha", 0.75}})), 64, 512)},

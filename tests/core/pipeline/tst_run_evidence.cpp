@@ -20,9 +20,16 @@ using namespace halftone::testing;
 
 namespace {
 
-std::string recipe(const std::string& rounding, const std::string& rest = "")
+/// Three bits with a rounding (0 steps: it has none to set), under a transform and 4-bit activations where one is named.
+Recipe recipeOf(const std::string& rounding, int steps, const std::string& transform = {}, int transformSteps = 0)
 {
-    return R"({"rounding": {)" + rounding + R"(}, "weights": {"bits": 3, "symmetric": false})" + rest + "}";
+    const auto method = [](const std::string& id, int count) {
+        return "{\"method\": \"" + id + "\"" + (count > 0 ? ", \"steps\": " + std::to_string(count) : std::string()) + "}";
+    };
+    std::string defaults = "{\"rounding\": " + method(rounding, steps) + ", \"weights\": {\"bits\": 3, \"symmetric\": false}";
+    if (!transform.empty())
+        defaults += ", \"transform\": " + method(transform, transformSteps) + ", \"activations\": {\"scheme\": \"per_token\", \"bits\": 4}";
+    return tinyRecipe(defaults + "}");
 }
 
 struct Watched {
@@ -67,7 +74,7 @@ private Q_SLOTS:
         QFETCH(QString, method);
         QTemporaryDir folder;
         const auto project = newProject(folder);
-        const Watched watched = quantizeWatched(project, tinyRecipe(recipe(R"("method": ")" + method.toStdString() + R"(", "steps": 20)")));
+        const Watched watched = quantizeWatched(project, recipeOf(method.toStdString(), 20));
         std::size_t curves = 0;
         for (const BlockResult& block : project->results(watched.result.run.id)) {
             QVERIFY(block.curves.empty());   // these come from the block's file
@@ -123,7 +130,7 @@ private Q_SLOTS:
         QFETCH(QString, kind);
         QTemporaryDir folder;
         const auto project = newProject(folder);
-        const Watched watched = quantizeWatched(project, tinyRecipe(recipe(R"("method": ")" + method.toStdString() + R"(", "steps": 24)")));
+        const Watched watched = quantizeWatched(project, recipeOf(method.toStdString(), 24));
         const BlockEvidence kept = loadEvidence(*project, watched.result.run.id, 0);
         const StoredBlock stored = loadBlock(*project, watched.result.run.id, 0);
         QCOMPARE(kept.weights.size(), stored.linears.size());
@@ -192,8 +199,8 @@ private Q_SLOTS:
         const auto project = newProject(folder);
         const std::string id = transform.toStdString();
         const MethodInfo* info = findMethod(MethodKind::Transform, id);
-        const std::string steps = std::any_of(info->parameters.begin(), info->parameters.end(), [](const ParameterInfo& p) { return p.key == "steps"; }) ? R"(, "steps": 4)" : "";
-        const Watched watched = quantizeWatched(project, tinyRecipe(recipe(R"("method": "rtn")", R"(, "transform": {"method": ")" + id + "\"" + steps + R"(}, "activations": {"scheme": "per_token", "bits": 4})")));
+        const bool learned = std::any_of(info->parameters.begin(), info->parameters.end(), [](const ParameterInfo& p) { return p.key == "steps"; });
+        const Watched watched = quantizeWatched(project, recipeOf("rtn", 0, id, learned ? 4 : 0));
         const BlockEvidence kept = loadEvidence(*project, watched.result.run.id, 1);
         QVERIFY(!kept.sites.empty());
         bool moved = false;
@@ -216,7 +223,7 @@ private Q_SLOTS:
     {
         QTemporaryDir folder;
         const auto project = newProject(folder);
-        const Watched watched = quantizeWatched(project, tinyRecipe(recipe(R"("method": "rtn")")));
+        const Watched watched = quantizeWatched(project, recipeOf("rtn", 0));
         QVERIFY(watched.told.empty());
         const BlockEvidence kept = loadEvidence(*project, watched.result.run.id, 0);
         QVERIFY(kept.curves.empty() && kept.weights.empty() && kept.sites.empty() && kept.transforms.empty());

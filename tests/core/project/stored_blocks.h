@@ -75,6 +75,7 @@ inline halftone::StoredBlock storedBlock(int number, std::int64_t rows = 12, std
         if (linear.factors) {
             linear.result.compensation = "lorc";
             linear.result.compensated = 0.25;
+            linear.result.rank = rank;
             linear.result.errorSpectrum = {3, 2.5f, 0.125f};
         }
         block.linears.push_back(std::move(linear));
@@ -107,7 +108,7 @@ inline bool sameResult(const halftone::LinearResult& a, const halftone::LinearRe
     return a.linear == b.linear && a.method == b.method && a.weights == b.weights && a.activations == b.activations
         && sameNumber(a.weightSqnrDb, b.weightSqnrDb)
         && sameNumber(a.outputMse, b.outputMse) && a.damping == b.damping && a.seconds == b.seconds && a.notes == b.notes
-        && a.compensation == b.compensation && a.compensated == b.compensated && a.errorSpectrum == b.errorSpectrum;
+        && a.compensation == b.compensation && a.compensated == b.compensated && a.rank == b.rank && a.errorSpectrum == b.errorSpectrum;
 }
 
 inline bool sameCurve(const halftone::LossCurve& a, const halftone::LossCurve& b)

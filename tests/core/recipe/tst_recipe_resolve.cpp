@@ -371,7 +371,7 @@ private Q_SLOTS:
                 const WeightGrid& grid = plans[i].plan.weights;
                 anything = anything || grid.quantized() || plans[i].plan.activations.quantized();
                 if (grid.group > 0)
-                    QVERIFY(grid.group <= 64 && model.linears[i].in % grid.group == 0);
+                    QVERIFY(grid.group <= 128 && model.linears[i].in % grid.group == 0);
             }
             QVERIFY(anything);
         }
