@@ -19,8 +19,8 @@ using namespace Qt::Literals::StringLiterals;
 
 namespace {
 
-enum Graph { Low, High, Absmax, Median, After, Brushed };   // in the order they are drawn
-constexpr int kGraphs = 6;
+enum Graph { Low, High, Absmax, Median, After, Changed, Brushed };   // in the order they are drawn
+constexpr int kGraphs = 7;
 constexpr int kSamples = 2000;   ///< more points than this are thinned to the largest of each run
 
 class LogTicker final : public QCPAxisTickerLog {
@@ -44,11 +44,12 @@ ChannelsPlot::ChannelsPlot(QWidget* parent) : QCustomPlot(parent)
     yAxis->setLabel(tr("channel absmax (log)"));
     m_largestLabel = new QCPItemText(this);
     m_medianLabel = new QCPItemText(this);
+    m_changedLabel = new QCPItemText(this);
     m_tracer = new QCPItemTracer(this);
     m_tracer->setStyle(QCPItemTracer::tsCircle);
     m_tracer->setSize(8);
     m_tracer->setVisible(false);
-    for (QCPItemText* text : {m_largestLabel, m_medianLabel}) {
+    for (QCPItemText* text : {m_largestLabel, m_medianLabel, m_changedLabel}) {
         text->setPositionAlignment(Qt::AlignRight | Qt::AlignBottom);
         text->position->setType(QCPItemPosition::ptPlotCoords);
         text->setPadding(QMargins(4, 2, 4, 2));
@@ -109,6 +110,8 @@ void ChannelsPlot::setChannels(std::vector<float> absmax, double median, bool so
     m_sorted = sorted;
     if (m_summary && m_summary->low.size() != m_absmax.size())
         m_summary.reset();
+    if (m_changed.size() != m_absmax.size())
+        m_changed.clear();
     m_order.resize(m_absmax.size());
     std::iota(m_order.begin(), m_order.end(), std::int64_t{0});
     if (sorted)
@@ -119,6 +122,14 @@ void ChannelsPlot::setChannels(std::vector<float> absmax, double median, bool so
     if (!sameAxis)
         xAxis->setRange(0, std::max<double>(1, static_cast<double>(m_order.size())));
     xAxis->setLabel(sorted ? tr("channels, sorted by absmax") : tr("channel"));
+    draw();
+}
+
+void ChannelsPlot::setChanged(std::vector<float> absmax)
+{
+    if (!absmax.empty() && absmax.size() != m_absmax.size())
+        absmax.clear();
+    m_changed = std::move(absmax);
     draw();
 }
 
@@ -141,7 +152,12 @@ void ChannelsPlot::draw()
                 lowest = std::min<double>(lowest, v);
         scale.low = std::max(lowest, scale.low / 1000);
     }
-    QVector<double> xs, ys, lows, highs, after;
+    if (!m_changed.empty()) {   // room for what a transform raised or lowered
+        const ValueScale other = fitScale(m_changed, ValueScale::Kind::Log);
+        scale.low = std::max(std::min(scale.low, other.low), scale.low / 1000);
+        scale.high = std::max(scale.high, other.high);
+    }
+    QVector<double> xs, ys, lows, highs, after, changed;
     const std::size_t run = std::max<std::size_t>(1, (m_order.size() + kSamples - 1) / kSamples);
     for (std::size_t first = 0; first < m_order.size(); first += run) {
         std::size_t best = first;
@@ -151,6 +167,10 @@ void ChannelsPlot::draw()
         const auto channel = static_cast<std::size_t>(m_order[best]);
         xs << static_cast<double>(best) + 0.5;
         ys << std::clamp(value(m_order[best]), scale.low, scale.high);
+        if (!m_changed.empty()) {
+            const float v = m_changed[channel];
+            changed << std::clamp(std::isfinite(v) ? static_cast<double>(v) : scale.high, scale.low, scale.high);
+        }
         if (m_summary) {
             lows << std::clamp<double>(m_summary->low[channel], scale.low, scale.high);
             highs << std::clamp<double>(m_summary->high[channel], scale.low, scale.high);
@@ -161,7 +181,7 @@ void ChannelsPlot::draw()
     graph(Absmax)->setData(xs, ys, true);
     graph(Median)->setData(QVector<double>{0, count}, QVector<double>{m_median, m_median}, true);
     graph(Median)->setVisible(m_median > 0);
-    for (const auto& [index, values] : {std::pair{Low, &lows}, std::pair{High, &highs}, std::pair{After, &after}})
+    for (const auto& [index, values] : {std::pair{Low, &lows}, std::pair{High, &highs}, std::pair{After, &after}, std::pair{Changed, &changed}})
         graph(index)->setData(values->isEmpty() ? QVector<double>() : xs, *values, true);
     graph(After)->setVisible(m_gridShown);
     yAxis->setRange(scale.low / 1.5, scale.high * std::max(2.0, std::pow(scale.high / scale.low, 0.12)));   // room for the name of the largest
@@ -211,6 +231,16 @@ void ChannelsPlot::label()
     m_medianLabel->setText(tr("median %1").arg(formatValue(m_median)));
     m_medianLabel->position->setCoords(std::max<double>(1, static_cast<double>(m_absmax.size())), std::max(1e-30, m_median));
     m_medianLabel->setPositionAlignment(Qt::AlignRight | Qt::AlignBottom);
+    const auto most = std::max_element(m_changed.begin(), m_changed.end());
+    m_changedLabel->setVisible(most != m_changed.end());
+    if (most != m_changed.end()) {
+        const auto channel = static_cast<std::int64_t>(most - m_changed.begin());
+        m_changedLabel->setText(tr("after: channel %1 · %2").arg(channel).arg(formatValue(static_cast<double>(*most))));
+        const double x = placeOf(channel) + 0.5;
+        const bool leftHalf = x < static_cast<double>(m_absmax.size()) / 2;
+        m_changedLabel->setPositionAlignment((leftHalf ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignBottom);
+        m_changedLabel->position->setCoords(x, std::max(1e-30, static_cast<double>(*most)));
+    }
     const int place = placeOf(m_marked);
     mark();
     m_tracer->setVisible(place >= 0 && m_markedCount == 1);
@@ -246,6 +276,11 @@ void ChannelsPlot::restyle()
     QColor brush = c.outline;
     brush.setAlpha(40);
     m_band->setBrush(brush);
+    const QColor other = seriesLook(1).colour;
+    graph(Changed)->setLineStyle(QCPGraph::lsNone);
+    graph(Changed)->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, Qt::NoPen, other, 3));
+    m_changedLabel->setColor(other);
+    m_changedLabel->setFont(small);
     m_largestLabel->setColor(c.text);
     m_medianLabel->setColor(c.warning);
     m_largestLabel->setFont(small);
@@ -268,6 +303,8 @@ QStringList ChannelsPlot::readout(std::int64_t channel) const
     QStringList lines{tr("channel %1: absmax %2").arg(channel).arg(formatValue(static_cast<double>(m_absmax[c])))};
     if (m_median > 0)
         lines.front() += tr(", %1 × the median").arg(formatValue(static_cast<double>(m_absmax[c]) / m_median, 3));
+    if (!m_changed.empty())
+        lines << tr("after the transform: %1").arg(formatValue(static_cast<double>(m_changed[c])));
     if (m_summary)
         lines << tr("8 of 10 tokens: %1 … %2, middle %3").arg(formatValue(m_summary->low[c], 3), formatValue(m_summary->high[c], 3), formatValue(m_summary->middle[c], 3));
     if (m_gridShown)
@@ -325,6 +362,8 @@ void ChannelsPlot::drawPicture(QPainter& painter, const QRect& area)
 QString ChannelsPlot::csv() const
 {
     QString out = u"channel,absmax"_s;
+    if (!m_changed.empty())
+        out += u",absmax_after_transform"_s;
     if (m_summary)
         out += u",p10,p50,p90"_s;
     if (m_gridShown)
@@ -334,6 +373,8 @@ QString ChannelsPlot::csv() const
     for (const std::int64_t channel : m_order) {
         const auto c = static_cast<std::size_t>(channel);
         out += QString::number(channel) + number(m_absmax[c]);
+        if (!m_changed.empty())
+            out += number(m_changed[c]);
         if (m_summary)
             out += number(m_summary->low[c]) + number(m_summary->middle[c]) + number(m_summary->high[c]);
         if (m_gridShown)

@@ -23,6 +23,9 @@ public:
     void setSummary(std::shared_ptr<const ChannelSummary> summary, bool grid);
     const ChannelSummary* summary() const { return m_summary.get(); }
     bool isGridShown() const { return m_gridShown; }
+    /// Channels' absmax after a transform, drawn over those before; empty takes them away.
+    void setChanged(std::vector<float> absmax);
+    const std::vector<float>& changed() const { return m_changed; }
     /// A channel, or `count` from it on; −1: none.
     void setMarked(std::int64_t channel, std::int64_t count = 1);
     /// Which channel is drawn at a place along the x axis.
@@ -53,7 +56,7 @@ private:
     double value(std::int64_t channel) const;
     QStringList readout(std::int64_t channel) const;
 
-    std::vector<float> m_absmax;
+    std::vector<float> m_absmax, m_changed;
     std::shared_ptr<const ChannelSummary> m_summary;
     bool m_gridShown = false;
     std::int64_t m_hover = -1;
@@ -66,6 +69,7 @@ private:
     bool m_brushing = false;
     QCPItemText* m_largestLabel = nullptr;
     QCPItemText* m_medianLabel = nullptr;
+    QCPItemText* m_changedLabel = nullptr;
     QCPItemTracer* m_tracer = nullptr;
     QCPItemRect* m_band = nullptr;   ///< the brush at work
 };

@@ -5,8 +5,11 @@
 #include "widgets/grid_controls.h"
 #include "widgets/segmented_control.h"
 
+#include <QComboBox>
 #include <QHBoxLayout>
 #include <QPushButton>
+#include <QSignalBlocker>
+#include <QStandardItemModel>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -14,6 +17,26 @@
 namespace halftone {
 
 using namespace Qt::Literals::StringLiterals;
+
+namespace {
+
+double medianOf(std::vector<float> values)
+{
+    if (values.empty())
+        return 0;
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+/// Largest over median.
+double ratioOf(const std::vector<float>& values)
+{
+    const double median = medianOf(values);
+    return values.empty() || median <= 0 ? 0 : static_cast<double>(*std::max_element(values.begin(), values.end())) / median;
+}
+
+} // namespace
 
 ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Channels"), parent)
 {
@@ -27,12 +50,19 @@ ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Chann
     m_after->setObjectName(u"channelsAfter"_s);
     m_after->setToolTip(tr("Also what this grid leaves of each channel, over the sampled tokens"));
     m_controls = new GridControls(u"channels"_s, GridControls::Form::Compact, this);
+    m_transform = new QComboBox(this);
+    m_transform->setObjectName(u"channelsTransform"_s);
+    m_transform->setAccessibleName(tr("Before and after a transform"));
+    m_transform->setToolTip(tr("Draws the channels after a transform too: a run's, or one tried on the sampled tokens"));
+    m_transform->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    m_transform->setMinimumContentsLength(12);
     auto* rows = new QVBoxLayout;
     rows->setSpacing(4);
     auto* first = new QHBoxLayout;
     first->setSpacing(12);
     first->addWidget(m_order);
     first->addWidget(m_after);
+    first->addWidget(m_transform, 1);
     first->addStretch();
     rows->addLayout(first);
     rows->addWidget(m_controls);
@@ -42,6 +72,10 @@ ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Chann
     setContent(m_plot, m_plot);
     setFocusProxy(m_plot);
     connect(m_order, &SegmentedControl::chosen, this, [this] { refresh(); });
+    connect(m_transform, &QComboBox::currentIndexChanged, this, [this] {
+        requestTrial();
+        refresh();
+    });
     connect(m_after, &QPushButton::toggled, this, [this](bool on) {
         m_controls->setVisible(on);
         request();
@@ -63,6 +97,7 @@ ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Chann
         wish.setChannel(channel, channels);
         Q_EMIT selectionRequested(wish);
     });
+    fillTransforms();
     clear();
 }
 
@@ -85,13 +120,97 @@ void ChannelsView::setSite(const SiteStatistics& site)
     if (!same) {
         m_summary.reset();
         m_plot->setSummary({}, false);
+        m_trial.reset();
+        m_trialId.clear();
     }
     m_after->setEnabled(site.sample != nullptr);
     m_after->setToolTip(site.sample ? tr("Also what this grid leaves of each channel, over the sampled tokens")
                                     : tr("This analysis kept no sample; analyze again to see what a grid leaves"));
     refresh();
-    if (!same)
+    if (!same) {
         request();
+        requestTrial();
+    }
+}
+
+void ChannelsView::fillTransforms()
+{
+    const QString before = transform();
+    const QSignalBlocker quiet(m_transform);
+    m_transform->clear();
+    m_transform->addItem(tr("as measured"), QString());
+    if (m_runChange)
+        m_transform->addItem(tr("%1: %2").arg(m_run, QString::fromStdString(m_runChange->method)), u"run"_s);
+    for (const Trial& trial : m_trials) {
+        m_transform->addItem(tr("try %1").arg(trial.name), trial.id);
+        if (trial.why.isEmpty())
+            continue;
+        const int last = m_transform->count() - 1;
+        m_transform->setItemData(last, trial.why, Qt::ToolTipRole);
+        if (auto* model = qobject_cast<QStandardItemModel*>(m_transform->model()))
+            model->item(last)->setEnabled(false);
+    }
+    const int index = m_transform->findData(before);
+    m_transform->setCurrentIndex(index < 0 || !(m_transform->model()->flags(m_transform->model()->index(index, 0)) & Qt::ItemIsEnabled) ? 0 : index);
+}
+
+void ChannelsView::setRunChange(const QString& run, const std::optional<SiteChange>& change)
+{
+    if (!change && !m_runChange)
+        return;
+    m_run = run;
+    m_runChange = change;
+    fillTransforms();
+    refresh();
+}
+
+void ChannelsView::setTrials(std::vector<Trial> trials)
+{
+    m_trials = std::move(trials);
+    fillTransforms();
+}
+
+QString ChannelsView::transform() const { return m_transform->currentData().toString(); }
+
+void ChannelsView::setTransform(const QString& id)
+{
+    const int index = m_transform->findData(id);
+    if (index >= 0 && (m_transform->model()->flags(m_transform->model()->index(index, 0)) & Qt::ItemIsEnabled))
+        m_transform->setCurrentIndex(index);
+}
+
+void ChannelsView::requestTrial()
+{
+    const QString id = transform();
+    if (!m_site || id.isEmpty() || id == u"run")
+        return;
+    m_trial.reset();
+    m_trialId.clear();
+    m_trialWhy.clear();
+    if (m_site->sample)
+        Q_EMIT trialRequested(m_site->site.block, m_site->site.kind, id);
+    else
+        setTrial(id, {}, tr("this analysis kept no sample; analyze again"));
+}
+
+void ChannelsView::setTrial(const QString& id, const std::optional<SiteChange>& change, const QString& why)
+{
+    if (id != transform())
+        return;
+    m_trialId = id;
+    m_trial = change;
+    m_trialWhy = why;
+    refresh();
+}
+
+const SiteChange* ChannelsView::change() const
+{
+    const QString id = transform();
+    const std::optional<SiteChange>& change = id == u"run" ? m_runChange : m_trial;
+    if (id.isEmpty() || !change || !m_site || change->site != m_site->site.kind || (id != u"run" && m_trialId != id)
+        || change->before.size() != m_site->channelAbsmax.size())
+        return nullptr;
+    return &*change;
 }
 
 ActivationGrid ChannelsView::grid() const
@@ -157,7 +276,13 @@ void ChannelsView::refresh()
 {
     if (!m_site)
         return;
-    m_plot->setChannels(m_site->channelAbsmax, m_site->medianChannelAbsmax(), isSorted());
+    if (const SiteChange* shown = change()) {   // both on the same tokens
+        m_plot->setChannels(shown->before, medianOf(shown->before), isSorted());
+        m_plot->setChanged(shown->after);
+    } else {
+        m_plot->setChannels(m_site->channelAbsmax, m_site->medianChannelAbsmax(), isSorted());
+        m_plot->setChanged({});
+    }
     m_plot->setSummary(m_summary, isGridShown());
     m_plot->setMarked(m_channel, m_selection.channels);
     updateSubtitle();
@@ -169,6 +294,18 @@ void ChannelsView::updateSubtitle()
     if (!m_site)
         return;
     const std::string_view kind = label(m_site->site.kind);
+    if (const SiteChange* shown = change()) {
+        setSubtitle(tr("block %1 · %2 · %3: outlier ratio %4 → %5 · %6 rounded to zero %7 → %8 · %9 tokens")
+                        .arg(m_site->site.block)
+                        .arg(QString::fromUtf8(kind.data(), static_cast<qsizetype>(kind.size())), QString::fromStdString(shown->method), formatValue(ratioOf(shown->before), 3),
+                             formatValue(ratioOf(shown->after), 3), gridText(shown->grid), formatShare(shown->kernelBefore), formatShare(shown->kernelAfter))
+                        .arg(shown->tokens));
+        return;
+    }
+    if (const QString id = transform(); !id.isEmpty() && id == m_trialId && !m_trialWhy.isEmpty()) {
+        setSubtitle(m_trialWhy);
+        return;
+    }
     QString text = tr("block %1 · %2 · outlier ratio %3").arg(m_site->site.block).arg(QString::fromUtf8(kind.data(), static_cast<qsizetype>(kind.size())),
         formatValue(m_site->outlierRatio(), 3));
     if (m_summary && isGridShown()) {

@@ -52,12 +52,19 @@ QImage HeatmapView::render(const QSize& pixels, const QRectF& region, PooledCell
     const float low = static_cast<float>(logarithmic ? std::log2(m_scale.low) : m_scale.low);
     const float span = static_cast<float>(logarithmic ? std::log2(m_scale.high / m_scale.low) : m_scale.high - m_scale.low);
     const auto colour = [&](float position) { return table[static_cast<std::size_t>(std::clamp(position, 0.F, 1.F) * last + 0.5F)]; };
+    const auto beyondBands = [&](int x, int y) {
+        const CellRange rows = cellsOfPixel(region.top(), region.bottom(), y, pooled.height, m_data.rows());
+        const CellRange columns = cellsOfPixel(region.left(), region.right(), x, pooled.width, m_data.columns());
+        return std::max(rows.first - columns.last, columns.first - rows.last) >= m_bands;
+    };
     for (int y = 0; y < pooled.height; ++y) {
         if (!pooled.measured[static_cast<std::size_t>(y)])
             continue;
         auto* line = reinterpret_cast<QRgb*>(image.scanLine(y));
         for (int x = 0; x < pooled.width; ++x) {
             const float v = pooled.at(x, y);
+            if (m_bands > 0 && beyondBands(x, y))
+                continue;
             if (!std::isfinite(v))
                 line[x] = bad;
             else if (logarithmic)
@@ -255,7 +262,7 @@ QString HeatmapView::csv() const
         out += quoted(rowLabel(r));
         for (int c = left; c < right; ++c) {
             out += u',';
-            if (m_data.measured(r))
+            if (m_data.measured(r) && (m_bands == 0 || std::abs(r - c) < m_bands))
                 out += QString::number(static_cast<double>(m_data.at(r, c)), 'g', 9);
         }
         out += u"\r\n"_s;

@@ -103,6 +103,14 @@ void HeatmapView::setReadout(Readout readout)
     update();
 }
 
+void HeatmapView::setBands(int bands)
+{
+    if (m_bands == bands)
+        return;
+    m_bands = bands;
+    invalidate();
+}
+
 void HeatmapView::setRowLabels(QStringList labels)
 {
     m_rowLabels = std::move(labels);

@@ -46,6 +46,8 @@ public:
     void setScale(const std::optional<ValueScale>& scale);
     const ValueScale& scale() const { return m_scale; }
     void setReadout(Readout readout);
+    /// Of a matrix only so many diagonals on either side are there, 1 being the main one alone; what lies beyond is hatched. 0: all are.
+    void setBands(int bands);
     /// Text of row and column ticks where it is not the number (tokens); empty: the number.
     void setRowLabels(QStringList labels);
     QString rowLabel(int row) const { return row >= 0 && row < m_rowLabels.size() ? m_rowLabels[row] : QString::number(row); }
@@ -126,6 +128,7 @@ private:
     ValueScale::Kind m_kind = ValueScale::Kind::Linear;
     std::optional<ValueScale> m_fixedScale;
     Readout m_readout;
+    int m_bands = 0;
     QStringList m_rowLabels;
     int m_widestLabel = 0;        ///< pixels, of m_rowLabels
     QRectF m_visible;
