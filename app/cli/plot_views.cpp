@@ -1,5 +1,7 @@
 #include "app/cli/plot_views.h"
 
+#include "app/cli/plot_learned.h"
+
 #include "core/analysis/activation_sample.h"
 #include "core/base/error.h"
 #include "core/model/describe.h"
@@ -133,6 +135,11 @@ std::unique_ptr<ViewFrame> weightsView(const PlotSource& source)
     return view;
 }
 
+LearnedPlot learnedOf(const PlotSource& source)
+{
+    return {source.project, source.arguments.run, source.arguments.site, source.arguments.mode};
+}
+
 } // namespace
 
 const std::vector<PlotView>& plotViews()
@@ -158,6 +165,12 @@ const std::vector<PlotView>& plotViews()
         {"differences", "the errors of a linear in --run and --against (a run, or the recipe to nearest) and their difference", "1500x560", differencesPlot, false},
         {"study", "a study's settings at their perplexity; --mode study-001, else the newest", "1000x700", studyPlot, false},
         {"kernel-perplexity", "perplexity against kernel share of a study's settings; --mode study-001, else the newest", "1000x640", kernelPerplexityPlot, false},
+        {"training", "loss of every trained block of a run (--run), of the linear's block in front; --mode loss, relative", "1000x480",
+         [](const PlotSource& source) { return trainingPlot(learnedOf(source)); }, false},
+        {"learned", "what a run learned of a linear and its site; --mode divisor, clip, scale, shift, matrix, rotation", "1000x720",
+         [](const PlotSource& source) { return learnedPlot(learnedOf(source)); }, false},
+        {"spectrum", "singular values of a compensated linear's rounding error, and what the factors hold by block", "1200x480",
+         [](const PlotSource& source) { return spectrumPlot(learnedOf(source)); }, false},
     };
     return views;
 }

@@ -309,6 +309,9 @@ void Document::beginRun()
 void Document::addRunBlock(const BlockResult& block)
 {
     m_results.push_back(block);
+    m_results.back().weights.clear();      // pictures of a block are read from its file when they are looked at
+    m_results.back().transforms.clear();
+    m_results.back().sites.clear();
     Q_EMIT runBlockAdded(block.block);
 }
 

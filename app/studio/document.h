@@ -4,6 +4,7 @@
 #include "app/studio/job_runner.h"
 #include "app/studio/open_project.h"
 #include "core/analysis/site_statistics.h"
+#include "core/pipeline/jobs.h"
 #include "core/project/project.h"
 #include "core/recipe/contract_ties.h"
 #include "core/recipe/recipe.h"
@@ -59,7 +60,7 @@ public:
     bool editPlans(const QStringList& linears, const PlanPatch& patch, const QString& name = {});
     /// Back to what the defaults and the rules shared with other linears say.
     bool resetPlans(const QStringList& linears);
-    /// Defaults and rules of a preset; calibration and contract stay.
+    /// Defaults and rules of a preset, and its calibration where it wants one of its own; seed and contract stay.
     bool applyPreset(const Preset& preset);
     /// A preset's plan for some linears only.
     bool applyPreset(const Preset& preset, const QStringList& linears);
@@ -99,6 +100,8 @@ public:
     const LinearResult* result(const std::string& linear) const;
     void beginRun();
     void addRunBlock(const BlockResult& block);
+    /// Steps of a training of the run at work.
+    void addTraining(const TrainingProgress& progress) { Q_EMIT trainingAdvanced(progress); }
     /// Reads the list of runs and the newest results again.
     void reloadRuns();
 
@@ -117,6 +120,8 @@ Q_SIGNALS:
     void closed();
     void notice(const QString& id, const QString& sentence);
     void recipeChanged();
+    /// An edit of a transform reached further linears of the site.
+    void transformShared(const QString& sentence);
     void recipeRejected(const QString& sentence, const QString& subject);
     void saveFailed(const halftone::JobError& error);
     void analysisStarted();
@@ -125,6 +130,7 @@ Q_SIGNALS:
     void runsChanged();
     void resultsChanged();
     void runBlockAdded(int block);
+    void trainingAdvanced(const halftone::TrainingProgress& progress);
     void evaluationsChanged();
     void selectionChanged();
 
@@ -133,6 +139,7 @@ private:
     void loadAnalysis();
     bool tryRecipe(Recipe& edited, const std::function<void(Recipe&)>& edit);
     QStringList withTied(const QStringList& linears) const;
+    QStringList withSites(const QStringList& linears) const;
     QString subjectText(const QStringList& linears) const;
     bool pushRecipe(const QString& name, int kind, const QStringList& subject, const std::function<void(Recipe&)>& edit);
     void resolveNow();

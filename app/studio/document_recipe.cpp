@@ -116,6 +116,22 @@ QStringList Document::withTied(const QStringList& linears) const
     return all;
 }
 
+/// With the other linears of their sites.
+QStringList Document::withSites(const QStringList& linears) const
+{
+    QStringList all = linears;
+    QSet<QString> known(linears.begin(), linears.end());
+    for (const QString& name : linears)
+        if (const LinearInfo* info = linear(name.toStdString()))
+            if (const SiteInfo* fed = site(info->block, info->site))
+                for (const std::string& other : fed->linears)
+                    if (const QString text = toQString(other); !known.contains(text)) {
+                        known.insert(text);
+                        all.append(text);
+                    }
+    return all;
+}
+
 /// "model.layers.3.mlp.up_proj", "all down_proj", "block 3", "all linears", "5 linears".
 QString Document::subjectText(const QStringList& linears) const
 {
@@ -141,16 +157,29 @@ bool Document::editPlans(const QStringList& linears, const PlanPatch& patch, con
     if (linears.isEmpty() || patch.empty())
         return false;
     const PlanPatch tied = tiedPart(patch);
-    const QStringList all = tied.empty() ? linears : withTied(linears);
-    return pushRecipe(name.isEmpty() ? editName(subjectText(all), patch) : name, EditRecipe::kindOf(patch), all, [&](Recipe& recipe) {
+    QStringList all = tied.empty() ? linears : withTied(linears);
+    if (patch.transform)
+        all = withSites(all);
+    const bool done = pushRecipe(name.isEmpty() ? editName(subjectText(all), patch) : name, EditRecipe::kindOf(patch), all, [&](Recipe& recipe) {
         if (tied == patch) {
             setPlans(recipe, m_model, names(all), patch);
             return;
         }
         setPlans(recipe, m_model, names(linears), patch);
-        if (all.size() > linears.size())
-            setPlans(recipe, m_model, names(all.mid(linears.size())), tied);
+        const QStringList others = tied.empty() ? QStringList() : withTied(linears).mid(linears.size());
+        if (!others.isEmpty())
+            setPlans(recipe, m_model, names(others), tied);
     });
+    if (done && patch.transform && all.size() > linears.size()) {
+        QStringList others;
+        for (const QString& linear : all.mid(linears.size()))
+            if (others.size() < 4)
+                others << linear.mid(linear.lastIndexOf(u'.') + 1);
+        if (others.size() < all.size() - linears.size())
+            others << tr("others");
+        Q_EMIT transformShared(tr("The transform is that of %1 too: they read the same activation.").arg(others.join(u", "_s)));
+    }
+    return done;
 }
 
 bool Document::resetPlans(const QStringList& linears)
@@ -166,6 +195,10 @@ bool Document::applyPreset(const Preset& preset)
         const Recipe fitted = presetForModel(preset.id, m_model);
         recipe.defaults = fitted.defaults;
         recipe.rules = fitted.rules;
+        if (!(fitted.calibration == CalibrationSettings{})) {   // methods that learn say how much text they want
+            recipe.calibration.samples = fitted.calibration.samples;
+            recipe.calibration.length = static_cast<int>(std::min<std::int64_t>(fitted.calibration.length, std::max<std::int64_t>(2, m_model.config.maxPositions)));
+        }
     });
 }
 

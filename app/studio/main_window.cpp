@@ -2,6 +2,7 @@
 
 #include "app/studio/error_text.h"
 #include "app/studio/evaluation_table.h"
+#include "app/studio/evidence_feed.h"
 #include "app/studio/export_dialog.h"
 #include "app/studio/help_window.h"
 #include "app/studio/inspector.h"
@@ -24,13 +25,16 @@
 #include "widgets/kernel_view.h"
 #include "widgets/layers_model.h"
 #include "widgets/layers_view.h"
+#include "widgets/learned_view.h"
 #include "widgets/message_banner.h"
 #include "widgets/outliers_view.h"
 #include "widgets/segmented_control.h"
 #include "widgets/run_view.h"
 #include "widgets/summary_bar.h"
+#include "widgets/spectrum_view.h"
 #include "widgets/texts_view.h"
 #include "widgets/tokens_view.h"
+#include "widgets/training_view.h"
 #include "widgets/weights_view.h"
 
 #include <QApplication>
@@ -169,6 +173,9 @@ void MainWindow::buildDocks()
     m_weights = new WeightsView(this);
     m_run = new RunView(this);
     m_runs = new RunsTable(this);
+    m_training = new TrainingView(this);
+    m_learned = new LearnedView(this);
+    m_spectrum = new SpectrumView(this);
     m_compare = new EvaluationTable(this);
     m_texts = new TextsView(this);
     m_differences = new DifferencesView(this);
@@ -186,6 +193,9 @@ void MainWindow::buildDocks()
     docks.weights = addDock(m_views, Qt::LeftDockWidgetArea, u"weights"_s, tr("Weights"), m_weights);
     docks.run = addDock(m_views, Qt::LeftDockWidgetArea, u"run"_s, tr("Run"), m_run);
     docks.runs = addDock(m_views, Qt::LeftDockWidgetArea, u"runs"_s, tr("Runs"), m_runs);
+    docks.training = addDock(m_views, Qt::LeftDockWidgetArea, u"training"_s, tr("Training"), m_training);
+    docks.learned = addDock(m_views, Qt::LeftDockWidgetArea, u"learned"_s, tr("Learned"), m_learned);
+    docks.spectrum = addDock(m_views, Qt::LeftDockWidgetArea, u"spectrum"_s, tr("Error spectrum"), m_spectrum);
     docks.compare = addDock(m_views, Qt::LeftDockWidgetArea, u"compare"_s, tr("Compare"), m_compare);
     docks.texts = addDock(m_views, Qt::LeftDockWidgetArea, u"texts"_s, tr("Texts"), m_texts);
     docks.differences = addDock(m_views, Qt::LeftDockWidgetArea, u"differences"_s, tr("Differences"), m_differences);
@@ -214,6 +224,7 @@ void MainWindow::connectDocument()
                                  subject.isEmpty() ? sentence : sentence + u'\n' + subject});
         showRecipe();   // editors show what stands
     });
+    connect(document, &Document::transformShared, this, [this](const QString& sentence) { statusBar()->showMessage(sentence, 8000); });
     connect(document, &Document::saveFailed, this, [this](const JobError& error) { m_messages->showMessage(errorMessage(u"save"_s, error)); });
     connect(document, &Document::recipeChanged, this, [this] {
         m_messages->dismiss(u"recipe-rejected"_s);
@@ -294,9 +305,12 @@ void MainWindow::connectViews()
     // A stale Weights view shows a run's codes: another run updates it, not another analysis.
     disconnect(m_weights, &ViewFrame::measureRequested, this, &MainWindow::analyzeWithDefaults);
     connect(m_weights, &ViewFrame::measureRequested, this, &MainWindow::askQuantize);
-    disconnect(m_run, &ViewFrame::measureRequested, this, &MainWindow::analyzeWithDefaults);
-    connect(m_run, &ViewFrame::measureRequested, this, &MainWindow::askQuantize);
+    for (ViewFrame* view : std::initializer_list<ViewFrame*>{m_run, m_training, m_learned, m_spectrum}) {
+        disconnect(view, &ViewFrame::measureRequested, this, &MainWindow::analyzeWithDefaults);
+        connect(view, &ViewFrame::measureRequested, this, &MainWindow::askQuantize);
+    }
     m_monitor = new RunMonitor(*m_document, *m_jobs, *m_run, *m_runs, this);
+    m_evidence = new EvidenceFeed(*m_document, *m_jobs, *m_monitor, {m_training, m_learned, m_spectrum, m_channels}, this);
     connect(m_monitor, &RunMonitor::resultsRead, this, &MainWindow::showCurves);
     connect(m_compare, &EvaluationTable::runChosen, m_monitor, &RunMonitor::show);
     connect(m_runs, &RunsTable::runChosen, m_compare, &EvaluationTable::setChosenRun);

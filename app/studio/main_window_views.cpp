@@ -123,6 +123,18 @@ void MainWindow::showRecipe()
     for (const ContractTie& tie : m_document->ties())
         for (const std::string& linear : tie.linears)
             locks.push_back({linear, tie.reason, false});
+    for (const SiteInfo& site : m_document->model().sites) {   // a transform is its site's
+        const Plan* plan = site.linears.size() > 1 ? m_document->plan(site.linears.front()) : nullptr;
+        if (!plan || plan->transform.method == "none")
+            continue;
+        QStringList names;
+        for (const std::string& linear : site.linears)
+            names << toQString(std::string_view(linear).substr(linear.rfind('.') + 1));
+        const MethodInfo* info = findMethod(MethodKind::Transform, plan->transform.method);
+        const QString reason = tr("%1 read one activation: its transform, %2, is theirs together.").arg(names.join(u", "_s), info ? toQString(info->name) : toQString(plan->transform.method));
+        for (const std::string& linear : site.linears)
+            locks.push_back({linear, reason.toStdString(), false});
+    }
     m_layersModel->setContract(m_document->recipe().contract, locks);
     for (QAction* action : m_contracts->actions())
         action->setChecked(action->data().toString() == toQString(m_document->recipe().contract));

@@ -12,6 +12,7 @@
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QGridLayout>
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QSignalBlocker>
 #include <QSpinBox>
@@ -84,6 +85,37 @@ PlanEditor::PlanEditor(QWidget* parent)
     m_grid->setColumnStretch(0, 1);
     m_grid->setColumnMinimumWidth(1, kNowWidth);
 
+    const auto nameOf = [](MethodKind kind, const std::string& id) {
+        const MethodInfo* info = id == "none" ? nullptr : findMethod(kind, id);
+        return id == "none" ? tr("none") : id.size() <= kAcronym ? toQString(id).toUpper() : info ? toQString(info->name) : toQString(id);
+    };
+    const auto offer = [&](QComboBox* box, MethodKind kind) {
+        box->addItem(tr("none"), u"none"_s);
+        for (const MethodInfo& method : methodInfos())
+            if (method.kind == kind && method.id != "none") {
+                box->addItem(nameOf(kind, method.id), toQString(method.id));
+                box->setItemData(box->count() - 1, toQString(method.name), Qt::ToolTipRole);
+            }
+    };
+    m_transform = addChoice(u"planTransform"_s, tr("Transform"), tr("Re-parametrises the activation before anything is rounded, without changing the model; it belongs to all linears that read it"),
+                            [nameOf](const Plan& plan) { return nameOf(MethodKind::Transform, plan.transform.method); }, [](const PlanPatch& patch) { return patch.transform.has_value(); });
+    offer(m_transform, MethodKind::Transform);
+    m_sharedRow = new QWidget(this);
+    auto* shared = new QHBoxLayout(m_sharedRow);
+    shared->setContentsMargins(0, 0, 0, 0);
+    shared->setSpacing(4);
+    auto* chain = new QLabel(m_sharedRow);
+    chain->setPixmap(icon(u"chain"_s).pixmap(12, 12));
+    m_shared = new QLabel(m_sharedRow);
+    m_shared->setObjectName(u"planShared"_s);
+    m_shared->setWordWrap(true);
+    m_shared->setTextFormat(Qt::PlainText);
+    m_shared->setFont(tabularFont(font(), false, 1));
+    shared->addWidget(chain, 0, Qt::AlignTop);
+    shared->addWidget(m_shared, 1);
+    m_grid->addWidget(m_sharedRow, m_row++, 0, 1, 3);
+    m_sharedRow->hide();
+
     const auto methodText = [](const Plan& plan) {
         const MethodInfo* info = findMethod(MethodKind::Rounding, plan.rounding.method);
         return !plan.weights.quantized() ? u"–"_s : plan.rounding.method.size() <= kAcronym ? toQString(plan.rounding.method).toUpper() : info ? toQString(info->name) : toQString(plan.rounding.method);
@@ -94,6 +126,10 @@ PlanEditor::PlanEditor(QWidget* parent)
             m_method->addItem(method.id.size() <= kAcronym ? toQString(method.id).toUpper() : toQString(method.name), toQString(method.id));
             m_method->setItemData(m_method->count() - 1, tr("%1. Folds into a plain checkpoint: %2. %3").arg(toQString(method.name), toQString(name(method.folds.how)), toQString(method.folds.note)), Qt::ToolTipRole);
         }
+    m_compensation = addChoice(u"planCompensation"_s, tr("Compensation"), tr("What repairs the rounding error afterwards"),
+                               [nameOf](const Plan& plan) { return plan.weights.quantized() ? nameOf(MethodKind::Compensation, plan.compensation.method) : u"–"_s; },
+                               [](const PlanPatch& patch) { return patch.compensation.has_value(); });
+    offer(m_compensation, MethodKind::Compensation);
     m_settings = new QToolButton(this);
     m_settings->setObjectName(u"planSettings"_s);
     m_settings->setAccessibleName(tr("Settings of the method"));
@@ -177,6 +213,8 @@ PlanEditor::PlanEditor(QWidget* parent)
         });
     };
     onChoice(m_method, [](PlanPatch& patch, const QVariant& value) { patch.rounding = MethodChoice{value.toString().toStdString(), {}}; });
+    onChoice(m_transform, [](PlanPatch& patch, const QVariant& value) { patch.transform = MethodChoice{value.toString().toStdString(), {}}; });
+    onChoice(m_compensation, [](PlanPatch& patch, const QVariant& value) { patch.compensation = MethodChoice{value.toString().toStdString(), {}}; });
     onChoice(m_bits, [](PlanPatch& patch, const QVariant& value) { patch.bits = value.toInt(); });
     onChoice(m_group, [](PlanPatch& patch, const QVariant& value) { patch.group = value.toInt(); });
     onChoice(m_symmetric, [](PlanPatch& patch, const QVariant& value) { patch.symmetric = value.toBool(); });
@@ -268,6 +306,34 @@ void PlanEditor::setContract(const std::string& contract, const LinearInfo& line
     refresh();
 }
 
+void PlanEditor::setSite(const QStringList& others, std::function<std::string(const MethodChoice& transform)> whyNot)
+{
+    m_others = others;
+    m_whyNot = std::move(whyNot);
+    refresh();
+}
+
+/// Off where it cannot be, and whose it is too.
+void PlanEditor::refreshTransforms()
+{
+    auto* items = static_cast<QStandardItemModel*>(m_transform->model());
+    for (int i = 1; i < m_transform->count(); ++i) {
+        const std::string id = m_transform->itemData(i).toString().toStdString();
+        const std::string why = m_whyNot ? m_whyNot(defaultChoice(MethodKind::Transform, id)) : std::string();
+        items->item(i)->setEnabled(why.empty());
+        const MethodInfo* info = findMethod(MethodKind::Transform, id);
+        m_transform->setItemData(i, (why.empty() ? toQString(info->summary) : toQString(why)).toHtmlEscaped(), Qt::ToolTipRole);
+    }
+    const std::vector<Plan> plans = tried();
+    const bool some = m_candidate.transform || std::any_of(plans.begin(), plans.end(), [](const Plan& plan) { return plan.transform.method != "none"; });
+    m_sharedRow->setVisible(some && !m_others.isEmpty());
+    const QString names = m_others.size() < 2 ? m_others.join(QString()) : tr("%1 and %2").arg(m_others.mid(0, m_others.size() - 1).join(u", "_s), m_others.last());
+    m_shared->setText(tr("shared with %1: they read the same activation and change together").arg(names));
+    QPalette palette = m_shared->palette();
+    palette.setColor(QPalette::WindowText, colours().faint);
+    m_shared->setPalette(palette);
+}
+
 void PlanEditor::dropCandidate()
 {
     m_candidate = {};
@@ -288,6 +354,7 @@ void PlanEditor::stage(const PlanPatch& patch)
     };
     drop(&PlanPatch::transform);
     drop(&PlanPatch::rounding);
+    drop(&PlanPatch::compensation);
     drop(&PlanPatch::bits);
     drop(&PlanPatch::group);
     drop(&PlanPatch::symmetric);
@@ -331,6 +398,9 @@ void PlanEditor::refresh()
     offerGroups();
     const std::vector<Plan> plans = tried();
     showCommon(m_method, common(plans, [](const Plan& plan) { return toQString(plan.rounding.method); }));
+    showCommon(m_transform, common(plans, [](const Plan& plan) { return toQString(plan.transform.method); }));
+    showCommon(m_compensation, common(plans, [](const Plan& plan) { return toQString(plan.compensation.method); }));
+    refreshTransforms();
     showCommon(m_bits, common(plans, [](const Plan& plan) { return plan.weights.bits; }));
     showCommon(m_group, common(plans, [](const Plan& plan) { return plan.weights.group; }));
     showCommon(m_symmetric, common(plans, [](const Plan& plan) { return plan.weights.symmetric; }));
@@ -341,7 +411,7 @@ void PlanEditor::refresh()
     const auto any = [&](auto says) { return std::any_of(plans.begin(), plans.end(), says); };
     const bool weights = any([](const Plan& plan) { return plan.weights.quantized(); });
     const bool activations = any([](const Plan& plan) { return plan.activations.quantized(); });
-    for (QComboBox* box : {m_method, m_group, m_symmetric, m_clip})
+    for (QComboBox* box : {m_method, m_compensation, m_group, m_symmetric, m_clip})
         box->setEnabled(weights);
     m_activationBits->setEnabled(activations);
     m_activationSymmetric->setEnabled(any([](const Plan& plan) { return plan.activations.quantized() && plan.activations.scheme != ActivationScheme::Cross &&
@@ -398,33 +468,48 @@ void PlanEditor::refreshParameters()
 {
     const std::vector<Plan> plans = tried();
     const bool weights = std::any_of(plans.begin(), plans.end(), [](const Plan& plan) { return plan.weights.quantized(); });
-    const auto shared = common(plans, [](const Plan& plan) { return plan.rounding; });
-    const MethodChoice choice = weights && shared ? *shared : MethodChoice{"", {}};
-    if (choice == m_shownChoice)
+    std::vector<std::pair<MethodKind, MethodChoice>> choices;
+    const auto add = [&](MethodKind kind, const std::optional<MethodChoice>& shared) {
+        const MethodInfo* info = shared ? findMethod(kind, shared->method) : nullptr;
+        if (info && !info->parameters.empty())
+            choices.emplace_back(kind, *shared);
+    };
+    add(MethodKind::Transform, common(plans, [](const Plan& plan) { return plan.transform; }));
+    if (weights) {
+        add(MethodKind::Rounding, common(plans, [](const Plan& plan) { return plan.rounding; }));
+        add(MethodKind::Compensation, common(plans, [](const Plan& plan) { return plan.compensation; }));
+    }
+    if (choices == m_shownChoices)
         return;
-    m_shownChoice = choice;
+    m_shownChoices = choices;
     while (QLayoutItem* item = m_parameterGrid->takeAt(0)) {
         item->widget()->hide();
         item->widget()->deleteLater();
         delete item;
     }
-    const MethodInfo* method = findMethod(MethodKind::Rounding, choice.method);
-    const bool some = method && !method->parameters.empty();
-    m_settings->setVisible(some);
-    m_parameters->setVisible(some && m_settings->isChecked());
-    if (!method)
-        return;
-    m_settings->setText(tr("Settings of %1").arg(toQString(method->name)));
-    for (const ParameterInfo& info : method->parameters)
-        addParameter(*method, info, choice);
+    m_settings->setVisible(!choices.empty());
+    m_parameters->setVisible(!choices.empty() && m_settings->isChecked());
+    QStringList names;
+    for (const auto& [kind, choice] : choices) {
+        const MethodInfo* method = findMethod(kind, choice.method);
+        names << toQString(method->name);
+        if (choices.size() > 1) {
+            auto* heading = new QLabel(toQString(method->name), m_parameters);
+            heading->setFont(tabularFont(font(), false, 1));
+            m_parameterGrid->addWidget(heading, m_parameterGrid->rowCount(), 0, 1, 3);
+        }
+        for (const ParameterInfo& info : method->parameters)
+            addParameter(*method, info, choice);
+    }
+    m_settings->setText(tr("Settings of %1").arg(names.join(u", "_s)));
 }
 
 void PlanEditor::addParameter(const MethodInfo& method, const ParameterInfo& info, const MethodChoice& choice)
 {
     // Later than the signal: the answer rebuilds these very widgets.
-    const auto request = [this, id = method.id, key = info.key](const ParameterValue& value) {
+    const auto request = [this, kind = method.kind, id = method.id, key = info.key](const ParameterValue& value) {
         PlanPatch patch;
-        patch.rounding = MethodChoice{id, {{key, value}}};
+        (kind == MethodKind::Transform ? patch.transform : kind == MethodKind::Compensation ? patch.compensation : patch.rounding) = MethodChoice{id, {{key, value}}};
         QMetaObject::invokeMethod(this, [this, patch] { stage(patch); }, Qt::QueuedConnection);
     };
     QWidget* field = nullptr;
@@ -466,7 +551,8 @@ void PlanEditor::addParameter(const MethodInfo& method, const ParameterInfo& inf
         break;
     }
     }
-    field->setObjectName(u"parameter_"_s + toQString(info.key));
+    const QString kind = method.kind == MethodKind::Transform ? u"transform_"_s : method.kind == MethodKind::Compensation ? u"compensation_"_s : u"parameter_"_s;
+    field->setObjectName(kind + toQString(info.key));
     QString label = toQString(info.key).replace(u'_', u' ');
     label[0] = label[0].toUpper();
     addField(m_parameterGrid, {nullptr, nullptr, field, {}, {}, {}}, label, toQString(info.help));

@@ -3,6 +3,7 @@
 #include "core/recipe/recipe.h"
 
 #include <QHash>
+#include <QStringList>
 #include <QWidget>
 
 #include <functional>
@@ -28,6 +29,8 @@ public:
     void setPlans(const std::vector<Plan>& plans, std::int64_t width);
     /// Choices that the contract refuses for this linear are off, with the reason.
     void setContract(const std::string& contract, const LinearInfo& linear);
+    /// Short names of the other linears that read the same activation (a transform is theirs too), and why a transform cannot be used on it; empty where it can.
+    void setSite(const QStringList& others, std::function<std::string(const MethodChoice& transform)> whyNot);
     void setReadOnly(bool readOnly);
 
     /// What is tried; empty: nothing.
@@ -54,6 +57,7 @@ private:
     PlanPatch schemePatch(int item) const;
     void refresh();
     void refreshParameters();
+    void refreshTransforms();
     void addParameter(const MethodInfo& method, const ParameterInfo& info, const MethodChoice& choice);
     void offerGroups();
     void refuse(QComboBox* box, const std::function<PlanPatch(const QVariant&)>& patch);
@@ -67,7 +71,11 @@ private:
     LinearInfo m_linear;
     std::vector<Field> m_fields;
     QGridLayout* m_grid = nullptr;
+    QComboBox* m_transform = nullptr;
+    QWidget* m_sharedRow = nullptr;         ///< a chain, and whose the transform is too
+    QLabel* m_shared = nullptr;
     QComboBox* m_method = nullptr;
+    QComboBox* m_compensation = nullptr;
     QComboBox* m_bits = nullptr;
     QComboBox* m_group = nullptr;
     QComboBox* m_symmetric = nullptr;
@@ -79,7 +87,9 @@ private:
     QToolButton* m_settings = nullptr;      ///< folds the method's own parameters away
     QWidget* m_parameters = nullptr;
     QGridLayout* m_parameterGrid = nullptr;
-    MethodChoice m_shownChoice{"", {}};
+    std::vector<std::pair<MethodKind, MethodChoice>> m_shownChoices;
+    QStringList m_others;
+    std::function<std::string(const MethodChoice&)> m_whyNot;
     int m_row = 0;
 };
 

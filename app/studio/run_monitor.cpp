@@ -50,6 +50,7 @@ RunMonitor::RunMonitor(Document& document, JobRunner& jobs, RunView& view, RunsT
         m_wanted.clear();
         ++m_generation;
         m_view.clear(true);
+        Q_EMIT shownChanged();
     });
     connect(&m_document, &Document::closed, this, [this] {
         m_results.clear();
@@ -58,6 +59,7 @@ RunMonitor::RunMonitor(Document& document, JobRunner& jobs, RunView& view, RunsT
         m_sampler.stop();
         m_working = m_aside = false;
         m_view.clear(false);
+        Q_EMIT shownChanged();
     });
     connect(&m_document, &Document::runsChanged, this, &RunMonitor::runsChanged);
     connect(&m_document, &Document::runBlockAdded, this, [this](int) {
@@ -82,6 +84,7 @@ void RunMonitor::runsChanged()
     const auto& runs = m_document.runs();
     if (runs.empty()) {
         m_view.clear(true);
+        Q_EMIT shownChanged();
         return;
     }
     m_results.clear();   // a run that went on has more now
@@ -135,6 +138,7 @@ void RunMonitor::show(const QString& run)
         m_view.setStopped(m_stopped, m_stopSentence);
     m_view.setSelection(m_document.selection());
     m_table.setChosen(run);
+    Q_EMIT shownChanged();
 }
 
 void RunMonitor::showAtWork()
@@ -145,6 +149,7 @@ void RunMonitor::showAtWork()
     m_view.setResults(m_document.results());
     m_view.setMemory(m_samples);
     m_table.setChosen({});
+    Q_EMIT shownChanged();
 }
 
 void RunMonitor::jobsChanged()

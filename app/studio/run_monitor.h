@@ -24,6 +24,7 @@ public:
     /// Shows a run of old; while another is at work it takes over again with that one's next block.
     void show(const QString& run);
     QString shown() const { return m_shown; }
+    bool isAtWork() const { return m_working && !m_aside; }
     /// Peak that was planned for the run at work or started last; 0: none was.
     void setPlan(std::uint64_t bytes) { m_plan = bytes; }
     std::uint64_t plan() const { return m_plan; }
@@ -32,6 +33,8 @@ public:
 
 Q_SIGNALS:
     void resultsRead(const QString& run);
+    /// The Run view shows another run, or the same with other results, or none.
+    void shownChanged();
 
 private:
     void runsChanged();

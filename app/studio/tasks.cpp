@@ -98,6 +98,15 @@ void Tasks::quantize(const QuantizeRequest& request)
             },
             Qt::QueuedConnection);
     };
+    job.training = [this, project, serial = m_runSerial](const TrainingProgress& progress) {
+        QMetaObject::invokeMethod(
+            this,
+            [this, project, serial, progress] {
+                if (m_document.project() == project && serial == m_runSerial)
+                    m_document.addTraining(progress);
+            },
+            Qt::QueuedConnection);
+    };
     QuantizeRequest again = request;
     again.resume = true;
     const SizeEstimate size = m_document.size();

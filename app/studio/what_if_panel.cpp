@@ -144,6 +144,12 @@ void WhatIfPanel::refresh()
     }
     m_title->setText(plans.size() == 1 ? tr("What if") : tr("What if, of %1 linears").arg(plans.size()));
     m_plan->setContract(m_document.recipe().contract, *linear);
+    QStringList others;
+    if (const SiteInfo* site = m_document.site(linear->block, linear->site))
+        for (const std::string& name : site->linears)
+            if (!m_targets.contains(toQString(name)) && name != linear->name)
+                others << toQString(std::string_view(name).substr(name.rfind('.') + 1));
+    m_plan->setSite(others, [config = m_document.model().config, site = linear->site](const MethodChoice& transform) { return whyNotTransform(transform, config, site); });
     m_plan->setPlans(plans, std::max<std::int64_t>(0, width));
     m_plan->setReadOnly(m_document.readOnly());
     updateButtons();
@@ -179,8 +185,10 @@ void WhatIfPanel::apply(const QStringList& linears, bool whole)
         if (!plan)
             return;
         patch = wholePatch(applied(*plan, patch));
-        patch.transform.reset();        // a site's, and not shown here
-        patch.compensation.reset();
+        if (!m_plan->candidate().transform)
+            patch.transform.reset();    // a site's: only where it was chosen here
+        if (!m_plan->candidate().compensation)
+            patch.compensation.reset();
     }
     Q_EMIT patchRequested(linears, patch);
 }

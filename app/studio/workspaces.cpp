@@ -60,7 +60,7 @@ Workspaces::Workspaces(QMainWindow* window, QMainWindow* views, const Docks& doc
 
 QList<QDockWidget*> Workspaces::all() const
 {
-    return {m_docks.layers, m_docks.inspector, m_docks.history, m_docks.jobs, m_docks.outliers, m_docks.kernel, m_docks.channels, m_docks.tokens, m_docks.weights, m_docks.run, m_docks.runs, m_docks.compare, m_docks.texts, m_docks.differences, m_docks.study};
+    return {m_docks.layers, m_docks.inspector, m_docks.history, m_docks.jobs, m_docks.outliers, m_docks.kernel, m_docks.channels, m_docks.tokens, m_docks.weights, m_docks.run, m_docks.runs, m_docks.training, m_docks.learned, m_docks.spectrum, m_docks.compare, m_docks.texts, m_docks.differences, m_docks.study};
 }
 
 int Workspaces::version() const
@@ -125,7 +125,7 @@ void Workspaces::arrange(Kind kind)
     w->addDockWidget(Qt::RightDockWidgetArea, m_docks.inspector);
     w->tabifyDockWidget(m_docks.inspector, m_docks.history);
     w->addDockWidget(Qt::BottomDockWidgetArea, m_docks.jobs);
-    for (QDockWidget* dock : {m_docks.tokens, m_docks.weights, m_docks.texts, m_docks.differences, m_docks.study})
+    for (QDockWidget* dock : {m_docks.tokens, m_docks.weights, m_docks.training, m_docks.learned, m_docks.spectrum, m_docks.texts, m_docks.differences, m_docks.study})
         v->removeDockWidget(dock);   // else what is split off below would become a tab among them
     v->addDockWidget(Qt::LeftDockWidgetArea, m_docks.outliers);
     v->splitDockWidget(m_docks.outliers, m_docks.kernel, Qt::Vertical);
@@ -137,6 +137,10 @@ void Workspaces::arrange(Kind kind)
     v->splitDockWidget(m_docks.outliers, m_docks.run, Qt::Vertical);
     v->splitDockWidget(m_docks.run, m_docks.runs, Qt::Vertical);
     v->splitDockWidget(m_docks.outliers, m_docks.compare, Qt::Vertical);
+    // What a run learned shares one place beside the list of runs.
+    v->splitDockWidget(m_docks.runs, m_docks.training, Qt::Horizontal);
+    v->tabifyDockWidget(m_docks.training, m_docks.learned);
+    v->tabifyDockWidget(m_docks.training, m_docks.spectrum);
     // Three large maps share one place.
     for (QDockWidget* dock : {m_docks.tokens, m_docks.weights})
         v->tabifyDockWidget(m_docks.outliers, dock);
@@ -155,6 +159,8 @@ void Workspaces::arrange(Kind kind)
     m_docks.weights->setVisible(maps);
     m_docks.run->setVisible(run);
     m_docks.runs->setVisible(run);
+    for (QDockWidget* dock : {m_docks.training, m_docks.learned, m_docks.spectrum})
+        dock->setVisible(run);
     m_docks.compare->setVisible(compare);
     m_docks.texts->setVisible(compare);
     m_docks.differences->setVisible(compare);
@@ -184,7 +190,12 @@ void Workspaces::arrange(Kind kind)
     } else if (compare) {
         m_docks.compare->raise();
     } else if (run) {
-        v->resizeDocks({m_docks.run, m_docks.runs}, {height * 52 / 100, height * 14 / 100}, Qt::Vertical);
+        v->resizeDocks({m_docks.run, m_docks.training}, {height * 34 / 100, height * 34 / 100}, Qt::Vertical);
+        m_docks.training->raise();
+        QTimer::singleShot(0, this, [this] {   // once the views have their width
+            if (m_current == Run && !m_alone)
+                m_views->resizeDocks({m_docks.runs, m_docks.training}, {m_views->width() * 40 / 100, m_views->width() * 60 / 100}, Qt::Horizontal);
+        });
     } else if (tune) {
         v->resizeDocks({m_docks.kernel, m_docks.channels}, {height * 40 / 100, height * 40 / 100}, Qt::Vertical);
     }

@@ -25,7 +25,7 @@ public:
     /// The docks: at the sides of the window, and the views in its middle (a window of their own, without a central widget).
     struct Docks {
         QDockWidget *layers, *inspector, *history, *jobs;
-        QDockWidget *outliers, *kernel, *channels, *tokens, *weights, *run, *runs, *compare, *texts, *differences, *study;
+        QDockWidget *outliers, *kernel, *channels, *tokens, *weights, *run, *runs, *training, *learned, *spectrum, *compare, *texts, *differences, *study;
     };
     Workspaces(QMainWindow* window, QMainWindow* views, const Docks& docks, QObject* parent);
 

@@ -235,6 +235,38 @@ private Q_SLOTS:
         }
     }
 
+    void whatARunLearnedIsDrawn()
+    {
+        const QString nothing = m_folder.filePath(QStringLiteral("nothing.png"));
+        for (const char* view : {"training", "learned", "spectrum"})
+            QCOMPARE(halftone(plot(QString::fromLatin1(view), {QStringLiteral("--out"), nothing})).code, 3);   // there is no run
+        const QString recipe = m_folder.filePath(QStringLiteral("learned.json"));
+        QFile json(recipe);
+        QVERIFY(json.open(QIODevice::WriteOnly));
+        json.write("{\"halftone_recipe\": 1, \"calibration\": {\"samples\": 4, \"length\": 64}, \"defaults\": {\"rounding\": {\"method\": \"lrq\", \"steps\": 6}, "
+                   "\"weights\": {\"bits\": 3, \"symmetric\": false}, \"compensation\": {\"method\": \"lorc\", \"rank\": 3}}}");
+        json.close();
+        const Outcome run = halftone({QStringLiteral("quantize"), QStringLiteral(HALFTONE_TEST_DATA "/model/tiny-llama"), QStringLiteral("--recipe"), recipe, QStringLiteral("--text"),
+                                      QStringLiteral(HALFTONE_TEST_DATA "/model/tiny-text.txt"), QStringLiteral("--project"), m_project});
+        QVERIFY2(run.code == 0, run.err);
+        const QString file = m_folder.filePath(QStringLiteral("learned.csv")), linear = QStringLiteral("model.layers.1.mlp.down_proj");
+        const auto drawn = [&](const char* view, QStringList more) {
+            const Outcome outcome = halftone(plot(QString::fromLatin1(view), more << QStringLiteral("--out") << file));
+            if (outcome.code != 0)
+                qWarning("%s", outcome.err.constData());
+            return outcome.code == 0 ? csv(file) : QList<QStringList>();
+        };
+        QCOMPARE(drawn("training", {}).size(), qsizetype(1 + 4 * 6));   // four blocks of six steps
+        QCOMPARE(drawn("training", {QStringLiteral("--site"), linear, QStringLiteral("--mode"), QStringLiteral("relative")}).size(), qsizetype(1 + 4 * 6));
+        const QList<QStringList> divisor = drawn("learned", {QStringLiteral("--site"), linear, QStringLiteral("--mode"), QStringLiteral("divisor"), QStringLiteral("--run"), QStringLiteral("run-003")});
+        QVERIFY(divisor.size() > 2 && divisor[1].size() > 2);
+        const QList<QStringList> spectrum = drawn("spectrum", {QStringLiteral("--site"), linear});
+        QVERIFY(spectrum.size() > 4 * 7);
+        QCOMPARE(spectrum[1][3], QStringLiteral("3"));
+        QCOMPARE(halftone(plot(QStringLiteral("learned"), {QStringLiteral("--mode"), QStringLiteral("matrix"), QStringLiteral("--out"), file})).code, 3);
+        QCOMPARE(halftone(plot(QStringLiteral("training"), {QStringLiteral("--site"), QStringLiteral("nowhere"), QStringLiteral("--out"), file})).code, 3);
+    }
+
     void impossibleWishesAreRefused_data()
     {
         QTest::addColumn<QStringList>("more");

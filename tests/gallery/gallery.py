@@ -27,6 +27,9 @@ RECIPE = {"halftone_recipe": 1, "calibration": {"samples": 8, "length": 256, "se
 DEEP_RECIPE = {"halftone_recipe": 1, "calibration": {"samples": 8, "length": 128, "seed": 0},
                "defaults": {"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 16, "symmetric": True}, "activations": {"scheme": "per_token", "bits": 8}},
                "rules": [{"match": "*.mlp.dense_4h_to_h", "weights": {"bits": 8}}]}
+LEARNED_RECIPE = {"halftone_recipe": 1, "calibration": {"samples": 8, "length": 128, "seed": 0},
+                  "defaults": {"rounding": {"method": "lrq", "steps": 96}, "compensation": {"method": "lorc", "rank": 4}, "weights": {"bits": 3, "symmetric": False},
+                               "transform": {"method": "smoothquant"}, "activations": {"scheme": "per_token", "bits": 8}}}
 LONG_NAME = "an-instruction-tuned-mixture-of-very-long-names-126-blocks-32bit-floats-v2-final"   # 80 characters
 WORKSPACES = ("inspect", "tune", "run", "compare")
 
@@ -153,6 +156,23 @@ class Gallery:
                      for step in self.each("one-block", workspace, before=[{"trigger": f"workspace-{workspace}"}, {"trigger": "resetWorkspace"},
                                                                            {"select": {"linear": linear, "channel": 7}}, {"dismiss": True}])]], model=folder)
 
+    def learned(self):
+        """A run that trained, transformed and compensated; and the same views where nothing was learned."""
+        folder = os.path.join(self.home, "learned")
+        if not os.path.exists(os.path.join(folder, "model.safetensors")):
+            make_model.make(folder, 12, 48)
+        linear = "transformer.h.5.mlp.dense_h_to_4h"
+        select = {"select": {"linear": linear, "channel": 7}}
+        steps = [{"open": self.file("learned.json", json.dumps(LEARNED_RECIPE))}, {"analyze": {}}, {"quantize": {}}, {"dismiss": True}]
+        steps += self.each("learned", "run", before=[{"trigger": "workspace-run"}, {"trigger": "resetWorkspace"}, select, {"dismiss": True}])
+        for view in ("training", "learned", "spectrum", "channels"):
+            steps += self.each("learned", f"view-{view}", before=[{"view": view}, {"dismiss": True}], after=[{"view": view}])
+        steps += self.each("learned", "tune", before=[{"trigger": "workspace-tune"}, {"trigger": "resetWorkspace"}, select, {"dismiss": True}])
+        self.play(steps, model=folder)
+        plain = dict(LEARNED_RECIPE, defaults={"rounding": {"method": "rtn"}, "weights": {"bits": 8}})
+        self.play([{"open": self.file("plain.json", json.dumps(plain))}, {"quantize": {}}, {"dismiss": True},
+                   *self.each("learned", "nothing-learned", before=[{"trigger": "workspace-run"}, {"trigger": "resetWorkspace"}, select, {"dismiss": True}])], model=folder)
+
     def readme(self):
         pictures = os.path.join(SOURCE, "resources", "pictures")
         linear = "model.layers.11.mlp.down_proj"
@@ -176,7 +196,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.path.join(SOURCE, "build"))
     parser.add_argument("--out", default=os.path.join(SOURCE, "build", "gallery"))
-    parser.add_argument("--only", nargs="+", choices=["start", "smollm2", "deep", "states", "one-block"])
+    parser.add_argument("--only", nargs="+", choices=["start", "smollm2", "deep", "states", "one-block", "learned"])
     parser.add_argument("--sizes", nargs="+", type=size, default=[(1440, 900), (1280, 800), (2560, 1440)])
     parser.add_argument("--themes", nargs="+", choices=["light", "dark"], default=["dark", "light"])
     parser.add_argument("--views", nargs="+", default=["outliers", "tokens", "kernel", "channels", "weights", "texts", "differences"])
@@ -188,7 +208,7 @@ def main():
     if args.readme:
         gallery.readme()
         return
-    wanted = args.only or ["start", "smollm2", "deep", "states", "one-block"]
+    wanted = args.only or ["start", "smollm2", "deep", "states", "one-block", "learned"]
     if "start" in wanted:
         gallery.first_start()
     linear = "model.layers.11.mlp.down_proj"
@@ -200,6 +220,8 @@ def main():
         gallery.model("deep", gallery.deep_model(), DEEP_RECIPE, "transformer.h.97.self_attention.query_key_value", 7)
     if "one-block" in wanted:
         gallery.one_block()
+    if "learned" in wanted:
+        gallery.learned()
     print(len(glob.glob(os.path.join(gallery.out, "**", "*.png"), recursive=True)), "pictures in", gallery.out)
 
 
