@@ -278,7 +278,7 @@ void ChannelsPlot::restyle()
     m_band->setBrush(brush);
     const QColor other = seriesLook(1).colour;
     graph(Changed)->setLineStyle(QCPGraph::lsNone);
-    graph(Changed)->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, Qt::NoPen, other, 3));
+    graph(Changed)->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, QPen(other), QBrush(other), 3));
     m_changedLabel->setColor(other);
     m_changedLabel->setFont(small);
     m_largestLabel->setColor(c.text);
