@@ -158,7 +158,11 @@ bool Document::editPlans(const QStringList& linears, const PlanPatch& patch, con
         return false;
     const PlanPatch tied = tiedPart(patch);
     QStringList all = tied.empty() ? linears : withTied(linears);
-    if (patch.transform)
+    const bool moves = patch.transform && (patch.transform->method != "none" || std::any_of(linears.begin(), linears.end(), [this](const QString& linear) {
+        const Plan* now = plan(linear.toStdString());
+        return now && now->transform.method != "none";
+    }));
+    if (moves)
         all = withSites(all);
     const bool done = pushRecipe(name.isEmpty() ? editName(subjectText(all), patch) : name, EditRecipe::kindOf(patch), all, [&](Recipe& recipe) {
         if (tied == patch) {
@@ -170,7 +174,7 @@ bool Document::editPlans(const QStringList& linears, const PlanPatch& patch, con
         if (!others.isEmpty())
             setPlans(recipe, m_model, names(others), tied);
     });
-    if (done && patch.transform && all.size() > linears.size()) {
+    if (done && moves && all.size() > linears.size()) {
         QStringList others;
         for (const QString& linear : all.mid(linears.size()))
             if (others.size() < 4)
