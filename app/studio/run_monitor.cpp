@@ -70,6 +70,10 @@ RunMonitor::RunMonitor(Document& document, JobRunner& jobs, RunView& view, RunsT
         else
             m_view.addBlock(m_document.results().back());
     });
+    connect(&m_document, &Document::trainingAdvanced, this, [this] {
+        if (!m_working)
+            jobsChanged();   // so may a first step
+    });
     connect(&m_document, &Document::selectionChanged, this, [this] { m_view.setSelection(m_document.selection()); });
     connect(&m_view, &RunView::selectionRequested, this, [this](const Selection& wish) { m_document.select(wish); });
     connect(&m_table, &RunsTable::runChosen, this, &RunMonitor::show);
