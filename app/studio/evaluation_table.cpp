@@ -268,8 +268,9 @@ const EvaluationRecord* EvaluationTable::shown() const
     const auto& records = m_model->records();
     if (const QModelIndex current = m_table->currentIndex(); current.isValid())
         return &records[static_cast<std::size_t>(current.row())];
-    const auto last = std::max_element(records.begin(), records.end(), [](const EvaluationRecord& a, const EvaluationRecord& b) { return a.when < b.when; });
-    return last == records.end() ? nullptr : &*last;
+    // Of those of one moment the one that was added last.
+    const auto last = std::max_element(records.rbegin(), records.rend(), [](const EvaluationRecord& a, const EvaluationRecord& b) { return a.when < b.when; });
+    return last == records.rend() ? nullptr : &*last;
 }
 
 QString EvaluationTable::chosenRun() const

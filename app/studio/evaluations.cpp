@@ -28,7 +28,7 @@ EvaluationRecord fromStored(const StoredEvaluation& stored)
 StoredEvaluation toStored(const EvaluationRecord& record)
 {
     return {record.target, record.run.toStdString(), record.label.toStdString(), record.textPath.toStdString(), record.windows,
-            record.length, record.bitsPerWeight, record.seconds, record.when.toString(Qt::ISODate).toStdString(), record.result};
+            record.length, record.bitsPerWeight, record.seconds, record.when.toString(Qt::ISODateWithMs).toStdString(), record.result};
 }
 
 } // namespace
