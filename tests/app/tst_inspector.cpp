@@ -111,7 +111,7 @@ private Q_SLOTS:
         QVERIFY(absmax);
         // Beside every kernel share its clip rate.
         QStringList heads;
-        for (const auto* label : inspector()->findChild<QWidget*>(u"siteSection"_s)->findChildren<QLabel*>())
+        for (const auto* label : inspector()->findChild<QWidget*>(u"kernelSection"_s)->findChildren<QLabel*>())
             heads << label->text();
         QVERIFY(heads.contains(u"kernel"_s) && heads.contains(u"clipped"_s));
     }

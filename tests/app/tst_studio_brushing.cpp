@@ -90,7 +90,7 @@ private Q_SLOTS:
         STEP(show(u"weights"_s));
         QTRY_COMPARE(weights()->map()->selectedCells(), QRect(30, 0, 31, weights()->map()->data().rows()));
         STEP(show(u"channels"_s));
-        const auto marked = channels()->plot()->graph(5)->data();
+        const auto marked = channels()->plot()->graph(6)->data();
         QCOMPARE(marked->size(), 31);
         const double most = *std::max_element(site->channelAbsmax.begin() + 30, site->channelAbsmax.begin() + 61);
         bool said = false;
@@ -106,7 +106,7 @@ private Q_SLOTS:
         QTest::mouseClick(map, Qt::LeftButton, Qt::NoModifier, cellCentre(map, 10, 12));
         QCOMPARE(selection().channels, std::int64_t(1));
         QCOMPARE(selection().tokens, std::int64_t(1));
-        QVERIFY(channels()->plot()->graph(5)->data()->isEmpty());
+        QVERIFY(channels()->plot()->graph(6)->data()->isEmpty());
     }
 
     void aDragAlongTheTextsBrushesTokensAndAlongTheNumbersChannels()
