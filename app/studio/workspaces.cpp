@@ -247,8 +247,13 @@ void Workspaces::toggleFullScreen(QDockWidget* view)
 bool Workspaces::eventFilter(QObject* watched, QEvent* event)
 {
     if (event->type() == QEvent::ChildPolished)
-        if (auto* tabs = qobject_cast<QTabBar*>(static_cast<QChildEvent*>(event)->child()))
+        if (auto* tabs = qobject_cast<QTabBar*>(static_cast<QChildEvent*>(event)->child())) {
             tabs->setAccessibleName(tr("Panels in this place"));
+            tabs->installEventFilter(this);
+        }
+    // Qt keeps an empty row of tabs for panels that are all hidden: it has nothing to show a focus on.
+    if (auto* tabs = qobject_cast<QTabBar*>(watched); tabs && (event->type() == QEvent::Show || event->type() == QEvent::Resize || event->type() == QEvent::Paint))
+        tabs->setFocusPolicy(tabs->count() > 0 ? Qt::TabFocus : Qt::NoFocus);
     if (watched == m_views && event->type() == QEvent::Resize)
         QTimer::singleShot(0, this, &Workspaces::partNeighbours);   // once the docks have taken their new places
     return QObject::eventFilter(watched, event);
