@@ -128,7 +128,7 @@ RunView::RunView(QWidget* parent) : ViewFrame(u"run"_s, tr("Run"), parent), m_pi
     m_table->horizontalHeader()->setHighlightSections(false);
     m_table->horizontalHeader()->setStretchLastSection(true);
     m_table->setMinimumWidth(240);
-    for (const auto& [section, width] : {std::pair{RunModel::Linear, 240}, {RunModel::Method, 76}, {RunModel::Bits, 56}, {RunModel::Group, 60}, {RunModel::Activations, 88},
+    for (const auto& [section, width] : {std::pair{RunModel::Linear, 240}, {RunModel::Method, 76}, {RunModel::Bits, 56}, {RunModel::Group, 84}, {RunModel::Activations, 88},
                                          {RunModel::Sqnr, 72}, {RunModel::OutputMse, 88}, {RunModel::Saturated, 64}, {RunModel::Damping, 68}, {RunModel::Time, 60}, {RunModel::Memory, 72}})
         m_table->setColumnWidth(section, width);
     m_memory = new MemoryPlot(parts);

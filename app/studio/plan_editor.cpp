@@ -133,12 +133,12 @@ PlanEditor::PlanEditor(QWidget* parent)
     m_settings = new QToolButton(this);
     m_settings->setObjectName(u"planSettings"_s);
     m_settings->setAccessibleName(tr("Settings of the method"));
-    m_settings->setAccessibleName(tr("Settings of the method"));
     m_settings->setCheckable(true);
     m_settings->setAutoRaise(true);
     m_settings->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     m_settings->setArrowType(Qt::RightArrow);
     m_settings->setToolTip(tr("Show what the method itself can be told"));
+    m_settings->hide();   // until a method has some
     connect(m_settings, &QToolButton::toggled, this, [this](bool on) {
         m_settings->setArrowType(on ? Qt::DownArrow : Qt::RightArrow);
         m_parameters->setVisible(on);
