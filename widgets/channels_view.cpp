@@ -55,7 +55,7 @@ ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Chann
     m_transform->setAccessibleName(tr("Before and after a transform"));
     m_transform->setToolTip(tr("Draws the channels after a transform too: a run's, or one tried on the sampled tokens"));
     m_transform->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    m_transform->setMinimumContentsLength(12);
+    m_transform->setMinimumContentsLength(3);
     auto* rows = new QVBoxLayout;
     rows->setSpacing(4);
     auto* first = new QHBoxLayout;
