@@ -47,6 +47,8 @@ ChannelsPlot::ChannelsPlot(QWidget* parent) : QCustomPlot(parent)
     m_changedLabel = new QCPItemText(this);
     m_tracer = new QCPItemTracer(this);
     m_tracer->setStyle(QCPItemTracer::tsCircle);
+    m_tracer->setClipToAxisRect(false);
+    connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, [this] { label(); });
     m_tracer->setSize(8);
     m_tracer->setVisible(false);
     for (QCPItemText* text : {m_largestLabel, m_medianLabel, m_changedLabel}) {
@@ -243,7 +245,7 @@ void ChannelsPlot::label()
     }
     const int place = placeOf(m_marked);
     mark();
-    m_tracer->setVisible(place >= 0 && m_markedCount == 1);
+    m_tracer->setVisible(place >= 0 && m_markedCount == 1 && xAxis->range().contains(place + 0.5));   // it may reach over the axis, not lie beyond it
     if (place >= 0) {
         m_tracer->position->setCoords(place + 0.5, std::max(yAxis->range().lower, static_cast<double>(m_absmax[static_cast<std::size_t>(m_marked)])));
     }

@@ -56,6 +56,7 @@ ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Chann
     m_transform->setToolTip(tr("Draws the channels after a transform too: a run's, or one tried on the sampled tokens"));
     m_transform->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_transform->setMinimumContentsLength(3);
+    m_transform->setMaximumWidth(240);
     auto* rows = new QVBoxLayout;
     rows->setSpacing(4);
     auto* first = new QHBoxLayout;
@@ -97,6 +98,7 @@ ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Chann
         wish.setChannel(channel, channels);
         Q_EMIT selectionRequested(wish);
     });
+    setEmptyState(tr("Analyze, then choose an activation in another view to see its channels here."), {});
     fillTransforms();
     clear();
 }
@@ -108,7 +110,6 @@ void ChannelsView::clear()
     m_site.reset();
     m_summary.reset();
     m_channel = -1;
-    setEmptyState(tr("Analyze, then choose an activation in another view to see its channels here."), {});
     setSubtitle({});
     setHasData(false);
 }

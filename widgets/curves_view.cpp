@@ -78,8 +78,7 @@ CurvesView::CurvesView(QWidget* parent) : ViewFrame(u"curves"_s, tr("By block"),
     m_plot->xAxis->setTicker(whole);
     m_plot->axisRect()->setMinimumMargins(QMargins(4, 6, 12, 4));
     m_plot->axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
-    m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);   // names in one row
-    m_plot->legend->setWrap(4);
+    fitLegend(*m_plot);
     setContent(m_plot, m_picture.get());
     setFocusProxy(m_plot);
     connect(m_figure, &SegmentedControl::chosen, this, [this] { refresh(); });

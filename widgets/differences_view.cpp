@@ -246,8 +246,12 @@ void DifferencesView::present()
         m_maps[i]->setScale(scale);
         m_maps[i]->setData(p.cells[i]);
     }
-    const auto sqnr = [](const WeightMap& map) { return std::isfinite(map.sqnrDb) ? tr("%1 dB").arg(map.sqnrDb, 0, 'f', 1) : tr("exact"); };
-    setSubtitle(tr("%1 · %2 %3 · %4 %5").arg(p.request.linear, first, sqnr(*p.first), second, sqnr(*p.second)));
+    const auto sqnr = [](const WeightMap& map) { return std::isfinite(map.sqnrDb) ? tr("%1 dB").arg(formatValue(map.sqnrDb, 3)) : tr("exact"); };
+    QStringList parts{p.request.linear, tr("%1 %2").arg(first, sqnr(*p.first)), tr("%1 %2").arg(second, sqnr(*p.second))};
+    for (const auto& map : {p.first, p.second})
+        if (const QString note = QString::fromStdString(map->note); !note.isEmpty() && !parts.contains(note))
+            parts << note;
+    setSubtitle(parts.join(u" · "_s));
     setSelection(m_selection);
 }
 

@@ -24,6 +24,7 @@ EmptyState::EmptyState(QWidget* parent) : QWidget(parent)
     m_button->setObjectName(u"emptyStateButton"_s);
     m_cost = new QLabel(this);
     m_cost->setTextFormat(Qt::PlainText);
+    m_cost->setWordWrap(true);   // else a view would be as wide as this line, even while it shows something else
     m_cost->setAlignment(Qt::AlignCenter);
     m_cost->setForegroundRole(QPalette::PlaceholderText);
     m_cost->setFont(tabularFont(font(), false, 1));

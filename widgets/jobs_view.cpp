@@ -36,6 +36,8 @@ QString formatDuration(double seconds)
     if (!(seconds >= 0) || seconds > 1e9)
         return u"?"_s;
     const auto whole = static_cast<qint64>(std::llround(seconds));
+    if (seconds > 0 && whole == 0)
+        return u"< 1 s"_s;
     if (whole < 60)
         return u"%1 s"_s.arg(whole);
     const auto two = [](qint64 n) { return QString::number(n).rightJustified(2, u'0'); };
@@ -57,8 +59,6 @@ QString jobLine(const JobRow& job)
         parts << JobsView::tr("done in %1").arg(formatDuration(job.elapsed));
         if (job.flags > 0)
             parts << flagsText(job.flags);
-        if (!job.detail.isEmpty())
-            parts << job.detail;
         return parts.join(u" · "_s);
     case JobRow::State::Failed:
         parts << job.error;

@@ -84,6 +84,8 @@ KernelPerplexityView::KernelPerplexityView(QWidget* parent)
     m_plot->xAxis->setTicker(QSharedPointer<QCPAxisTicker>(new PercentTicker));
     m_plot->legend->setVisible(true);
     m_plot->axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignLeft | Qt::AlignTop);
+    m_plot->axisRect()->insetLayout()->setMargins(QMargins(0, 2 * QFontMetrics(tabularFont(font(), false, 1)).height() + 4, 0, 0));   // below the names of the marks
+    fitLegend(*m_plot, LegendPlace::Clear);
     setContent(m_plot, m_picture.get());
     setFocusProxy(m_plot);
     connect(m_figure, &SegmentedControl::chosen, this, [this] { refresh(); });
@@ -179,32 +181,32 @@ void KernelPerplexityView::refresh()
         m_plot->xAxis->setRange(0, right * 1.08);
         const double room = std::max(high - low, 0.02 * high);
         if (logarithmic)
-            m_plot->yAxis->setRange(low / std::pow(high / low, 0.06), high * std::pow(high / low, 0.12));
+            m_plot->yAxis->setRange(low / std::pow(high / low, 0.06), high * std::pow(high / low, 0.2));
         else
-            m_plot->yAxis->setRange(low - 0.1 * room, high + 0.15 * room);
+            m_plot->yAxis->setRange(low - 0.1 * room, high + 0.25 * room);
     }
 
     const QFont small = tabularFont(font(), false, 1);
-    const auto mark = [&](double x, const QString& text, bool below) {
+    const auto mark = [&](double x, const QString& text, int line) {
         if (x > right * 1.08)
             return;
-        auto* line = new QCPItemStraightLine(m_plot);
-        line->point1->setCoords(x, 1);
-        line->point2->setCoords(x, 2);
-        line->setPen(QPen(c.faint, 1, Qt::DashLine));
+        auto* upright = new QCPItemStraightLine(m_plot);
+        upright->point1->setCoords(x, 1);
+        upright->point2->setCoords(x, 2);
+        upright->setPen(QPen(c.faint, 1, Qt::DashLine));
         auto* name = new QCPItemText(m_plot);
         name->position->setTypeX(QCPItemPosition::ptPlotCoords);
         name->position->setTypeY(QCPItemPosition::ptAxisRectRatio);
-        name->position->setCoords(x, below ? 1 : 0);   // one below, one above: they may be close
-        name->setPositionAlignment((x > right * 0.75 ? Qt::AlignRight : Qt::AlignLeft) | (below ? Qt::AlignBottom : Qt::AlignTop));
-        name->setPadding(QMargins(4, 2, 4, 2));
+        name->position->setCoords(x, 0);
+        name->setPositionAlignment((x > right * 0.75 ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignTop);
+        name->setPadding(QMargins(4, 2 + line * QFontMetrics(small).height(), 4, 2));   // on a line of its own: they may be close
         name->setText(text);
         name->setColor(c.faint);
         name->setFont(small);
     };
     if (any) {   // CrossQuant (arXiv 2410.07505): below these its authors found the two families to keep their accuracy
-        mark(0.01, tr("1 %: the paper's, LLaMA"), true);
-        mark(0.19, tr("19 %: the paper's, OPT"), false);
+        mark(0.01, tr("1 %: the paper's, LLaMA"), 1);
+        mark(0.19, tr("19 %: the paper's, OPT"), 0);
     }
     if (any && std::isfinite(m_reference)) {
         auto* line = new QCPItemStraightLine(m_plot);

@@ -76,20 +76,27 @@ KernelStrips::Layout KernelStrips::layoutFor(const QRect& area) const
         widest = std::max(widest, metrics.horizontalAdvance(siteText(static_cast<SiteKind>(k))));
     const double left = area.left() + widest + 2 * kGap;
     const double right = area.right() - 12 - metrics.horizontalAdvance(u"00.0 %"_s) - 4 * kGap;
-    const double foot = 5 * layout.line + 24 + 3 * kGap;     // block numbers, summary, bar, its numbers and names
+    const QFontMetrics spoken(font());
+    const int summaryWidth = static_cast<int>(area.right() - left);
+    layout.summaryLines = spoken.horizontalAdvance(m_summary) > summaryWidth ? 2 : 1;
+    const double foot = 5 * layout.line + (layout.summaryLines - 1) * spoken.height() + 24 + 3 * kGap;     // block numbers, summary, bar, its numbers and names
     const double height = std::clamp(area.height() - foot, 48.0, 640.0);
     layout.strips = QRectF(left, area.top() + layout.line / 2, std::max(40.0, right - left), height);
     layout.bar = QRectF(layout.strips.right() + 2 * kGap, layout.strips.top(), 12, height);
     layout.summaryTop = layout.strips.bottom() + kGap + layout.line + kGap;
-    layout.marks = QRectF(left, layout.summaryTop + layout.line + 12, layout.strips.width(), 8);
+    layout.marks = QRectF(left, layout.summaryTop + layout.line + (layout.summaryLines - 1) * spoken.height() + 12, layout.strips.width(), 8);
     return layout;
 }
 
 QRectF KernelStrips::cellRect(const Layout& layout, int block, SiteKind kind) const
 {
     const double width = layout.strips.width() / std::max(1, m_blocks), height = layout.strips.height() / kSiteKinds;
-    const double gap = width >= 12 ? 1 : 0;   // else there are more gaps than cells to see
-    return {layout.strips.left() + block * width, layout.strips.top() + static_cast<int>(kind) * height, width - gap, height - kGap};
+    const double top = layout.strips.top() + static_cast<int>(kind) * height;
+    if (width < 12) {   // without gaps, of which there would be more than cells to see: on whole pixels, so that none opens by rounding
+        const double left = std::round(layout.strips.left() + block * width), right = std::round(layout.strips.left() + (block + 1) * width);
+        return {left, top, std::max(1.0, right - left), height - kGap};
+    }
+    return {layout.strips.left() + block * width, top, width - 1, height - kGap};
 }
 
 std::optional<std::pair<int, SiteKind>> KernelStrips::cellAt(const QPointF& position) const
@@ -130,8 +137,8 @@ void KernelStrips::drawMarks(QPainter& painter, const Layout& layout) const
     if (bar.right() - metrics.horizontalAdvance(end) > taken)
         painter.drawText(QRectF(bar.left(), bar.bottom() + 5, bar.width(), layout.line), Qt::AlignRight | Qt::AlignTop, end);
     const double noteTop = bar.bottom() + 5 + (m_marks.empty() ? 0 : layout.line);
-    painter.drawText(QRectF(bar.left(), noteTop, layout.strips.width(), layout.line), Qt::AlignLeft | Qt::AlignTop,
-        metrics.elidedText(m_marksNote, Qt::ElideRight, static_cast<int>(layout.strips.width())));
+    const double noteWidth = layout.bar.right() + 6 * kGap - bar.left();
+    painter.drawText(QRectF(bar.left(), noteTop, noteWidth, layout.line), Qt::AlignLeft | Qt::AlignTop, metrics.elidedText(m_marksNote, Qt::ElideRight, static_cast<int>(noteWidth)));
 }
 
 void KernelStrips::drawPicture(QPainter& painter, const QRect& area)
@@ -188,9 +195,8 @@ void KernelStrips::drawPicture(QPainter& painter, const QRect& area)
     spoken.setItalic(m_estimate);
     painter.setFont(spoken);
     painter.setPen(colours().text);
-    painter.drawText(QRectF(layout.strips.left(), layout.summaryTop, area.right() - layout.strips.left(), QFontMetrics(font()).height()),
-        Qt::AlignLeft | Qt::AlignVCenter,
-        QFontMetrics(spoken).elidedText(m_summary, Qt::ElideRight, static_cast<int>(area.right() - layout.strips.left())));
+    painter.drawText(QRectF(layout.strips.left(), layout.summaryTop, area.right() - layout.strips.left(), layout.summaryLines * QFontMetrics(font()).height()),
+        Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap, m_summary);
     painter.setFont(small);
     drawMarks(painter, layout);
 

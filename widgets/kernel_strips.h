@@ -62,7 +62,7 @@ protected:
     void keyPressEvent(QKeyEvent* event) override;
 
 private:
-    struct Layout { QRectF strips, bar, marks; double summaryTop = 0, line = 0; };
+    struct Layout { QRectF strips, bar, marks; double summaryTop = 0, line = 0; int summaryLines = 1; };
     Layout layoutFor(const QRect& area) const;
     QRectF cellRect(const Layout& layout, int block, SiteKind kind) const;
     void drawMarks(QPainter& painter, const Layout& layout) const;

@@ -109,9 +109,9 @@ void KernelView::setFamily(const std::string& architecture)
 {
     // CrossQuant (arXiv 2410.07505): the kernel below which the authors found models of these two families to keep their accuracy.
     if (architecture == "llama")
-        m_strips->setMarks({{0.01, tr("1 % LLaMA")}}, tr("the CrossQuant paper's mark for LLaMA models at 8 bits, not a law"));
+        m_strips->setMarks({{0.01, tr("1 % LLaMA")}}, tr("the CrossQuant paper's mark at 8 bits, not a law"));
     else if (architecture == "opt")
-        m_strips->setMarks({{0.19, tr("19 % OPT")}}, tr("the CrossQuant paper's mark for OPT models at 8 bits, not a law"));
+        m_strips->setMarks({{0.19, tr("19 % OPT")}}, tr("the CrossQuant paper's mark at 8 bits, not a law"));
     else
         m_strips->setMarks({}, tr("the CrossQuant paper gives marks for LLaMA and OPT models only"));
 }

@@ -43,7 +43,10 @@ void LayersDelegate::paintCell(QPainter* painter, const QStyleOptionViewItem& op
     const QVariant bar = index.data(LayersModel::BarRole);
     const bool isState = index.column() == LayersModel::State;
     if (!bar.isValid() && !isState) {
-        QStyledItemDelegate::paint(painter, option, index);
+        QStyleOptionViewItem whole = option;
+        if (index.column() == LayersModel::Method)
+            whole.textElideMode = Qt::ElideRight;   // of a chain of methods the first
+        QStyledItemDelegate::paint(painter, whole, index);
         return;
     }
     // Ground and selection as the style draws them, without the text; then ours.

@@ -68,6 +68,7 @@ LearnedView::LearnedView(QWidget* parent) : ViewFrame(u"learned"_s, tr("Learned"
     m_what->setToolTip(tr("What the run learned of the selected linear and its site"));
     m_what->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_what->setMinimumContentsLength(18);
+    m_what->setMaximumWidth(300);
     m_headLabel = new QLabel(tr("&head"), this);
     m_head = new QSpinBox(this);
     m_head->setObjectName(u"learnedHead"_s);
@@ -82,6 +83,7 @@ LearnedView::LearnedView(QWidget* parent) : ViewFrame(u"learned"_s, tr("Learned"
     m_epoch->setToolTip(tr("The mask grows with the epochs: from the diagonal to the whole matrix"));
     m_epoch->setPageStep(1);
     m_epoch->setMinimumWidth(90);
+    m_epoch->setMaximumWidth(240);
     controls()->addWidget(m_what, 1);
     controls()->addWidget(m_headLabel);
     controls()->addWidget(m_head);

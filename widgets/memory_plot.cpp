@@ -19,8 +19,9 @@ MemoryPlot::MemoryPlot(QWidget* parent) : QCustomPlot(parent)
     addGraph();
     addGraph();
     m_planLabel = new QCPItemText(this);
-    m_planLabel->setPositionAlignment(Qt::AlignRight | Qt::AlignBottom);
-    m_planLabel->position->setType(QCPItemPosition::ptPlotCoords);
+    m_planLabel->setPositionAlignment(Qt::AlignRight | Qt::AlignTop);
+    m_planLabel->position->setType(QCPItemPosition::ptAxisRectRatio);   // above all that is drawn
+    m_planLabel->position->setCoords(1, 0);
     m_planLabel->setPadding(QMargins(4, 1, 4, 1));
     xAxis->setTicker(QSharedPointer<QCPAxisTicker>(new ValueTicker(ValueTicker::Unit::Duration)));
     yAxis->setTicker(QSharedPointer<QCPAxisTicker>(new ValueTicker(ValueTicker::Unit::Bytes)));
@@ -47,7 +48,6 @@ void MemoryPlot::setMemory(const std::vector<MemorySample>& samples, std::uint64
     graph(1)->setData(plan > 0 ? QVector<double>{0, end} : QVector<double>{}, plan > 0 ? QVector<double>{double(plan), double(plan)} : QVector<double>{}, true);
     m_planLabel->setVisible(plan > 0);
     m_planLabel->setText(tr("planned peak %1").arg(formatBytes(plan)));
-    m_planLabel->position->setCoords(end, static_cast<double>(plan));
     xAxis->setRange(0, end);
     yAxis->setRange(0, std::max<double>(1, static_cast<double>(std::max(m_peak, plan))) * 1.22);
     replot(rpQueuedReplot);

@@ -51,15 +51,28 @@ public:
     void drawComplexControl(ComplexControl control, const QStyleOptionComplex* option, QPainter* painter, const QWidget* widget) const override
     {
         QProxyStyle::drawComplexControl(control, option, painter, widget);
-        if ((control != CC_ComboBox && control != CC_SpinBox) || !option->state.testFlag(State_HasFocus))
+        if (control != CC_ComboBox && control != CC_SpinBox)
             return;
-        // Fusion tells the focus in the colour of selected rows, which is too near to the ground.
+        // Fusion's own outline is lost on a dark ground, and it tells the focus in the colour of selected rows, which is too near to it.
+        const bool focus = option->state.testFlag(State_HasFocus);
+        const double inset = focus ? 1 : 0.5;
         painter->save();
         painter->setRenderHint(QPainter::Antialiasing);
-        painter->setPen(QPen(colours().accent, 2));
+        painter->setPen(focus ? QPen(colours().accent, 2) : QPen(colours().line, 1));
         painter->setBrush(Qt::NoBrush);
-        painter->drawRoundedRect(QRectF(option->rect).adjusted(1, 1, -1, -1), 3, 3);
+        painter->drawRoundedRect(QRectF(option->rect).adjusted(inset, inset, -inset, -inset), 3, 3);
         painter->restore();
+    }
+
+    void drawControl(ControlElement element, const QStyleOption* option, QPainter* painter, const QWidget* widget) const override
+    {
+        const auto* combo = element == CE_ComboBoxLabel ? qstyleoption_cast<const QStyleOptionComboBox*>(option) : nullptr;
+        if (!combo)
+            return QProxyStyle::drawControl(element, option, painter, widget);
+        QStyleOptionComboBox fitted(*combo);   // a text that is too long says so
+        const int icon = combo->currentIcon.isNull() ? 0 : combo->iconSize.width() + 4;
+        fitted.currentText = combo->fontMetrics.elidedText(combo->currentText, Qt::ElideRight, subControlRect(CC_ComboBox, combo, SC_ComboBoxEditField, widget).width() - icon - 2);
+        QProxyStyle::drawControl(element, &fitted, painter, widget);
     }
 
     void drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter, const QWidget* widget) const override

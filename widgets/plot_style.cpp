@@ -8,6 +8,9 @@
 #include <QPicture>
 
 #include <array>
+#include <cmath>
+#include <limits>
+#include <vector>
 
 namespace halftone {
 
@@ -43,7 +46,79 @@ void stylePlot(QCustomPlot& plot)
     plot.legend->setFont(small);
     plot.legend->setTextColor(c.text);
     plot.legend->setBorderPen(Qt::NoPen);
-    plot.legend->setBrush(Qt::NoBrush);
+    QColor ground = c.window;
+    ground.setAlpha(210);   // lines of the grid do not strike its words out
+    plot.legend->setBrush(ground);
+}
+
+namespace {
+
+/// How many points of the curves lie below a place of the plot, in pixels; those between two of them count too.
+int pointsWithin(QCustomPlot& plot, const QRectF& place)
+{
+    int count = 0;
+    bool begun = false;
+    QPointF before;
+    const auto look = [&](double key, double value) {
+        const QPointF here(plot.xAxis->coordToPixel(key), plot.yAxis->coordToPixel(value));
+        constexpr int kBetween = 16;
+        if (!begun)
+            before = here;
+        begun = true;
+        for (int i = 1; i <= kBetween; ++i)
+            count += place.contains(before + (here - before) * i / kBetween);
+        before = here;
+    };
+    for (int i = 0; i < plot.plottableCount(); ++i) {
+        begun = false;
+        if (const auto* graph = qobject_cast<const QCPGraph*>(plot.plottable(i)))
+            for (const QCPGraphData& point : *graph->data())
+                look(point.key, point.value);
+        else if (const auto* curve = qobject_cast<const QCPCurve*>(plot.plottable(i)))
+            for (const QCPCurveData& point : *curve->data())
+                look(point.key, point.value);
+    }
+    return count;
+}
+
+} // namespace
+
+void fitLegend(QCustomPlot& plot, LegendPlace place)
+{
+    QObject::connect(&plot, &QCustomPlot::afterLayout, &plot, [&plot, place] {
+        QCPLegend* legend = plot.legend;
+        const QRect room = plot.axisRect()->rect();
+        if (legend->itemCount() == 0 || room.isEmpty())
+            return;
+        // As few rows as there is width for; none where even a column would cover the plot.
+        QSize size;
+        for (int columns = place == LegendPlace::Clear ? 1 : legend->itemCount(); columns >= 1; --columns) {
+            legend->setWrap(columns);
+            legend->setFillOrder(QCPLegend::foColumnsFirst, true);
+            size = legend->minimumOuterSizeHint();
+            if (size.width() <= room.width() - 16)
+                break;
+        }
+        const bool fits = size.width() <= room.width() - 16 && size.height() <= room.height() * 0.55;
+        for (int i = 0; i < legend->elementCount(); ++i)
+            if (legend->elementAt(i))
+                static_cast<QCPLayerable*>(legend->elementAt(i))->setVisible(fits);
+        if (!fits)
+            legend->setBrush(Qt::NoBrush);
+        if (place == LegendPlace::Clear) {
+            const QMargins inset = plot.axisRect()->insetLayout()->margins();
+            const QRect inner = room.marginsRemoved(inset).adjusted(8, 8, -8, -8);
+            int fewest = std::numeric_limits<int>::max();
+            for (const Qt::Alignment corner : {Qt::AlignLeft | Qt::AlignTop, Qt::AlignRight | Qt::AlignTop, Qt::AlignRight | Qt::AlignBottom, Qt::AlignLeft | Qt::AlignBottom}) {
+                const QRect here(QPoint(corner & Qt::AlignLeft ? inner.left() : inner.right() - size.width(), corner & Qt::AlignTop ? inner.top() : inner.bottom() - size.height()), size);
+                if (const int covered = pointsWithin(plot, here); covered < fewest) {
+                    fewest = covered;
+                    plot.axisRect()->insetLayout()->setInsetAlignment(0, corner);
+                }
+            }
+        }
+        plot.axisRect()->insetLayout()->update(QCPLayoutElement::upLayout);
+    });
 }
 
 QString ValueTicker::getTickLabel(double tick, const QLocale&, QChar, int)
@@ -53,6 +128,22 @@ QString ValueTicker::getTickLabel(double tick, const QLocale&, QChar, int)
     if (m_unit == Unit::Duration)
         return tick < 0 ? QString() : tick < 10 ? formatValue(tick, 2) + QStringLiteral(" s") : formatDuration(tick);
     return formatValue(tick, 4);
+}
+
+QVector<double> LogValueTicker::createTickVector(double step, const QCPRange& range)
+{
+    constexpr double kFewDecades = 2.6;
+    const double decades = range.lower > 0 ? std::log10(range.upper / range.lower) : kFewDecades;
+    if (decades >= kFewDecades)
+        return QCPAxisTickerLog::createTickVector(step, range);
+    static const std::vector<double> kRound{1, 2, 5}, kFine{1, 1.5, 2, 3, 4, 5, 6, 8};
+    const std::vector<double>& digits = decades < 0.75 ? kFine : kRound;
+    QVector<double> ticks;
+    const auto first = static_cast<int>(std::floor(std::log10(range.lower))), last = static_cast<int>(std::ceil(std::log10(range.upper)));
+    for (int power = first; power <= last; ++power)
+        for (const double digit : digits)
+            ticks << digit * std::pow(10.0, power);   // those out of sight are trimmed
+    return ticks;
 }
 
 QString LogValueTicker::getTickLabel(double tick, const QLocale&, QChar, int)

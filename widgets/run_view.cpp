@@ -2,6 +2,7 @@
 
 #include "widgets/block_strip.h"
 #include "widgets/colour_map.h"
+#include "widgets/column_fitter.h"
 #include "widgets/jobs_view.h"
 #include "widgets/memory_plot.h"
 #include "widgets/palette.h"
@@ -43,7 +44,7 @@ QString tipOf(const BlockResult& block)
     if (worst)
         parts << RunView::tr("lowest SQNR %1 dB, %2").arg(formatValue(worst->weightSqnrDb, 3), text(worst->linear).section(u'.', -1));
     if (block.canaryError >= 0)
-        parts << RunView::tr("held-out text off by %1").arg(formatShare(block.canaryError));
+        parts << RunView::tr("drift %1").arg(formatShare(block.canaryError));
     for (const BlockFlag& flag : block.flags)
         parts << u"⚑ "_s + text(flag.sentence);
     return parts.join(u'\n');
@@ -126,17 +127,15 @@ RunView::RunView(QWidget* parent) : ViewFrame(u"run"_s, tr("Run"), parent), m_pi
     m_table->verticalHeader()->hide();
     m_table->verticalHeader()->setDefaultSectionSize(20);
     m_table->horizontalHeader()->setHighlightSections(false);
-    m_table->horizontalHeader()->setStretchLastSection(true);
     m_table->setMinimumWidth(240);
-    for (const auto& [section, width] : {std::pair{RunModel::Linear, 240}, {RunModel::Method, 76}, {RunModel::Bits, 56}, {RunModel::Group, 84}, {RunModel::Activations, 88},
-                                         {RunModel::Sqnr, 72}, {RunModel::OutputMse, 88}, {RunModel::Saturated, 64}, {RunModel::Damping, 68}, {RunModel::Time, 60}, {RunModel::Memory, 72}})
-        m_table->setColumnWidth(section, width);
+    auto* fitter = new ColumnFitter(m_table, RunModel::Linear, 110, {RunModel::Damping, RunModel::Activations, RunModel::Memory});
+    fitter->setRest(RunModel::Remarks);
     m_memory = new MemoryPlot(parts);
     parts->addWidget(m_table);
     parts->addWidget(m_memory);
     parts->setStretchFactor(0, 4);
     parts->setStretchFactor(1, 1);
-    parts->setSizes({820, 260});
+    parts->setSizes({860, 200});
     column->addWidget(parts, 1);
     setContent(body, m_picture.get());
 

@@ -86,7 +86,7 @@ SpectrumView::SpectrumView(QWidget* parent) : ViewFrame(u"spectrum"_s, tr("Error
         plot->setFocusPolicy(Qt::StrongFocus);
         plot->axisRect()->setMinimumMargins(QMargins(4, 6, 12, 4));
         plot->legend->setFillOrder(QCPLegend::foColumnsFirst);
-        plot->legend->setWrap(2);
+        fitLegend(*plot);
         m_parts->addWidget(plot);
     }
     m_parts->setStretchFactor(0, 1);
@@ -234,7 +234,7 @@ void SpectrumView::drawSpectrum(const Linear& linear)
             continue;
         QCPGraph* graph = add(other.result);
         QColor grey = c.faint;
-        grey.setAlpha(90);
+        grey.setAlpha(150);
         graph->setPen(QPen(grey, 1));
         graph->setName(tr("%1 of other blocks").arg(linear.kind));
         if (others)
@@ -318,11 +318,10 @@ void SpectrumView::drawShares(const Linear& linear)
         graph->setScatterStyle(QCPScatterStyle(other.marker, QPen(other.colour, 1), QBrush(other.colour), 4));
         graph->setName(kind);
     }
-    m_shares->xAxis->setRange(-0.6, last + 0.6);
+    m_shares->xAxis->setRange(-0.6, last + std::max(0.6, 0.02 * last));
     m_shares->xAxis->ticker()->setTickCount(std::clamp(last + 1, 2, 8));
     m_shares->yAxis->setRange(0, std::min(1.4, std::max(0.01, high) * 1.4));
     stylePlot(*m_shares);
-    m_shares->legend->setWrap(4);
     m_shares->legend->setVisible(kinds.size() > 1);
     m_shares->replot(QCustomPlot::rpQueuedReplot);
 }

@@ -151,9 +151,9 @@ void StudyView::refresh()
     if (any) {
         const double room = std::max(high - low, 0.02 * high);
         if (logarithmic)
-            m_plot->xAxis->setRange(low / std::pow(high / low, 0.04), high * std::pow(high / low, 0.14));
+            m_plot->xAxis->setRange(low / std::pow(high / low, low < reference ? 0.12 : 0.04), high * std::pow(high / low, 0.14));
         else
-            m_plot->xAxis->setRange(low - 0.05 * room, high + 0.17 * room);   // figures stand to the right
+            m_plot->xAxis->setRange(low - (low < reference ? 0.17 : 0.05) * room, high + 0.17 * room);   // figures stand beyond the points
     }
     m_plot->yAxis->setRange(-static_cast<double>(shown.size()) + 0.4, 0.6);
 
@@ -198,8 +198,9 @@ void StudyView::refresh()
         graph->setData(QVector<double>{x}, QVector<double>{y});
         auto* value = new QCPItemText(m_plot);
         value->position->setCoords(x, y);
-        value->setPositionAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-        value->setPadding(QMargins(8, 0, 0, 0));
+        const bool left = x < reference;   // its stem comes from the right
+        value->setPositionAlignment((left ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
+        value->setPadding(QMargins(8, 0, 8, 0));
         value->setText(formatValue(x, 4));
         value->setColor(chosen ? c.text : c.faint);
         value->setFont(small);

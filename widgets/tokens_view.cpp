@@ -58,6 +58,7 @@ TokensView::TokensView(QWidget* parent) : ViewFrame(u"tokens"_s, tr("Tokens"), p
     m_map->setBrush(HeatmapView::Brush::Both);
     connect(m_map, &HeatmapView::cellClicked, this, [choose](int row, int column) { choose(row, column, 1, 1); });
     connect(m_map, &HeatmapView::cellsBrushed, this, choose);
+    setEmptyState(tr("Analyze, then choose an activation in another view to see it token by token, with the text beside it."), {});
     clear();
 }
 
@@ -66,7 +67,6 @@ void TokensView::clear()
     m_site.reset();
     m_sample.reset();
     m_rounded.reset();
-    setEmptyState(tr("Analyze, then choose an activation in another view to see it token by token, with the text beside it."), {});
     rebuild();
 }
 

@@ -77,7 +77,7 @@ TrainingView::TrainingView(QWidget* parent) : ViewFrame(u"training"_s, tr("Train
     m_figure = new SegmentedControl(this);
     m_figure->setObjectName(u"trainingFigure"_s);
     m_figure->setAccessibleName(tr("Figure of the training"));
-    m_figure->setSegments({tr("loss"), tr("of the start")},
+    m_figure->setSegments({tr("loss"), tr("relative")},
                           {tr("Mean squared error of the block's output against the float model's"), tr("The loss as a share of what it was judged before training: blocks become comparable")});
     controls()->addWidget(m_figure);
     controls()->addStretch();
@@ -92,8 +92,7 @@ TrainingView::TrainingView(QWidget* parent) : ViewFrame(u"training"_s, tr("Train
     m_plot->yAxis->setTicker(QSharedPointer<QCPAxisTicker>(new LogValueTicker));
     m_plot->axisRect()->setMinimumMargins(QMargins(4, 6, 12, 4));
     m_plot->axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
-    m_plot->legend->setFillOrder(QCPLegend::foColumnsFirst);
-    m_plot->legend->setWrap(4);
+    fitLegend(*m_plot);
     setContent(m_plot, m_picture.get());
     setFocusProxy(m_plot);
     connect(m_figure, &SegmentedControl::chosen, this, [this] { refresh(); });
@@ -269,7 +268,7 @@ void TrainingView::refresh()
             if (block == ahead)
                 continue;
             QColor grey = c.faint;
-            grey.setAlpha(block == m_working ? 255 : 110);
+            grey.setAlpha(block == m_working ? 255 : 150);
             QCPGraph* graph = m_plot->addGraph();
             graph->setData(curve.xs, ys, true);
             graph->setPen(QPen(grey, 1, block == m_working ? Qt::DashLine : Qt::SolidLine));

@@ -132,6 +132,10 @@ void CommandModel::refresh()
     for (std::size_t i = 0; i < m_commands.size(); ++i)
         if (auto match = fuzzyMatch(m_query, m_commands[i].name))
             m_shown.push_back({static_cast<int>(i), match->score, std::move(match->places)});
+    if (m_query.isEmpty()) {   // nothing to rank by: in the order of the menus and names
+        endResetModel();
+        return;
+    }
     // What is off stands below as good a match that is on, but above letters that are merely scattered over one.
     constexpr int kOff = 6;
     const auto rank = [this](const Shown& one) { return one.score - (m_commands[static_cast<std::size_t>(one.command)].reason.isEmpty() ? 0 : kOff); };

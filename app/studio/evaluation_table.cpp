@@ -4,6 +4,7 @@
 #include "app/studio/text.h"
 #include "widgets/action_reason.h"
 #include "widgets/colour_map.h"
+#include "widgets/column_fitter.h"
 #include "widgets/curves_view.h"
 #include "widgets/empty_state.h"
 #include "widgets/jobs_view.h"
@@ -168,6 +169,7 @@ EvaluationTable::EvaluationTable(QWidget* parent)
     m_table->horizontalHeader()->setHighlightSections(false);
     m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
     m_table->setFrameShape(QFrame::NoFrame);
+    new ColumnFitter(m_table, EvaluationModel::Target, 140);
     auto* copy = new QAction(tr("&Copy row"), m_table);
     copy->setObjectName(u"evaluationCopy"_s);
     copy->setShortcut(QKeySequence::Copy);
@@ -219,8 +221,8 @@ EvaluationTable::EvaluationTable(QWidget* parent)
     plots->setSizes({600, 500});
     parts->addWidget(plots);
     parts->setStretchFactor(0, 1);
-    parts->setStretchFactor(1, 2);
-    parts->setSizes({180, 340});
+    parts->setStretchFactor(1, 3);
+    parts->setSizes({150, 370});
     m_stack->addWidget(parts);
     connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
         refreshTradeoff();
@@ -244,9 +246,6 @@ void EvaluationTable::setRecords(const std::vector<EvaluationRecord>& records, b
                       documentOpen ? tr("Evaluate…") : QString());
     m_stack->setCurrentWidget(records.empty() ? static_cast<QWidget*>(m_empty) : m_stack->widget(1));
     refreshTradeoff();
-    m_table->resizeColumnsToContents();
-    for (int column = 0; column < EvaluationModel::Columns; ++column)
-        m_table->setColumnWidth(column, std::min(420, m_table->columnWidth(column) + 16));
 }
 
 void EvaluationTable::refreshTradeoff()

@@ -101,6 +101,7 @@ Inspector::Inspector(const Document& document, JobRunner& jobs, QWidget* parent)
 Inspector::Section Inspector::addSection(const QString& name, const QString& title, int columns)
 {
     Section section;
+    section.columns = columns;
     section.box = new QWidget(this);
     section.box->setObjectName(name);
     section.grid = new QGridLayout(section.box);
@@ -117,37 +118,40 @@ Inspector::Section Inspector::addSection(const QString& name, const QString& tit
     return section;
 }
 
-/// Rows of texts under the title; the first of each is its name. Labels are reused, so that a selection walks without flicker.
+/// Rows of texts under the title; the first of each is its name, one that stands alone has the whole width. Names wrap rather than widen the panel.
+/// Labels are reused, so that a selection walks without flicker.
 void Inspector::fill(Section& section, const std::vector<QStringList>& rows)
 {
     section.box->setVisible(!rows.empty());
-    int line = 1;
-    for (const QStringList& row : rows) {
+    section.lines.resize(std::max(section.lines.size(), rows.size()));
+    for (std::size_t line = 0; line < section.lines.size(); ++line) {
+        QList<QLabel*>& labels = section.lines[line];
+        const QStringList row = line < rows.size() ? rows[line] : QStringList();
+        const int at = static_cast<int>(line) + 1;
         for (int column = 0; column < row.size(); ++column) {
-            QLayoutItem* item = section.grid->itemAtPosition(line, column);
-            auto* label = item ? static_cast<QLabel*>(item->widget()) : nullptr;
-            if (!label) {
-                label = new QLabel(section.box);
+            if (column == labels.size()) {
+                auto* label = labels.emplace_back(new QLabel(section.box));
                 label->setTextFormat(Qt::PlainText);
                 label->setTextInteractionFlags(column ? Qt::TextSelectableByMouse : Qt::NoTextInteraction);
+                label->setWordWrap(column == 0);
                 if (column > 0) {
                     label->setFont(tabularFont(font()));
                     label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
                 }
-                section.grid->addWidget(label, line, column);
+                section.grid->addWidget(label, at, column);
             }
+            QLabel* label = labels[column];
             QPalette palette = label->palette();
             palette.setColor(QPalette::WindowText, column == 0 ? colours().faint : colours().text);
             label->setPalette(palette);
             label->setText(row[column]);
             label->show();
         }
-        ++line;
+        if (!row.isEmpty())
+            section.grid->addWidget(labels.front(), at, 0, 1, row.size() == 1 ? section.columns : 1);
+        for (qsizetype column = row.size(); column < labels.size(); ++column)
+            labels[column]->hide();
     }
-    for (; line < section.grid->rowCount(); ++line)
-        for (int column = 0; column < section.grid->columnCount(); ++column)
-            if (QLayoutItem* item = section.grid->itemAtPosition(line, column))
-                item->widget()->hide();
 }
 
 void Inspector::setTargets(const QStringList& linears)

@@ -35,7 +35,13 @@ Q_SIGNALS:
     void saveFailed(const QString& sentence);
 
 private:
-    struct Section { QWidget* box = nullptr; QLabel* title = nullptr; QGridLayout* grid = nullptr; };
+    struct Section {
+        QWidget* box = nullptr;
+        QLabel* title = nullptr;
+        QGridLayout* grid = nullptr;
+        int columns = 0;
+        std::vector<QList<QLabel*>> lines = {};
+    };
     Section addSection(const QString& name, const QString& title, int columns);
     void fill(Section& section, const std::vector<QStringList>& rows);
     void refreshSite();

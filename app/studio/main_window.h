@@ -67,6 +67,7 @@ public:
     Tasks& tasks() { return *m_tasks; }
     MessageBanner& messages() { return *m_messages; }
     Workspaces& workspaces() { return *m_workspaces; }
+    StudyDesk& studies() { return *m_studies; }
 
     /// A model, a project, or for the open model a recipe (.json) or a text (.txt).
     void openPath(const QString& path);

@@ -191,7 +191,8 @@ void MainWindow::showEmptyStates()
     m_tokens->setEmptyState(m_document->hasAnalysis() ? tr("Select a linear or a cell of a map to see its activations token by token.")
                                                       : tr("Nothing is measured yet. Analyze to see activations token by token, with the text beside them."),
                             m_document->hasAnalysis() ? QString() : tr("Analyze"), m_document->hasAnalysis() ? QString() : cost);
-    m_channels->setEmptyState(m_document->hasAnalysis() ? tr("Select a linear or a cell of a map to see its channels.") : tr("Nothing is measured yet."), {}, {});
+    m_channels->setEmptyState(m_document->hasAnalysis() ? tr("Select a linear or a cell of a map to see its channels.") : tr("Nothing is measured yet. Analyze to see the channels of an activation, the largest first."),
+                              m_document->hasAnalysis() ? QString() : tr("Analyze"), m_document->hasAnalysis() ? QString() : cost);
 }
 
 void MainWindow::showAnalysis()

@@ -30,7 +30,7 @@ namespace {
 
 constexpr std::array kSchemes{ActivationScheme::None, ActivationScheme::PerTensor, ActivationScheme::PerToken, ActivationScheme::PerChannel,
                               ActivationScheme::Cross, ActivationScheme::CrossStatic};
-constexpr int kEditorWidth = 100, kNowWidth = 44;
+constexpr int kEditorWidth = 116, kNowWidth = 44;
 constexpr int kTipRole = Qt::UserRole + 1;   ///< an item's own tip, which a refusal covers
 constexpr std::size_t kAcronym = 4;   // a method's id this short is what people call it
 
@@ -205,6 +205,13 @@ PlanEditor::PlanEditor(QWidget* parent)
                       [](const PlanPatch& patch) { return patch.alpha.has_value() || patch.transform.has_value(); }},
              tr("Cross α"), alphaTip);
 
+    // Those of the activations stand below their name.
+    for (Field& field : m_fields)
+        if (field.editor == m_activationBits || field.editor == m_activationSymmetric || field.editor == m_alpha) {
+            field.label->setText(field.editor == m_activationBits ? tr("bits") : field.editor == m_activationSymmetric ? tr("zero point") : tr("cross α"));
+            field.label->setIndent(8);
+        }
+
     const auto onChoice = [this](QComboBox* box, auto set) {
         connect(box, &QComboBox::activated, this, [this, box, set] {
             PlanPatch patch;
@@ -266,9 +273,11 @@ void PlanEditor::addField(QGridLayout* grid, Field field, const QString& label, 
     field.now->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     field.now->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     const int row = grid == m_grid ? m_row++ : grid->rowCount();
-    grid->addWidget(field.label, row, 0);
+    field.row = row;
+    grid->addWidget(field.label, row, 0, 1, 2);
     grid->addWidget(field.now, row, 1);
     grid->addWidget(field.editor, row, 2);
+    field.now->hide();
     if (grid == m_grid)
         m_fields.push_back(std::move(field));
 }
@@ -444,9 +453,15 @@ void PlanEditor::refresh()
         const QString why = field.editor == m_alpha ? notCross : field.editor == m_activationBits ? inputFloat : field.editor == m_activationSymmetric ? noZeroPoint : weightsFloat;
         field.editor->setToolTip(!isEnabled() ? tr("The project is read-only.") : field.editor->isEnabled() ? field.tip : field.tip + u"\n"_s + why);
         const std::optional<QString> text = common(m_plans, field.text);
-        field.now->setText(text.value_or(tr("mixed")));
-        field.now->setToolTip(tr("Now: %1").arg(field.now->text()));
+        const QString now = text.value_or(tr("mixed"));
+        field.now->setText(field.now->fontMetrics().elidedText(now, Qt::ElideRight, kNowWidth));
+        field.now->setToolTip(tr("Now: %1").arg(now));
         const bool isTried = field.isTried(m_candidate);
+        // What stands is said beside what is tried; else the field itself says it, and the name has the room.
+        if (field.now->isHidden() == isTried) {
+            field.now->setVisible(isTried);
+            m_grid->addWidget(field.label, field.row, 0, 1, isTried ? 1 : 2);
+        }
         QFont font = field.editor->font();
         font.setBold(isTried);
         field.editor->setFont(font);
@@ -501,7 +516,8 @@ void PlanEditor::refreshParameters()
         for (const ParameterInfo& info : method->parameters)
             addParameter(*method, info, choice);
     }
-    m_settings->setText(tr("Settings of %1").arg(names.join(u", "_s)));
+    m_settings->setText(names.size() == 1 ? tr("Settings of %1").arg(names.front()) : tr("Settings of %1 methods").arg(names.size()));
+    m_settings->setToolTip(tr("Show what %1 can be told").arg(names.join(u", "_s)));
 }
 
 void PlanEditor::addParameter(const MethodInfo& method, const ParameterInfo& info, const MethodChoice& choice)

@@ -48,6 +48,7 @@ private:
         QString tip = {};
         std::function<QString(const Plan&)> text;                   ///< of a plan, short
         std::function<bool(const PlanPatch&)> isTried;
+        int row = 0;
     };
     QComboBox* addChoice(const QString& name, const QString& label, const QString& tip, std::function<QString(const Plan&)> text,
                          std::function<bool(const PlanPatch&)> isTried);

@@ -3,6 +3,7 @@
 #include "app/studio/text.h"
 #include "widgets/action_reason.h"
 #include "widgets/colour_map.h"
+#include "widgets/column_fitter.h"
 #include "widgets/empty_state.h"
 #include "widgets/jobs_view.h"
 #include "widgets/palette.h"
@@ -53,6 +54,8 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const
         return colours().warning;
     if (role == Qt::ToolTipRole && index.column() == State && run.canaryReference > 0)
         return tr("Perplexity of a short held-out text: %1, float model %2").arg(formatValue(run.canaryPerplexity, 4), formatValue(run.canaryReference, 4));
+    if (role == Qt::ToolTipRole && index.column() == Created)
+        return QDateTime::fromString(toQString(run.created), Qt::ISODate).toLocalTime().toString(u"yyyy-MM-dd HH:mm:ss"_s);
     if (role == Qt::ToolTipRole && index.column() == Id)
         return toQString(run.recipeJson);
     if (role != Qt::DisplayRole)
@@ -71,7 +74,9 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const
     case Memory: return run.peakBytes > 0 ? formatBytes(run.peakBytes) : none;
     case Created: {
         const QDateTime when = QDateTime::fromString(toQString(run.created), Qt::ISODate);
-        return when.isValid() ? when.toLocalTime().toString(u"yyyy-MM-dd HH:mm"_s) : toQString(run.created);
+        const QDateTime local = when.toLocalTime();
+        const bool thisYear = local.date().year() == QDate::currentDate().year();
+        return !when.isValid() ? toQString(run.created) : local.toString(local.date() == QDate::currentDate() ? u"HH:mm"_s : thisYear ? u"MM-dd HH:mm"_s : u"yyyy-MM-dd"_s);
     }
     case Columns: break;
     }
@@ -82,10 +87,12 @@ QVariant RunsModel::headerData(int section, Qt::Orientation orientation, int rol
 {
     if (orientation != Qt::Horizontal || section < 0 || section >= Columns)
         return {};
-    static constexpr std::array<const char*, Columns> kTitles{QT_TR_NOOP("Run"), QT_TR_NOOP("State"), QT_TR_NOOP("Blocks"), QT_TR_NOOP("Bits / weight"),
-                                                              QT_TR_NOOP("Size"), QT_TR_NOOP("Time"), QT_TR_NOOP("Peak memory"), QT_TR_NOOP("Started")};
+    static constexpr std::array<const char*, Columns> kTitles{QT_TR_NOOP("Run"), QT_TR_NOOP("State"), QT_TR_NOOP("Blocks"), QT_TR_NOOP("Bits"),
+                                                              QT_TR_NOOP("Size"), QT_TR_NOOP("Time"), QT_TR_NOOP("Peak"), QT_TR_NOOP("Started")};
     if (role == Qt::DisplayRole)
         return tr(kTitles[static_cast<std::size_t>(section)]);
+    if (role == Qt::ToolTipRole)
+        return section == Bits ? tr("Bits per weight; scales and zero points included") : section == Memory ? tr("Peak memory of the run") : QVariant();
     if (role == Qt::TextAlignmentRole)
         return int(Qt::AlignVCenter | (section <= State || section == Created ? Qt::AlignLeft : Qt::AlignRight));
     return {};
@@ -117,6 +124,11 @@ RunsTable::RunsTable(QWidget* parent)
     m_table->verticalHeader()->setDefaultSectionSize(24);
     m_table->horizontalHeader()->setHighlightSections(false);
     m_table->setFrameShape(QFrame::NoFrame);
+    m_table->setTextElideMode(Qt::ElideMiddle);
+    new ColumnFitter(m_table, RunsModel::State, 48, {RunsModel::Blocks}, [](const QString& blocks) {
+        const QStringList sides = blocks.split(u" / "_s);
+        return sides.size() == 2 && sides[0] == sides[1];   // of a run that is done
+    });
     m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
     const auto add = [this](const QString& text, const QString& name, const QString& tip, bool onlyDone, auto signal) {
         auto* action = new QAction(text, m_table);
@@ -154,9 +166,6 @@ void RunsTable::setRuns(const std::vector<RunInfo>& runs, bool documentOpen)
                                    : tr("Open a model first."),
                       documentOpen ? tr("Quantize…") : QString());
     m_stack->setCurrentWidget(runs.empty() ? static_cast<QWidget*>(m_empty) : m_table);
-    m_table->resizeColumnsToContents();
-    for (int column = 0; column < RunsModel::Columns; ++column)
-        m_table->setColumnWidth(column, m_table->columnWidth(column) + 16);
 }
 
 void RunsTable::setChosen(const QString& run)

@@ -22,7 +22,7 @@ using namespace Qt::StringLiterals;
 
 namespace {
 
-constexpr int kLongestKind = 96;   // pixels: a long name must not push the panel's other texts out of it
+constexpr int kLongestKind = 76;   // pixels: a long name must not push the panel's other texts out of it
 
 Plan applied(const Plan& plan, const PlanPatch& patch)
 {

@@ -2,22 +2,27 @@
 
 #include "app/studio/main_window.h"
 #include "app/studio/resources.h"
+#include "app/studio/study_desk.h"
 #include "app/studio/text.h"
 #include "core/analysis/site_statistics.h"
+#include "core/base/error.h"
 #include "widgets/message_banner.h"
 #include "widgets/palette.h"
 #include "widgets/texts_view.h"
 
 #include <QAction>
 #include <QApplication>
+#include <QComboBox>
 #include <QDialog>
 #include <QDir>
 #include <QDockWidget>
 #include <QFileInfo>
 #include <QKeyEvent>
+#include <QMenu>
 #include <QPainter>
 #include <QPixmap>
 #include <QStatusBar>
+#include <QToolButton>
 
 #include <algorithm>
 
@@ -39,6 +44,10 @@ QPixmap portrait(QWidget& window)
         if (other == &window || !other->isVisible() || !(other->windowFlags() & Qt::Window) || other->windowType() == Qt::ToolTip)
             continue;
         const QPixmap front = other->grab();
+        if (other->windowType() == Qt::Popup) {
+            painter.drawPixmap(window.mapFromGlobal(other->pos()), front);
+            continue;
+        }
         QRect place(QPoint(0, 0), other->size());
         place.moveCenter(window.rect().center());
         painter.fillRect(window.rect(), QColor(0, 0, 0, 70));
@@ -118,7 +127,7 @@ void WindowScript::take(const QJsonObject& step)
             return fail(u"there is no such action now: "_s + step.value(u"trigger"_s).toString());
         action->trigger();
     } else if (step.contains(u"key"_s)) {
-        QWidget* active = QApplication::activeModalWidget() ? QApplication::activeModalWidget() : &m_window;
+        QWidget* active = QApplication::activePopupWidget() ? QApplication::activePopupWidget() : QApplication::activeModalWidget() ? QApplication::activeModalWidget() : &m_window;
         QWidget* target = active->focusWidget() ? active->focusWidget() : active;
         const int key = QKeySequence::fromString(step.value(u"key"_s).toString())[0].key();
         for (const auto type : {QEvent::KeyPress, QEvent::KeyRelease})
@@ -161,6 +170,15 @@ void WindowScript::take(const QJsonObject& step)
         PlanPatch patch;
         patch.bits = edit.value(u"bits"_s).toInt(16);
         document.editPlans({edit.value(u"linear"_s).toString()}, patch);
+    } else if (step.contains(u"choose"_s)) {
+        auto* list = m_window.findChild<QComboBox*>(step.value(u"choose"_s).toString());
+        if (!list || step.value(u"index"_s).toInt() >= list->count())
+            return fail(u"there is no such choice: "_s + step.value(u"choose"_s).toString());
+        list->setCurrentIndex(step.value(u"index"_s).toInt());
+    } else if (step.contains(u"menu"_s)) {
+        popUp(step);
+    } else if (step.contains(u"study"_s)) {
+        runStudy(step.value(u"study"_s).toString());
     } else if (step.contains(u"analyze"_s) || step.contains(u"quantize"_s) || step.contains(u"evaluate"_s)) {
         runJob(step);
     } else {
@@ -194,6 +212,36 @@ void WindowScript::runJob(const QJsonObject& step)
             tasks.evaluate({heldOut, windows, length, EvaluationRecord::Target::Recipe, {}, true});
         }
     }
+}
+
+void WindowScript::runStudy(const QString& file)
+{
+    const Document& document = m_window.document();
+    if (!document.isOpen())
+        return fail(u"no model is open"_s);
+    try {
+        Study study = Study::load(toPath(file));
+        if (study.texts.empty())
+            study.texts = {{"held-out.txt", toPath(resourceFile(u"text/held-out.txt"_s))}};
+        if (study.calibrationText.empty())
+            study.calibrationText = toPath(resourceFile(u"text/sample.txt"_s));
+        study.model = document.model().path;
+        m_window.studies().run(study);
+    } catch (const Error& error) {
+        fail(QString::fromUtf8(error.what()));
+    }
+}
+
+void WindowScript::popUp(const QJsonObject& step)
+{
+    auto* menu = m_window.findChild<QMenu*>(step.value(u"menu"_s).toString());
+    if (!menu)
+        return fail(u"there is no such menu: "_s + step.value(u"menu"_s).toString());
+    QPoint place = m_window.mapToGlobal(QPoint(step.value(u"at"_s).toArray().at(0).toInt(), step.value(u"at"_s).toArray().at(1).toInt()));
+    for (const QToolButton* button : m_window.findChildren<QToolButton*>())
+        if (button->menu() == menu && !step.contains(u"at"_s))
+            place = button->mapToGlobal(QPoint(button->width() - menu->sizeHint().width(), button->height()));
+    menu->popup(place);
 }
 
 void WindowScript::shoot(const QString& file)

@@ -15,6 +15,10 @@ using namespace Qt::StringLiterals;
 
 namespace {
 
+constexpr int kBesideWidth = 1360;   ///< of the window: room for Kernel beside Channels
+constexpr int kAmple = 24;           ///< pixels to spare before tabs become neighbours again
+constexpr int kSettle = 20;          ///< ms in which docks come to rest
+
 /// Names go into keys of an INI file.
 QString keyOf(const QString& name)
 {
@@ -54,6 +58,9 @@ Workspaces::Workspaces(QMainWindow* window, QMainWindow* views, const Docks& doc
     , m_views(views)
     , m_docks(docks)
 {
+    m_settle.setSingleShot(true);
+    m_settle.setInterval(kSettle);
+    connect(&m_settle, &QTimer::timeout, this, &Workspaces::fitNeighbours);
     m_window->installEventFilter(this);
     m_views->installEventFilter(this);
 }
@@ -76,7 +83,7 @@ int Workspaces::version() const
 void Workspaces::keep()
 {
     if (m_shown && !m_alone)
-        m_kept[m_current] = {m_window->saveState(version()), m_views->saveState(version())};
+        m_kept[m_current] = {m_window->saveState(version()), m_views->saveState(version()), m_joined};
 }
 
 void Workspaces::show(Kind kind)
@@ -91,6 +98,7 @@ void Workspaces::show(Kind kind)
     if (!kept.window.isEmpty()) {
         m_window->restoreState(kept.window, version());
         m_views->restoreState(kept.views, version());
+        m_joined = kept.joined;
         if (!m_anyJobs)
             fitJobs();
     }
@@ -125,15 +133,19 @@ void Workspaces::arrange(Kind kind)
     w->addDockWidget(Qt::RightDockWidgetArea, m_docks.inspector);
     w->tabifyDockWidget(m_docks.inspector, m_docks.history);
     w->addDockWidget(Qt::BottomDockWidgetArea, m_docks.jobs);
-    for (QDockWidget* dock : {m_docks.tokens, m_docks.weights, m_docks.training, m_docks.learned, m_docks.spectrum, m_docks.texts, m_docks.differences, m_docks.study})
-        v->removeDockWidget(dock);   // else what is split off below would become a tab among them
+    for (QDockWidget* dock : all())
+        if (dock->parentWidget() == v)
+            v->removeDockWidget(dock);   // what stands among tabs cannot be split off there: it would become one of them
     v->addDockWidget(Qt::LeftDockWidgetArea, m_docks.outliers);
     v->splitDockWidget(m_docks.outliers, m_docks.kernel, Qt::Vertical);
     // Side by side where there is room; in a narrow window two tabs rather than two slivers.
-    if (w->width() >= 1360)
-        v->splitDockWidget(m_docks.kernel, m_docks.channels, Qt::Horizontal);
-    else
+    m_joined = w->width() < kBesideWidth;
+    m_joinedAt = 0;
+    if (m_joined)
         v->tabifyDockWidget(m_docks.kernel, m_docks.channels);
+    else
+        v->splitDockWidget(m_docks.kernel, m_docks.channels, Qt::Horizontal);
+    m_settle.start();
     v->splitDockWidget(m_docks.outliers, m_docks.run, Qt::Vertical);
     v->splitDockWidget(m_docks.run, m_docks.runs, Qt::Vertical);
     v->splitDockWidget(m_docks.outliers, m_docks.compare, Qt::Vertical);
@@ -179,13 +191,9 @@ void Workspaces::arrange(Kind kind)
         v->resizeDocks({m_docks.outliers, m_docks.kernel}, {height * 40 / 100, height * 32 / 100}, Qt::Vertical);
         m_docks.kernel->raise();
         m_docks.outliers->raise();
-        // Once the window has given the views their width: asking for more than there is would push them out of it.
-        QTimer::singleShot(0, this, [this] {
-            if (m_current != Inspect || m_alone || m_views->tabifiedDockWidgets(m_docks.kernel).contains(m_docks.channels))
-                return;
-            const int room = m_views->width(), kernel = std::max(m_docks.kernel->minimumSizeHint().width(), room * 54 / 100);
-            if (room - kernel > m_docks.channels->minimumSizeHint().width())
-                m_views->resizeDocks({m_docks.kernel, m_docks.channels}, {kernel, room - kernel - 2}, Qt::Horizontal);
+        QTimer::singleShot(0, this, [this] {   // once the window has given the views their width
+            if (m_current == Inspect && !m_alone && !m_views->tabifiedDockWidgets(m_docks.kernel).contains(m_docks.channels))
+                shareWidth();
         });
     } else if (compare) {
         m_docks.compare->raise();
@@ -194,24 +202,50 @@ void Workspaces::arrange(Kind kind)
         m_docks.training->raise();
         QTimer::singleShot(0, this, [this] {   // once the views have their width
             if (m_current == Run && !m_alone)
-                m_views->resizeDocks({m_docks.runs, m_docks.training}, {m_views->width() * 40 / 100, m_views->width() * 60 / 100}, Qt::Horizontal);
+                m_views->resizeDocks({m_docks.runs, m_docks.training}, {m_views->width() * 46 / 100, m_views->width() * 54 / 100}, Qt::Horizontal);
         });
     } else if (tune) {
         v->resizeDocks({m_docks.kernel, m_docks.channels}, {height * 40 / 100, height * 40 / 100}, Qt::Vertical);
     }
 }
 
-void Workspaces::partNeighbours()
+void Workspaces::fitNeighbours()
 {
+    for (QTabBar* row : m_views->findChildren<QTabBar*>(Qt::FindDirectChildrenOnly))
+        if (row->count() == 0)
+            row->hide();   // Qt leaves rows that nothing stands in any more, over other panels
     QDockWidget *kernel = m_docks.kernel, *channels = m_docks.channels;
-    if (!m_shown || m_alone || !kernel->isVisible() || !channels->isVisible() || kernel->isFloating() || channels->isFloating()
-        || m_views->tabifiedDockWidgets(kernel).contains(channels))
+    if (!m_shown || m_alone || m_current != Inspect || kernel->isFloating() || channels->isFloating() || kernel->isHidden() || channels->isHidden())
         return;
-    const bool beside = kernel->x() != channels->x();
-    if (beside && kernel->minimumSizeHint().width() + channels->minimumSizeHint().width() >= m_views->width()) {
+    const bool tabs = m_views->tabifiedDockWidgets(kernel).contains(channels);
+    const int spare = m_views->width() - kernel->minimumSizeHint().width() - channels->minimumSizeHint().width();
+    if (tabs && m_joined && spare > kAmple && m_views->width() > m_joinedAt) {
+        m_joined = false;
+        const QList<int> heights{m_docks.outliers->height(), kernel->height()};
+        for (QDockWidget* dock : {kernel, channels})
+            m_views->removeDockWidget(dock);   // what stands among tabs cannot be split off there
+        m_views->addDockWidget(Qt::LeftDockWidgetArea, kernel);
+        m_views->splitDockWidget(kernel, channels, Qt::Horizontal);
+        kernel->show();
+        channels->show();
+        m_views->resizeDocks({m_docks.outliers, kernel}, heights, Qt::Vertical);
+        shareWidth();
+        m_settle.start();
+    } else if (!tabs && kernel->x() != channels->x() && spare <= 0) {
+        m_joined = true;
+        m_joinedAt = m_views->width();   // no sooner beside each other again than in a wider window
         m_views->tabifyDockWidget(kernel, channels);
         kernel->raise();
+        m_settle.start();
     }
+}
+
+/// Asking for more than there is would push the views out of the window.
+void Workspaces::shareWidth()
+{
+    const int room = m_views->width(), kernel = std::max(m_docks.kernel->minimumSizeHint().width(), room * 54 / 100);
+    if (room - kernel > m_docks.channels->minimumSizeHint().width())
+        m_views->resizeDocks({m_docks.kernel, m_docks.channels}, {kernel, room - kernel - 2}, Qt::Horizontal);
 }
 
 void Workspaces::fitJobs()
@@ -238,7 +272,7 @@ void Workspaces::toggleFullScreen(QDockWidget* view)
         m_views->restoreState(m_before.views, version());
         return;
     }
-    m_before = {m_window->saveState(version()), m_views->saveState(version())};
+    m_before = {m_window->saveState(version()), m_views->saveState(version()), m_joined};
     for (QDockWidget* dock : all())
         dock->setVisible(dock == view);
     m_alone = view;
@@ -247,15 +281,10 @@ void Workspaces::toggleFullScreen(QDockWidget* view)
 bool Workspaces::eventFilter(QObject* watched, QEvent* event)
 {
     if (event->type() == QEvent::ChildPolished)
-        if (auto* tabs = qobject_cast<QTabBar*>(static_cast<QChildEvent*>(event)->child())) {
+        if (auto* tabs = qobject_cast<QTabBar*>(static_cast<QChildEvent*>(event)->child()))
             tabs->setAccessibleName(tr("Panels in this place"));
-            tabs->installEventFilter(this);
-        }
-    // Qt keeps an empty row of tabs for panels that are all hidden: it has nothing to show a focus on.
-    if (auto* tabs = qobject_cast<QTabBar*>(watched); tabs && (event->type() == QEvent::Show || event->type() == QEvent::Resize || event->type() == QEvent::Paint))
-        tabs->setFocusPolicy(tabs->count() > 0 ? Qt::TabFocus : Qt::NoFocus);
-    if (watched == m_views && event->type() == QEvent::Resize)
-        QTimer::singleShot(0, this, &Workspaces::partNeighbours);   // once the docks have taken their new places
+    if (watched == m_views && (event->type() == QEvent::Resize || event->type() == QEvent::LayoutRequest))
+        m_settle.start();   // once the docks have taken their new places
     return QObject::eventFilter(watched, event);
 }
 
@@ -264,7 +293,7 @@ void Workspaces::load()
     const Settings settings;
     for (int kind = 0; kind < kCount; ++kind) {
         const QString key = u"workspaces/"_s + id(static_cast<Kind>(kind));
-        m_kept[static_cast<std::size_t>(kind)] = {settings.value(key + u"/window"_s).toByteArray(), settings.value(key + u"/views"_s).toByteArray()};
+        m_kept[static_cast<std::size_t>(kind)] = {settings.value(key + u"/window"_s).toByteArray(), settings.value(key + u"/views"_s).toByteArray(), settings.value(key + u"/joined"_s).toBool()};
     }
     if (const int kind = kindOf(settings.value(u"workspaces/current"_s).toString()); kind >= 0)
         m_current = static_cast<Kind>(kind);
@@ -281,6 +310,7 @@ void Workspaces::save()
         const Arrangement& kept = m_kept[static_cast<std::size_t>(kind)];
         settings.setValue(key + u"/window"_s, kept.window);
         settings.setValue(key + u"/views"_s, kept.views);
+        settings.setValue(key + u"/joined"_s, kept.joined);
     }
     settings.setValue(u"workspaces/current"_s, id(m_current));
 }

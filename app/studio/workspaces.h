@@ -4,6 +4,7 @@
 #include <QMainWindow>
 #include <QObject>
 #include <QStringList>
+#include <QTimer>
 
 #include <array>
 
@@ -60,11 +61,15 @@ Q_SIGNALS:
     void namedChanged();
 
 private:
-    struct Arrangement { QByteArray window, views; };
+    struct Arrangement {
+        QByteArray window, views;
+        bool joined = false;   ///< see m_joined
+    };
     void keep();
     void arrange(Kind kind);
     void fitJobs();
-    void partNeighbours();   ///< the window became too narrow for Kernel beside Channels: one becomes the other's tab
+    void fitNeighbours();   ///< Kernel beside Channels where there is room for both, else one the other's tab
+    void shareWidth();
     QList<QDockWidget*> all() const;
     int version() const;
 
@@ -75,6 +80,9 @@ private:
     Kind m_current = Inspect;
     bool m_shown = false;
     bool m_anyJobs = false;
+    QTimer m_settle;
+    bool m_joined = false;   ///< Kernel and Channels are tabs for want of room, not by a person's wish
+    int m_joinedAt = 0;      ///< width of the views when they became so
     QDockWidget* m_alone = nullptr;
     Arrangement m_before;
 };

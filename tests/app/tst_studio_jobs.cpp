@@ -278,7 +278,7 @@ private Q_SLOTS:
         for (int i = 0; i < model->rowCount(); ++i)
             if (model->resultAt(i).linear == stored->linear)
                 row = i;
-        QCOMPARE(model->index(row, RunModel::Method).data().toString(), u"gptq"_s);
+        QCOMPARE(model->index(row, RunModel::Method).data().toString(), u"GPTQ"_s);
         QCOMPARE(model->index(row, RunModel::Sqnr).data(RunModel::kSortRole).toDouble(), stored->weightSqnrDb);
         QVERIFY(model->index(row, RunModel::Damping).data().toString() != u"–"_s);
 
@@ -366,7 +366,7 @@ private Q_SLOTS:
         QCOMPARE(runs->model()->index(1, RunsModel::Id).data().toString(), u"run-001"_s);
         QTest::mouseClick(table->viewport(), Qt::LeftButton, {}, table->visualRect(runs->model()->index(1, 0)).center());
         QTRY_COMPARE(run()->head().id, u"run-001"_s);
-        QCOMPARE(run()->model()->index(0, RunModel::Method).data().toString(), u"rtn"_s);
+        QCOMPARE(run()->model()->index(0, RunModel::Method).data().toString(), u"RTN"_s);
         QVERIFY(run()->subtitle().contains(u"bits a weight"_s));
     }
 

@@ -30,8 +30,15 @@ DEEP_RECIPE = {"halftone_recipe": 1, "calibration": {"samples": 8, "length": 128
 LEARNED_RECIPE = {"halftone_recipe": 1, "calibration": {"samples": 8, "length": 128, "seed": 0},
                   "defaults": {"rounding": {"method": "lrq", "steps": 96}, "compensation": {"method": "lorc", "rank": 4}, "weights": {"bits": 3, "symmetric": False},
                                "transform": {"method": "smoothquant"}, "activations": {"scheme": "per_token", "bits": 8}}}
+# One block learned, transformed and compensated among plain ones: what there is to see of learning costs a few steps.
+TRAINED = {"smollm2": ("model.layers.11.*", "model.layers.12.*", 64, 8), "deep": ("transformer.h.97.*", "transformer.h.4?.*", 16, 24)}
+STUDY = {"halftone_study": 1, "name": "Kernel and weights", "evaluation": {"windows": 2, "length": 256, "divergence": True},
+         "axes": {"activations": [{"scheme": "cross", "bits": [8, 6, 4], "alpha": [0.15, 0.55]}, {"scheme": "per_token", "bits": [8, 6, 4]}]},
+         "recipes": [{"name": f"RTN W{bits} g16", "recipe": {"halftone_recipe": 1, "defaults": {"rounding": {"method": "rtn"}, "weights": {"bits": bits, "group": 16}}}}
+                     for bits in (8, 4, 3)]}
 LONG_NAME = "an-instruction-tuned-mixture-of-very-long-names-126-blocks-32bit-floats-v2-final"   # 80 characters
 WORKSPACES = ("inspect", "tune", "run", "compare")
+PARTS = ["start", "smollm2", "deep", "states", "one-block", "learned", "trained", "trained-deep", "study", "study-deep"]
 
 
 class Gallery:
@@ -122,6 +129,40 @@ class Gallery:
             workspaces += self.each(name, f"view-{view}", before=[{"view": view}, {"pick": 40}, {"dismiss": True}], after=[{"view": view}])
         self.play(work + workspaces, model=path)
 
+    def runs(self, path):
+        stem = os.path.basename(path).split(".gguf")[0]
+        return sum(len(glob.glob(os.path.join(folder, "runs", "*"))) for folder in glob.glob(os.path.join(self.home, "**", "*.halftone"), recursive=True) if stem in folder)
+
+    def trained(self, name, path, linear, channel):
+        """A second run, a block of which was learned, after the one of model(): its views, and the differences between the two."""
+        first, second, group, steps = TRAINED[name]
+        grid = {"bits": 4, "group": group, "symmetric": False}
+        learned = {"rounding": {"method": "lrq", "steps": steps}, "compensation": {"method": "lorc", "rank": 8}, "transform": {"method": "smoothquant"},
+                   "weights": {"bits": 3, "group": 0}}
+        whole = {"halftone_recipe": 1, "calibration": {"samples": 4, "length": 128, "seed": 0},
+                 "defaults": {"rounding": {"method": "rtn"}, "weights": grid, "activations": {"scheme": "per_token", "bits": 8}},
+                 "rules": [dict(learned, match=first), {"match": second, "transform": {"method": "omniquant"}, "rounding": {"method": "lwc", "steps": steps}}]}
+        select = {"select": {"linear": linear, "channel": channel}}
+        steps = [{"open": self.file(f"{name}-trained.json", json.dumps(whole))}, {"analyze": {}}, {"quantize": {}, "again": self.runs(path) < 2}, {"dismiss": True}]
+        steps += self.each(name, "trained-run", before=[{"trigger": "workspace-run"}, {"trigger": "resetWorkspace"}, select, {"dismiss": True}])
+        for tab in ("learned", "spectrum"):
+            steps += self.each(name, f"trained-run-{tab}", before=[{"trigger": "resetWorkspace"}, {"raise": tab}, {"dismiss": True}])
+        steps += self.each(name, "trained-tune", before=[{"trigger": "workspace-tune"}, {"trigger": "resetWorkspace"}, select, {"dismiss": True}])
+        for view in ("training", "learned", "spectrum", "channels", "weights", "differences"):
+            steps += self.each(name, f"trained-view-{view}", before=[{"view": view}, {"dismiss": True}], after=[{"view": view}])
+        steps += [{"choose": "channelsTransform", "index": 1}, *self.each(name, "trained-channels-transformed", before=[{"view": "channels"}, {"dismiss": True}], after=[{"view": "channels"}])]
+        self.play(steps + [{"open": os.path.join(self.home, f"{name}.json")}], model=path)
+
+    def study(self, name, path):
+        file = self.file("study.json", json.dumps(STUDY))
+        compare = [{"trigger": "workspace-compare"}, {"trigger": "resetWorkspace"}, {"dismiss": True}]
+        steps = [{"dismiss": True}]
+        steps += self.each(name, "dialog-study", before=[*compare, {"trigger": "study"}], after=[{"key": "Escape"}])
+        steps += [{"study": file}, {"dismiss": True}]
+        steps += self.each(name, "study", before=[*compare, {"raise": "studies"}, {"dismiss": True}])
+        steps += self.each(name, "view-study", before=[{"view": "studies"}, {"dismiss": True}], after=[{"view": "studies"}])
+        self.play(steps, model=path)
+
     def states(self, name, path, linear):
         short = self.file("short.txt", "Too short.")
         select = {"select": {"linear": linear}}
@@ -133,6 +174,9 @@ class Gallery:
             steps += self.each(name, f"tour-{step + 1}", before=reset + [{"trigger": "tour"}] + [{"key": "Right"}] * step, after=[{"key": "Escape"}])
         for dialog in ("analyze", "quantize", "evaluate", "export"):
             steps += self.each(name, f"dialog-{dialog}", before=reset + [{"trigger": dialog}], after=[{"key": "Escape"}])
+        steps += self.each(name, "menu-kv-cache", before=reset + [{"menu": "kvCacheMenu", "at": [330, 24]}], after=[{"key": "Escape"}])
+        steps += self.each(name, "menu-corner", before=reset + [{"menu": "kernelMenu"}], after=[{"key": "Escape"}])
+        steps += [{"trigger": "kvCache-per_token"}, {"trigger": "kvCacheBits-4"}, *self.each(name, "kv-cache-rounded", before=reset), {"trigger": "undo"}]
         steps += self.each(name, "help", before=reset + [{"trigger": "help"}], after=[{"closeHelp": True}])
         steps += [{"edit": {"linear": linear, "bits": 3}}, {"trigger": "workspace-tune"}, *self.each(name, "stale", before=reset[:1]), {"trigger": "undo"}]
         steps += [{"trigger": "workspace-inspect"}, {"analyze": {"text": short, "windows": 2}, "again": True}, *self.each(name, "job-failed", before=reset[:1])]
@@ -196,7 +240,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.path.join(SOURCE, "build"))
     parser.add_argument("--out", default=os.path.join(SOURCE, "build", "gallery"))
-    parser.add_argument("--only", nargs="+", choices=["start", "smollm2", "deep", "states", "one-block", "learned"])
+    parser.add_argument("--only", nargs="+", choices=PARTS)
     parser.add_argument("--sizes", nargs="+", type=size, default=[(1440, 900), (1280, 800), (2560, 1440)])
     parser.add_argument("--themes", nargs="+", choices=["light", "dark"], default=["dark", "light"])
     parser.add_argument("--views", nargs="+", default=["outliers", "tokens", "kernel", "channels", "weights", "texts", "differences"])
@@ -208,7 +252,7 @@ def main():
     if args.readme:
         gallery.readme()
         return
-    wanted = args.only or ["start", "smollm2", "deep", "states", "one-block", "learned"]
+    wanted = args.only or PARTS
     if "start" in wanted:
         gallery.first_start()
     linear = "model.layers.11.mlp.down_proj"
@@ -218,6 +262,14 @@ def main():
         gallery.states("smollm2", gallery.sample(), linear)
     if "deep" in wanted:
         gallery.model("deep", gallery.deep_model(), DEEP_RECIPE, "transformer.h.97.self_attention.query_key_value", 7)
+    if "trained" in wanted:
+        gallery.trained("smollm2", gallery.sample(), linear, 1229)
+    if "trained-deep" in wanted:
+        gallery.trained("deep", gallery.deep_model(), "transformer.h.97.self_attention.query_key_value", 7)
+    if "study" in wanted:
+        gallery.study("smollm2", gallery.sample())
+    if "study-deep" in wanted:
+        gallery.study("deep", gallery.deep_model())
     if "one-block" in wanted:
         gallery.one_block()
     if "learned" in wanted:

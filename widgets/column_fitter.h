@@ -1,0 +1,41 @@
+#pragma once
+
+#include <QList>
+#include <QObject>
+#include <QString>
+#include <QTimer>
+
+#include <functional>
+
+class QTableView;
+
+namespace halftone {
+
+/// Gives the columns of a table the width it has: each what its texts take, room that is left shared among them; where there is too little, first the
+/// columns that say nothing go, then the elastic one elides. Stands back once a person has drawn a column wider or narrower.
+class ColumnFitter : public QObject {
+    Q_OBJECT
+public:
+    /// @param elastic the column that gives way, down to `least` pixels; @param droppable columns to hide where room is short and all their cells
+    /// say nothing: are empty or a dash, or what `nothing` says
+    ColumnFitter(QTableView* table, int elastic, int least, QList<int> droppable = {}, std::function<bool(const QString&)> nothing = {});
+
+    /// This column has what the others leave, and goes where that is little; its texts are for tool tips too.
+    void setRest(int column) { m_rest = column; }
+
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
+private:
+    void fit();
+    bool saysNothing(int column) const;
+    int titleWidth(int column) const;
+
+    QTableView* m_table;
+    int m_elastic, m_least, m_rest = -1;
+    QList<int> m_droppable;
+    std::function<bool(const QString&)> m_nothing;
+    QTimer m_settle;
+    bool m_fitting = false, m_byHand = false;
+};
+
+} // namespace halftone
