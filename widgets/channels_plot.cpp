@@ -242,6 +242,13 @@ void ChannelsPlot::label()
         const bool leftHalf = x < static_cast<double>(m_absmax.size()) / 2;
         m_changedLabel->setPositionAlignment((leftHalf ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignBottom);
         m_changedLabel->position->setCoords(x, std::max(1e-30, static_cast<double>(*most)));
+        // Side by side they would cover each other: the one above its point, the other below its own.
+        if (m_largestLabel->visible()) {
+            const double line = QFontMetrics(m_largestLabel->font()).height();
+            const QPointF apart = m_changedLabel->position->pixelPosition() - m_largestLabel->position->pixelPosition();
+            if (std::abs(apart.y()) < 2 * line && std::abs(apart.x()) < 200)
+                m_largestLabel->setPositionAlignment((m_largestLabel->positionAlignment() & Qt::AlignHorizontal_Mask) | Qt::AlignTop);
+        }
     }
     const int place = placeOf(m_marked);
     mark();

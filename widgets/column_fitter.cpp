@@ -38,14 +38,19 @@ ColumnFitter::ColumnFitter(QTableView* table, int elastic, int least, QList<int>
     connect(model, &QAbstractItemModel::headerDataChanged, this, later);
     table->horizontalHeader()->setStretchLastSection(false);
     table->horizontalHeader()->setMinimumSectionSize(24);
-    connect(table->horizontalHeader(), &QHeaderView::sectionResized, this, [this] { m_byHand = m_byHand || (!m_fitting && m_table->isVisible()); });
+    connect(table->horizontalHeader(), &QHeaderView::sectionResized, this, [this] { m_byHand = m_byHand || m_pressed; });
+    table->horizontalHeader()->viewport()->installEventFilter(this);
     table->viewport()->installEventFilter(this);
 }
 
 bool ColumnFitter::eventFilter(QObject* watched, QEvent* event)
 {
-    if (event->type() == QEvent::Resize || event->type() == QEvent::FontChange)
+    if (watched == m_table->horizontalHeader()->viewport()) {
+        if (event->type() == QEvent::MouseButtonPress || event->type() == QEvent::MouseButtonRelease)
+            m_pressed = event->type() == QEvent::MouseButtonPress;
+    } else if (event->type() == QEvent::Resize || event->type() == QEvent::FontChange) {
         m_settle.start();
+    }
     return QObject::eventFilter(watched, event);
 }
 
@@ -72,7 +77,6 @@ void ColumnFitter::fit()
 {
     if (m_byHand || m_table->model()->rowCount() == 0)
         return;
-    m_fitting = true;
     QHeaderView* header = m_table->horizontalHeader();
     const int columns = m_table->model()->columnCount(), room = m_table->viewport()->width();
     for (const int column : m_droppable)
@@ -108,7 +112,6 @@ void ColumnFitter::fit()
         if (left >= kLittle)
             header->resizeSection(m_rest, left);
     }
-    m_fitting = false;
 }
 
 } // namespace halftone

@@ -35,7 +35,7 @@ private:
     QList<int> m_droppable;
     std::function<bool(const QString&)> m_nothing;
     QTimer m_settle;
-    bool m_fitting = false, m_byHand = false;
+    bool m_pressed = false, m_byHand = false;
 };
 
 } // namespace halftone

@@ -136,7 +136,7 @@ void KernelStrips::drawMarks(QPainter& painter, const Layout& layout) const
     const QString end = formatShare(top);
     if (bar.right() - metrics.horizontalAdvance(end) > taken)
         painter.drawText(QRectF(bar.left(), bar.bottom() + 5, bar.width(), layout.line), Qt::AlignRight | Qt::AlignTop, end);
-    const double noteTop = bar.bottom() + 5 + (m_marks.empty() ? 0 : layout.line);
+    const double noteTop = bar.bottom() + 5 + layout.line;   // below the numbers
     const double noteWidth = layout.bar.right() + 6 * kGap - bar.left();
     painter.drawText(QRectF(bar.left(), noteTop, noteWidth, layout.line), Qt::AlignLeft | Qt::AlignTop, metrics.elidedText(m_marksNote, Qt::ElideRight, static_cast<int>(noteWidth)));
 }

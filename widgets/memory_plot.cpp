@@ -29,6 +29,7 @@ MemoryPlot::MemoryPlot(QWidget* parent) : QCustomPlot(parent)
     yAxis->ticker()->setTickCount(3);
     xAxis->setSubTicks(false);
     yAxis->setSubTicks(false);
+    setMinimumWidth(120);
     axisRect()->setMinimumMargins(QMargins(4, 6, 12, 4));
     restyle();
 }
@@ -47,7 +48,7 @@ void MemoryPlot::setMemory(const std::vector<MemorySample>& samples, std::uint64
     const double end = xs.isEmpty() ? 1 : std::max(1.0, xs.back());
     graph(1)->setData(plan > 0 ? QVector<double>{0, end} : QVector<double>{}, plan > 0 ? QVector<double>{double(plan), double(plan)} : QVector<double>{}, true);
     m_planLabel->setVisible(plan > 0);
-    m_planLabel->setText(tr("planned peak %1").arg(formatBytes(plan)));
+    m_planLabel->setText(tr("plan %1").arg(formatBytes(plan)));
     xAxis->setRange(0, end);
     yAxis->setRange(0, std::max<double>(1, static_cast<double>(std::max(m_peak, plan))) * 1.22);
     replot(rpQueuedReplot);

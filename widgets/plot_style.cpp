@@ -136,6 +136,14 @@ QVector<double> LogValueTicker::createTickVector(double step, const QCPRange& ra
     const double decades = range.lower > 0 ? std::log10(range.upper / range.lower) : kFewDecades;
     if (decades >= kFewDecades)
         return QCPAxisTickerLog::createTickVector(step, range);
+    if (decades < 0.3) {   // as good as linear
+        const double rough = (range.upper - range.lower) / 5, power = std::pow(10.0, std::floor(std::log10(rough)));
+        const double width = power * (rough < 2 * power ? 2 : rough < 5 * power ? 5 : 10);
+        QVector<double> ticks;
+        for (double tick = std::ceil(range.lower / width) * width; tick <= range.upper; tick += width)
+            ticks << tick;
+        return ticks;
+    }
     static const std::vector<double> kRound{1, 2, 5}, kFine{1, 1.5, 2, 3, 4, 5, 6, 8};
     const std::vector<double>& digits = decades < 0.75 ? kFine : kRound;
     QVector<double> ticks;

@@ -135,7 +135,7 @@ RunView::RunView(QWidget* parent) : ViewFrame(u"run"_s, tr("Run"), parent), m_pi
     parts->addWidget(m_memory);
     parts->setStretchFactor(0, 4);
     parts->setStretchFactor(1, 1);
-    parts->setSizes({860, 200});
+    parts->setSizes({900, 160});
     column->addWidget(parts, 1);
     setContent(body, m_picture.get());
 
@@ -312,7 +312,7 @@ void RunView::refreshSubtitle()
     if (!m_head.summary.isEmpty())
         parts << m_head.summary;
     if (!m_results.empty() && m_results.back().canaryError >= 0)
-        parts << tr("held-out text off by %1").arg(formatShare(m_results.back().canaryError));
+        parts << tr("drift %1").arg(formatShare(m_results.back().canaryError));
     if (const std::uint64_t peak = m_memory->peak(); peak > 0)
         parts << (m_head.plan > 0 ? tr("memory %1 of %2 planned").arg(formatBytes(peak), formatBytes(m_head.plan)) : tr("memory %1").arg(formatBytes(peak)));
     setSubtitle(m_head.blocks > 0 ? parts.join(u" · "_s) : QString());

@@ -183,7 +183,7 @@ void Workspaces::arrange(Kind kind)
     }
 
     const int width = w->width(), height = w->height();
-    const int layers = maps ? qBound(320, width * 28 / 100, 640) : run ? qBound(330, width * 24 / 100, 600) : qBound(360, width * 40 / 100, 720);
+    const int layers = maps ? qBound(320, width * 28 / 100, 640) : run ? qBound(296, width * 24 / 100, 600) : qBound(360, width * 40 / 100, 720);
     const QList<int> sides{layers, qBound(288, width * 21 / 100, 380)};
     w->resizeDocks({m_docks.layers, m_docks.inspector}, sides, Qt::Horizontal);
     fitJobs();
@@ -212,8 +212,10 @@ void Workspaces::arrange(Kind kind)
 void Workspaces::fitNeighbours()
 {
     for (QTabBar* row : m_views->findChildren<QTabBar*>(Qt::FindDirectChildrenOnly))
-        if (row->count() == 0)
-            row->hide();   // Qt leaves rows that nothing stands in any more, over other panels
+        if (row->count() > 0)
+            row->show();
+        else if (row->geometry().intersects(m_views->rect()))
+            row->hide();   // Qt shows rows before anything stands in them, and leaves them over other panels
     QDockWidget *kernel = m_docks.kernel, *channels = m_docks.channels;
     if (!m_shown || m_alone || m_current != Inspect || kernel->isFloating() || channels->isFloating() || kernel->isHidden() || channels->isHidden())
         return;
@@ -281,8 +283,12 @@ void Workspaces::toggleFullScreen(QDockWidget* view)
 bool Workspaces::eventFilter(QObject* watched, QEvent* event)
 {
     if (event->type() == QEvent::ChildPolished)
-        if (auto* tabs = qobject_cast<QTabBar*>(static_cast<QChildEvent*>(event)->child()))
+        if (auto* tabs = qobject_cast<QTabBar*>(static_cast<QChildEvent*>(event)->child())) {
             tabs->setAccessibleName(tr("Panels in this place"));
+            tabs->installEventFilter(this);
+        }
+    if (event->type() == QEvent::Show && qobject_cast<QTabBar*>(watched))
+        m_settle.start();
     if (watched == m_views && (event->type() == QEvent::Resize || event->type() == QEvent::LayoutRequest))
         m_settle.start();   // once the docks have taken their new places
     return QObject::eventFilter(watched, event);

@@ -16,6 +16,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QTreeView>
 
 #include <cmath>
@@ -114,6 +115,32 @@ private Q_SLOTS:
         for (const auto* label : inspector()->findChild<QWidget*>(u"kernelSection"_s)->findChildren<QLabel*>())
             heads << label->text();
         QVERIFY(heads.contains(u"kernel"_s) && heads.contains(u"clipped"_s));
+    }
+
+    /// A body wider than its panel would be cut at the right, with no bar to scroll it by.
+    void nothingIsWiderThanTheNarrowestPanel()
+    {
+        STEP(analyze());
+        const auto fits = [this](const char* when) {
+            QCoreApplication::sendPostedEvents(nullptr, QEvent::LayoutRequest);
+            const QWidget* body = inspector()->findChild<QWidget*>(u"inspectorBody"_s);
+            const int room = inspector()->minimumWidth() - inspector()->verticalScrollBar()->sizeHint().width();
+            QVERIFY2(body->minimumSizeHint().width() <= room, qPrintable(u"%1: %2 of %3"_s.arg(QLatin1StringView(when)).arg(body->minimumSizeHint().width()).arg(room)));
+        };
+        STEP(fits("nothing selected"));
+        STEP(click(m_down));
+        STEP(waitForAnswer());
+        STEP(fits("a linear"));
+        STEP(choose(u"planTransform"_s, u"smoothquant"_s));
+        STEP(choose(u"planBits"_s, 3));
+        STEP(choose(u"planMethod"_s, u"lrq"_s));
+        STEP(choose(u"planCompensation"_s, u"lorc"_s));
+        STEP(waitForAnswer());
+        STEP(fits("a transform, a learned method and a compensation"));
+        Selection range = document().selection();
+        range.setChannel(100, 60);
+        document().select(range);
+        STEP(fits("a range of channels"));
     }
 
     void theHistogramHoldsEveryWeightAndTheGridsLevels()

@@ -20,6 +20,7 @@
 #include <QMenu>
 #include <QMimeData>
 #include <QPushButton>
+#include <QTabBar>
 #include <QTextBrowser>
 #include <QToolButton>
 #include <QTreeView>
@@ -309,6 +310,50 @@ private Q_SLOTS:
         QTRY_VERIFY(apart() && m_window->width() == 1180);
         QTest::qWait(50);
         QVERIFY(apart());
+
+        // Where there is no room for both they are two tabs, each with its name; a wider window has them side by side again.
+        auto* views = qobject_cast<QMainWindow*>(kernel->parentWidget());
+        QVERIFY(views);
+        QTRY_VERIFY(views->tabifiedDockWidgets(m_window->findChild<QDockWidget*>(u"kernelDock"_s)).contains(channels));
+        const auto tabs = [&] {
+            QStringList names;
+            for (const QTabBar* row : views->findChildren<QTabBar*>(Qt::FindDirectChildrenOnly))
+                for (int i = 0; row->isVisible() && i < row->count(); ++i)
+                    names << row->tabText(i);
+            return names;
+        };
+        const auto noEmptyRow = [&] {
+            for (const QTabBar* row : views->findChildren<QTabBar*>(Qt::FindDirectChildrenOnly))
+                if (row->count() == 0 && row->isVisible() && !row->visibleRegion().isEmpty())
+                    return false;
+            return true;
+        };
+        QTRY_VERIFY2(tabs().contains(u"Kernel"_s) && tabs().contains(u"Channels"_s), qPrintable(tabs().join(u' ')));
+        QTRY_VERIFY(noEmptyRow());
+        m_window->resize(1440, 900);
+        QTRY_VERIFY(!tabs().contains(u"Channels"_s) && kernel->x() != channels->x() && kernel->y() == channels->y());
+        QTRY_VERIFY(noEmptyRow());
+        for (const auto workspace : {Workspaces::Tune, Workspaces::Run, Workspaces::Compare, Workspaces::Inspect}) {
+            m_window->setWorkspace(workspace);
+            QTRY_VERIFY(noEmptyRow());
+        }
+        QTRY_VERIFY(kernel->isVisible() && channels->isVisible() && kernel->x() != channels->x());
+        m_window->workspaces().reset();
+        QTRY_VERIFY(noEmptyRow() && kernel->x() != channels->x());
+    }
+
+    void anEmptyViewIsNoWiderThanAFullOne()
+    {
+        STEP(openModel());   // nothing is measured: the views say what a click would show
+        m_window->resize(1440, 900);
+        m_window->setWorkspace(Workspaces::Inspect);
+        m_window->workspaces().reset();
+        const auto* kernel = m_window->findChild<QDockWidget*>(u"kernelDock"_s);
+        const auto* channels = m_window->findChild<QDockWidget*>(u"channelsDock"_s);
+        QTRY_VERIFY(kernel->isVisible() && channels->isVisible() && kernel->x() != channels->x());
+        const int before = kernel->minimumSizeHint().width() + channels->minimumSizeHint().width();
+        STEP(analyze());
+        QCOMPARE(kernel->minimumSizeHint().width() + channels->minimumSizeHint().width(), before);
     }
 
     void theJobsPanelIsALineUntilThereIsAJob()
