@@ -107,7 +107,9 @@ void HistogramPlot::drawPicture(QPainter& painter, const QRect& area)
         const double width = plot.width() / bars;
         for (int b = 0; b < bars; ++b) {
             const double h = heightOf(m_bars.values[static_cast<std::size_t>(b)]) * plot.height();
-            painter.fillRect(QRectF(plot.left() + b * width, plot.bottom() - h, std::max(1.0, width - (width >= 4 ? 1 : 0)), h), colours().accent);
+            // On whole pixels, so that no gap opens between bars by rounding; wide ones have theirs.
+            const double left = std::round(plot.left() + b * width), right = std::round(plot.left() + (b + 1) * width);
+            painter.fillRect(QRectF(left, plot.bottom() - h, std::max(1.0, right - left - (width >= 4 ? 1 : 0)), h), colours().accent);
         }
     }
     if (m_marked >= 0) {

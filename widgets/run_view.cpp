@@ -128,7 +128,7 @@ RunView::RunView(QWidget* parent) : ViewFrame(u"run"_s, tr("Run"), parent), m_pi
     m_table->verticalHeader()->setDefaultSectionSize(20);
     m_table->horizontalHeader()->setHighlightSections(false);
     m_table->setMinimumWidth(240);
-    auto* fitter = new ColumnFitter(m_table, RunModel::Linear, 110, {RunModel::Damping, RunModel::Activations, RunModel::Memory});
+    auto* fitter = new ColumnFitter(m_table, RunModel::Linear, 88, {RunModel::Damping, RunModel::Activations, RunModel::Memory});
     fitter->setRest(RunModel::Remarks);
     m_memory = new MemoryPlot(parts);
     parts->addWidget(m_table);

@@ -78,7 +78,7 @@ SpectrumView::SpectrumView(QWidget* parent) : ViewFrame(u"spectrum"_s, tr("Error
     whole->setScaleStrategy(QCPAxisTickerFixed::ssMultiples);
     m_shares->xAxis->setTicker(whole);
     m_shares->xAxis->setSubTicks(false);
-    m_shares->yAxis->setLabel(tr("share of the error in the factors ↑"));
+    m_shares->yAxis->setLabel(tr("share held ↑"));
     m_shares->yAxis->setTicker(QSharedPointer<QCPAxisTicker>(new ValueTicker(ValueTicker::Unit::Number)));
     m_shares->axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
     for (QCustomPlot* plot : {m_spectrum, m_shares}) {

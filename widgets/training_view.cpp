@@ -278,7 +278,7 @@ void TrainingView::refresh()
             others = true;
         }
     drawFront(ahead);
-    m_plot->yAxis->setLabel(figure() == Figure::Loss ? tr("mean squared error (log) ↓") : tr("share of the start (log) ↓"));
+    m_plot->yAxis->setLabel(figure() == Figure::Loss ? tr("MSE (log) ↓") : tr("of the start (log) ↓"));
     m_plot->xAxis->setRange(-0.01 * steps, 1.02 * steps);
     if (low <= high) {
         const double room = std::pow(high / low, 0.06) * 1.15;

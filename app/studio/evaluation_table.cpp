@@ -16,6 +16,7 @@
 #include <QClipboard>
 #include <QHeaderView>
 #include <QLabel>
+#include <QScrollBar>
 #include <QSplitter>
 #include <QStackedLayout>
 #include <QTableView>
@@ -245,6 +246,9 @@ void EvaluationTable::setRecords(const std::vector<EvaluationRecord>& records, b
                                    : tr("Open a model first."),
                       documentOpen ? tr("Evaluate…") : QString());
     m_stack->setCurrentWidget(records.empty() ? static_cast<QWidget*>(m_empty) : m_stack->widget(1));
+    // No higher than its rows: the plots have the rest.
+    const int rows = static_cast<int>(records.size()) * m_table->verticalHeader()->defaultSectionSize();
+    m_table->setMaximumHeight(std::max(m_table->minimumHeight(), rows + m_table->horizontalHeader()->sizeHint().height() + m_table->horizontalScrollBar()->sizeHint().height() + 8));
     refreshTradeoff();
 }
 

@@ -17,8 +17,11 @@
 #include <QLineEdit>
 #include <QPlainTextEdit>
 #include <QPushButton>
+#include <QTextDocument>
 #include <QUrl>
 #include <QVBoxLayout>
+
+#include <algorithm>
 
 namespace halftone {
 
@@ -75,7 +78,11 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
     m_issues->setObjectName(u"issues"_s);
     m_issues->setAccessibleName(tr("What a runtime would refuse or ignore"));
     m_issues->setReadOnly(true);
-    m_issues->setMinimumHeight(96);
+    const auto fit = [this] {   // as high as its lines, in bounds
+        const int lines = static_cast<int>(m_issues->document()->size().height());
+        m_issues->setFixedHeight(std::clamp(lines * m_issues->fontMetrics().lineSpacing() + 16, 48, 220));
+    };
+    connect(m_issues->document(), &QTextDocument::contentsChanged, this, fit);
     m_issues->setTabChangesFocus(true);
     body()->addWidget(m_issues);
 

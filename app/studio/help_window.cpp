@@ -121,7 +121,10 @@ void HelpWindow::load(const QString& id)
     }
     m_page = id;
     m_text->document()->setBaseUrl(QUrl::fromLocalFile(QFileInfo(page).absolutePath() + u'/'));
-    m_text->setMarkdown(QString::fromUtf8(page.readAll()));
+    QString text = QString::fromUtf8(page.readAll());
+    if (colours().window.lightness() < 128)
+        text.replace(u"-light.png)"_s, u"-dark.png)"_s);   // each picture is there in both
+    m_text->setMarkdown(text);
     m_text->verticalScrollBar()->setValue(0);
 }
 

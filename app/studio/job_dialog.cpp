@@ -42,6 +42,7 @@ JobDialog::JobDialog(const QString& name, const QString& title, const QString& e
     layout->addWidget(m_note);
     layout->addStretch(1);
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Cancel, this);
+    buttons->button(QDialogButtonBox::Cancel)->setAutoDefault(false);   // else it is the default while Start is off
     m_start = buttons->addButton(start, QDialogButtonBox::AcceptRole);
     m_start->setObjectName(u"start"_s);
     m_start->setDefault(true);

@@ -3,6 +3,7 @@
 #include "app/studio/text.h"
 #include "widgets/action_reason.h"
 #include "widgets/colour_map.h"
+#include "widgets/column_fitter.h"
 #include "widgets/empty_state.h"
 #include "widgets/jobs_view.h"
 #include "widgets/kernel_perplexity_view.h"
@@ -110,6 +111,7 @@ StudyPanel::StudyPanel(QWidget* parent)
     m_table->setFrameShape(QFrame::NoFrame);
     m_table->setMinimumHeight(90);
     m_table->setTabKeyNavigation(false);
+    new ColumnFitter(m_table, StudyModel::Setting, 150, {StudyModel::Run, StudyModel::Clipped, StudyModel::Lost, StudyModel::Kernel}, [](const QString& text) { return text == formatShare(0); });
 
     m_stack = new QStackedLayout;
     m_empty = new EmptyState(this);
@@ -242,12 +244,6 @@ void StudyPanel::setResult(const StudyResult& result)
     m_summary->setToolTip(tr("Perplexity of the float model. Walks of the float model over a text, for the whole study: %1").arg(result.floatWalks));
     m_resume->setVisible(done < possible);
     m_stack->setCurrentIndex(1);
-    std::vector<int> widths;   // columns grow with what comes in; they do not shrink under a person's hands
-    for (int column = 0; column < StudyModel::Columns; ++column)
-        widths.push_back(another ? 0 : m_table->columnWidth(column));
-    m_table->resizeColumnsToContents();
-    for (int column = 0; column < StudyModel::Columns; ++column)
-        m_table->setColumnWidth(column, std::max(widths[static_cast<std::size_t>(column)], std::min(column == StudyModel::Setting ? 320 : 170, m_table->columnWidth(column) + 14)));
     if (chosen >= 0)
         choose(chosen);
 }

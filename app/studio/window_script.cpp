@@ -9,6 +9,7 @@
 #include "widgets/message_banner.h"
 #include "widgets/palette.h"
 #include "widgets/texts_view.h"
+#include "widgets/view_frame.h"
 
 #include <QAction>
 #include <QApplication>
@@ -170,6 +171,8 @@ void WindowScript::take(const QJsonObject& step)
         PlanPatch patch;
         patch.bits = edit.value(u"bits"_s).toInt(16);
         document.editPlans({edit.value(u"linear"_s).toString()}, patch);
+    } else if (step.contains(u"plot"_s)) {
+        savePlot(step);
     } else if (step.contains(u"choose"_s)) {
         auto* list = m_window.findChild<QComboBox*>(step.value(u"choose"_s).toString());
         if (!list || step.value(u"index"_s).toInt() >= list->count())
@@ -232,6 +235,21 @@ void WindowScript::runStudy(const QString& file)
     }
 }
 
+void WindowScript::savePlot(const QJsonObject& step)
+{
+    auto* view = m_window.findChild<ViewFrame*>(step.value(u"plot"_s).toString() + u"View"_s);
+    const QJsonArray size = step.value(u"size"_s).toArray();
+    const QString file = step.value(u"file"_s).toString();
+    if (!view)
+        return fail(u"there is no such view: "_s + step.value(u"plot"_s).toString());
+    QDir().mkpath(QFileInfo(file).absolutePath());
+    try {
+        view->saveTo(file, QSize(size.at(0).toInt(), size.at(1).toInt()), 1);
+    } catch (const Error& error) {
+        fail(QString::fromUtf8(error.what()));
+    }
+}
+
 void WindowScript::popUp(const QJsonObject& step)
 {
     auto* menu = m_window.findChild<QMenu*>(step.value(u"menu"_s).toString());
@@ -242,6 +260,7 @@ void WindowScript::popUp(const QJsonObject& step)
         if (button->menu() == menu && !step.contains(u"at"_s))
             place = button->mapToGlobal(QPoint(button->width() - menu->sizeHint().width(), button->height()));
     menu->popup(place);
+    menu->move(place);   // the screen of a headless platform may be smaller than the window
 }
 
 void WindowScript::shoot(const QString& file)

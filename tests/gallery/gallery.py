@@ -5,7 +5,7 @@ with long names. To be looked at, one by one.
     tests/gallery/gallery.py [--build BUILD] [--out FOLDER] [--only PART ...] [--sizes 1440x900 ...] [--themes dark ...] [--readme]
 
 Pictures go to FOLDER/MODEL/SIZE-THEME/STATE.png. The program needs no display; projects and settings stay in FOLDER/home, so that a second round
-finds its measurements (delete it to start afresh). --readme takes the pictures of the README instead, into resources/pictures.
+finds its measurements (delete it to start afresh). --readme takes the pictures of the README and of the guide instead, into resources/pictures and resources/help/pictures.
 """
 import argparse
 import fcntl
@@ -226,6 +226,30 @@ class Gallery:
                       {"shot": os.path.join(pictures, f"{workspace}-{theme}.png")}]
         self.play(steps, model=self.sample())
 
+    def help(self):
+        """Pictures of the guide: plots as a corner menu saves them, light and dark."""
+        pictures = os.path.join(SOURCE, "resources", "help", "pictures")
+
+        def plots(names, before=()):
+            steps = []
+            for theme in ("light", "dark"):
+                steps += [{"trigger": f"theme-{theme}"}, *before]
+                for view, dock in names:
+                    steps += [{"view": dock}, {"plot": view, "file": os.path.join(pictures, f"{view}-{theme}.png"), "size": [640, 340]}, {"view": dock}]
+            return steps
+
+        select = {"select": {"linear": "model.layers.11.mlp.down_proj", "channel": 1229, "token": 5}}
+        inspect = [{"trigger": "workspace-inspect"}, {"trigger": "resetWorkspace"}, select]
+        self.play([{"size": [1440, 900]}, {"analyze": {}}, {"quantize": {}}, {"evaluate": {}}, {"study": self.file("study.json", json.dumps(STUDY))},
+                   *plots([("outliers", "outliers"), ("tokens", "tokens"), ("kernel", "kernel"), ("channels", "channels"), ("kernel-perplexity", "studies"),
+                           ("texts", "texts")], inspect)], model=self.sample())
+        learned = [{"trigger": "workspace-run"}, {"trigger": "resetWorkspace"}, {"select": {"linear": "transformer.h.5.mlp.dense_h_to_4h", "channel": 7}}]
+        folder = os.path.join(self.home, "learned")
+        if not os.path.exists(os.path.join(folder, "model.safetensors")):
+            make_model.make(folder, 12, 48)
+        self.play([{"size": [1440, 900]}, {"open": self.file("learned.json", json.dumps(LEARNED_RECIPE))}, {"quantize": {}, "again": self.runs(folder) == 0},
+                   *plots([("training", "training"), ("spectrum", "spectrum"), ("learned", "learned")], learned)], model=folder)
+
 
 def recipe_blocks(name):
     return 14 if name == "smollm2" else 60
@@ -251,6 +275,7 @@ def main():
     gallery = Gallery(args)
     if args.readme:
         gallery.readme()
+        gallery.help()
         return
     wanted = args.only or PARTS
     if "start" in wanted:
