@@ -80,7 +80,7 @@ KernelStrips::Layout KernelStrips::layoutFor(const QRect& area) const
     const int summaryWidth = static_cast<int>(area.right() - left);
     layout.summaryLines = spoken.horizontalAdvance(m_summary) > summaryWidth ? 2 : 1;
     const double foot = 5 * layout.line + (layout.summaryLines - 1) * spoken.height() + 24 + 3 * kGap;     // block numbers, summary, bar, its numbers and names
-    const double height = std::clamp(area.height() - foot, 48.0, 640.0);
+    const double height = std::clamp(area.height() - foot, 48.0, 1000.0);
     layout.strips = QRectF(left, area.top() + layout.line / 2, std::max(40.0, right - left), height);
     layout.bar = QRectF(layout.strips.right() + 2 * kGap, layout.strips.top(), 12, height);
     layout.summaryTop = layout.strips.bottom() + kGap + layout.line + kGap;

@@ -320,7 +320,7 @@ void SpectrumView::drawShares(const Linear& linear)
     }
     m_shares->xAxis->setRange(-0.6, last + std::max(0.6, 0.02 * last));
     m_shares->xAxis->ticker()->setTickCount(std::clamp(last + 1, 2, 8));
-    m_shares->yAxis->setRange(0, std::min(1.4, std::max(0.01, high) * 1.4));
+    m_shares->yAxis->setRange(0, std::min(1.5, std::max(0.01, high) * (kinds.size() > 2 ? 1.75 : 1.4)));   // the legend lies above
     stylePlot(*m_shares);
     m_shares->legend->setVisible(kinds.size() > 1);
     m_shares->replot(QCustomPlot::rpQueuedReplot);

@@ -17,6 +17,7 @@ using namespace Qt::Literals::StringLiterals;
 
 namespace {
 
+constexpr double kLetters = 170;   // of a line at most
 constexpr double kMargin = 4, kBar = 24;   ///< around the text; height of the colour bar's row
 constexpr int kMostLetters = 40;
 
@@ -65,12 +66,22 @@ TokenFlow::Laid TokenFlow::layFor(double width) const
     Laid laid;
     const QFontMetricsF metrics(font());
     const double line = metrics.height() + 6;
+    const double end = std::min(width, kLetters * metrics.averageCharWidth()) - kMargin;   // lines that the eye finds back from
     double x = kMargin, y = kBar + kMargin;
+    qsizetype word = 0;   // its first token
     for (qsizetype i = 0; i < m_words.size(); ++i) {
         const double wide = std::max(4.0, metrics.horizontalAdvance(m_words[i]));
-        if (x + wide > width - kMargin && x > kMargin) {
+        if (m_words[i].startsWith(u' ') || x == kMargin)
+            word = i;
+        if (x + wide > end && x > kMargin) {
             x = kMargin;
             y += line;
+            // A word stays together, unless it is as long as its line.
+            const auto first = static_cast<std::size_t>(word);
+            for (std::size_t k = laid.places.size() > first && laid.places[first].left() > kMargin ? first : laid.places.size(); k < laid.places.size(); ++k) {
+                laid.places[k].moveTopLeft(QPointF(x, y));
+                x += laid.places[k].width() + 1;
+            }
         }
         laid.places.emplace_back(x, y, wide, line - 3);
         x += wide + 1;

@@ -19,6 +19,7 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QSortFilterProxyModel>
 #include <QSplitter>
 #include <QStackedLayout>
@@ -243,6 +244,8 @@ void StudyPanel::setResult(const StudyResult& result)
                                        : tr("float %1 · %2 · %3").arg(formatValue(floatPerplexity(result), 5), done == 1 ? tr("1 setting") : tr("%1 settings").arg(done), formatDuration(result.seconds)));
     m_summary->setToolTip(tr("Perplexity of the float model. Walks of the float model over a text, for the whole study: %1").arg(result.floatWalks));
     m_resume->setVisible(done < possible);
+    const int rows = m_model->rowCount() * m_table->verticalHeader()->defaultSectionSize();   // no higher than these: the plots have the rest
+    m_table->setMaximumHeight(std::max(m_table->minimumHeight(), rows + m_table->horizontalHeader()->sizeHint().height() + m_table->horizontalScrollBar()->sizeHint().height() + 8));
     m_stack->setCurrentIndex(1);
     if (chosen >= 0)
         choose(chosen);

@@ -238,7 +238,7 @@ void WindowScript::runStudy(const QString& file)
 void WindowScript::savePlot(const QJsonObject& step)
 {
     auto* view = m_window.findChild<ViewFrame*>(step.value(u"plot"_s).toString() + u"View"_s);
-    const QJsonArray size = step.value(u"size"_s).toArray();
+    const QJsonArray size = step.value(u"pixels"_s).toArray();
     const QString file = step.value(u"file"_s).toString();
     if (!view)
         return fail(u"there is no such view: "_s + step.value(u"plot"_s).toString());

@@ -13,7 +13,7 @@ class MainWindow;
 /// A step is an object with one of these keys:
 ///   open: path · close: true · dismiss: true (messages and focus) · closeHelp: true · trigger: an action's object name · key: "Escape" · focus: a widget's object name · size: [width, height]
 ///   select: {block, site, linear, channel, channels, token, tokens} · raise: a view's id · pick: a token of Texts · view: a view's id, alone or back · edit: {linear, bits}
-///   plot: a view's id, saved as "file" of "size": [width, height], as its corner menu would
+///   plot: a view's id, saved as "file" of "pixels": [width, height], as its corner menu would
 ///   menu: a menu's object name, popped up at "at": [x, y], or below the button it belongs to · study: a study's file · choose: a list's object name, and the "index" in it
 ///   analyze: {text, windows, length} · quantize: {} · evaluate: {windows, length}   (without a text: those that come along; work that is done is left out
 ///   unless "again" is true) · shot: file.png, and with blocks: n it is taken while an analysis runs, after its n-th block

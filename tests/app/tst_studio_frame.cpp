@@ -273,6 +273,34 @@ private Q_SLOTS:
         }
     }
 
+    void everyPictureOfTheGuideIsThereLightAndDark()
+    {
+        const QDir guide(QStringLiteral(HALFTONE_SOURCE_DIR "/resources/help"));
+        static const QRegularExpression picture(u"!\\[[^\\]]+\\]\\(([^)]+)\\)"_s);
+        int pictures = 0;
+        for (const QString& name : guide.entryList({u"*.md"_s}, QDir::Files)) {
+            QFile page(guide.filePath(name));
+            QVERIFY(page.open(QIODevice::ReadOnly));
+            for (auto found = picture.globalMatch(QString::fromUtf8(page.readAll())); found.hasNext(); ++pictures) {
+                const QString file = found.next().captured(1);
+                QVERIFY2(file.endsWith(u"-light.png"_s), qPrintable(name + u": "_s + file));
+                for (const QString& theme : {u"-light.png"_s, u"-dark.png"_s}) {
+                    const QImage image(guide.filePath(QString(file).replace(u"-light.png"_s, theme)));
+                    QVERIFY2(!image.isNull() && image.width() <= 620, qPrintable(file));   // no wider than the page
+                }
+            }
+        }
+        QVERIFY(pictures >= 6);
+
+        // The page shows the picture of the theme in force, and the other one once that changes.
+        m_window->showHelp(u"outliers"_s);
+        auto* text = m_window->findChild<QTextBrowser*>(u"helpText"_s);
+        QVERIFY(text && text->toHtml().contains(u"outliers-dark.png"_s));
+        STEP(trigger(u"theme-light"_s));
+        QTRY_VERIFY(text->toHtml().contains(u"outliers-light.png"_s));
+        STEP(trigger(u"theme-dark"_s));
+    }
+
     void theSmallestWindowStillShowsItsPanels()
     {
         STEP(openModel());

@@ -235,11 +235,11 @@ class Gallery:
             for theme in ("light", "dark"):
                 steps += [{"trigger": f"theme-{theme}"}, *before]
                 for view, dock in names:
-                    steps += [{"view": dock}, {"plot": view, "file": os.path.join(pictures, f"{view}-{theme}.png"), "size": [640, 340]}, {"view": dock}]
+                    steps += [{"view": dock}, {"plot": view, "file": os.path.join(pictures, f"{view}-{theme}.png"), "pixels": [590, 330]}, {"view": dock}]
             return steps
 
         select = {"select": {"linear": "model.layers.11.mlp.down_proj", "channel": 1229, "token": 5}}
-        inspect = [{"trigger": "workspace-inspect"}, {"trigger": "resetWorkspace"}, select]
+        inspect = [{"trigger": "workspace-inspect"}, {"trigger": "resetWorkspace"}, select, {"pick": 40}]
         self.play([{"size": [1440, 900]}, {"analyze": {}}, {"quantize": {}}, {"evaluate": {}}, {"study": self.file("study.json", json.dumps(STUDY))},
                    *plots([("outliers", "outliers"), ("tokens", "tokens"), ("kernel", "kernel"), ("channels", "channels"), ("kernel-perplexity", "studies"),
                            ("texts", "texts")], inspect)], model=self.sample())
