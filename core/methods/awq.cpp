@@ -66,21 +66,37 @@ public:
     }
 
 private:
-    /// Of the site's own products on its sampled tokens, where nobody knows what reaches the block.
-    static double errorOnTokens(const DecoderBlock& block, const DecoderBlock& trial, const TransformInputs& in, const at::Tensor& scale)
+    /// Squared error of the site's own products: |x (W' - W)^T|^2 = sum of (W' - W) (x^T x) (W' - W)^T, with W' the rounded weights divided by the scale.
+    static double errorOfProducts(const DecoderBlock& block, const DecoderBlock& trial, const TransformInputs& in, const at::Tensor& gram, const at::Tensor& scale)
     {
-        const at::Tensor divided = in.sample.tokens / scale;
         double error = 0;
-        for (const std::size_t i : linearsOf(block, in.site))
-            error += (at::matmul(divided, trial.linears()[i].weight.t()) - at::matmul(in.sample.tokens, block.linears()[i].weight.t())).square_().sum(at::kDouble).item<double>();
+        for (const std::size_t i : linearsOf(block, in.site)) {
+            const at::Tensor difference = trial.linears()[i].weight / scale - block.linears()[i].weight;
+            error += (at::matmul(difference, gram) * difference).sum(at::kDouble).item<double>();
+        }
         return error;
+    }
+
+    /// What the site's linears see, where their products alone decide: behind attention and activation function they only add to the residual stream,
+    /// and before them, what reaches the block may be unknown. Undefined where the half block has to run.
+    static at::Tensor tokensOfProducts(const DecoderBlock& block, const TransformInputs& in, const at::Tensor& hidden)
+    {
+        if (!in.hidden.defined())
+            return in.sample.tokens;
+        if (in.site == SiteKind::AttentionOutput)
+            return block.attentionOutput(block.attentionInput(hidden)).flatten(0, -2);
+        if (in.site == SiteKind::MlpMiddle)
+            return block.mlpMiddle(block.mlpInput(hidden)).flatten(0, -2);
+        return {};
     }
 
     static at::Tensor bestScale(const DecoderBlock& block, const TransformInputs& in, const std::stop_token& stop)
     {
         const bool attention = in.site == SiteKind::AttentionInput || in.site == SiteKind::AttentionOutput, known = in.hidden.defined();
         const at::Tensor hidden = attention || !known ? in.hidden : half(block, SiteKind::AttentionInput, in.hidden);
-        const at::Tensor wanted = known ? half(block, in.site, hidden) : at::Tensor();
+        const at::Tensor tokens = tokensOfProducts(block, in, hidden);
+        const at::Tensor gram = tokens.defined() ? at::matmul(tokens.t(), tokens) : at::Tensor();
+        const at::Tensor wanted = gram.defined() ? at::Tensor() : half(block, in.site, hidden);
         const at::Tensor mean = gatherFromSite(block.config(), in.site, in.sample.meanAbs);
         double least = std::numeric_limits<double>::infinity();
         at::Tensor best;
@@ -93,8 +109,8 @@ private:
             for (const std::size_t i : linearsOf(trial, in.site))
                 if (in.grids[i].quantized())
                     trial.linears()[i].weight = quantizeToNearest(trial.linears()[i].weight, in.grids[i]).dequantize();
-            const double error = known ? (half(trial, in.site, hidden) - wanted).square_().sum(at::kDouble).item<double>()
-                                       : errorOnTokens(block, trial, in, spreadToSite(block.config(), in.site, scale));
+            const double error = gram.defined() ? errorOfProducts(block, trial, in, gram, spreadToSite(block.config(), in.site, scale))
+                                                : (half(trial, in.site, hidden) - wanted).square_().sum(at::kDouble).item<double>();
             if (error < least) {
                 least = error;
                 best = r == 0 ? at::Tensor() : scale;
@@ -107,7 +123,10 @@ private:
     static at::Tensor clippedWeight(const at::Tensor& weight, const WeightGrid& grid, const at::Tensor& tokens, const std::stop_token& stop)
     {
         const std::int64_t width = groupWidth(grid, weight.size(1)), groups = weight.size(1) / width;
-        const at::Tensor x = tokens.view({tokens.size(0), groups, width}).permute({1, 2, 0}).contiguous();   // [groups, width, tokens]
+        at::Tensor x = tokens.view({tokens.size(0), groups, width}).permute({1, 2, 0}).contiguous();   // [groups, width, tokens]
+        const bool products = tokens.size(0) > width;   // |d x|^2 = d (x x^T) d^T: the tokens' products once, instead of every token for each candidate
+        if (products)
+            x = at::bmm(x, x.transpose(1, 2));
         at::Tensor out = at::empty_like(weight);
         for (std::int64_t first = 0; first < weight.size(0); first += kRowsOfClip) {
             throwIfStopped(stop);
@@ -120,7 +139,8 @@ private:
                 const at::Tensor limit = largest * (1 - static_cast<double>(c) / kClipSteps);
                 const at::Tensor clamped = at::minimum(at::maximum(grouped, -limit), limit);
                 const at::Tensor rounded = quantizeToNearest(clamped.view({rows, groups * width}), grid).dequantize().view({rows, groups, width});
-                const at::Tensor error = at::bmm((rounded - grouped).transpose(0, 1), x).square_().sum(2).t();   // [rows, groups]
+                const at::Tensor difference = (rounded - grouped).transpose(0, 1), onTokens = at::bmm(difference, x);
+                const at::Tensor error = (products ? onTokens * difference : onTokens.square()).sum(2).t();   // [rows, groups]
                 if (c == 0) {
                     least = error;
                     continue;
