@@ -102,8 +102,10 @@ void remember(const EvaluateArguments& a, const EvaluateJob& job, const Evaluati
 void runEvaluate(const EvaluateArguments& a)
 {
     EvaluateJob job{a.target, a.text.source(), std::nullopt, a.against, a.common.options()};
-    if (!a.recipe.empty())
+    if (!a.recipe.empty()) {
+        requireFloatModel(a.target);
         job.recipe = loadRecipe(a.recipe, describeModel(a.target, false));
+    }
     if (Project::isProject(a.target.substr(0, a.target.rfind('#'))))
         job.tracedTokens = 512;   // a page to read in the window
     TerminalProgress progress(a.common.quiet);

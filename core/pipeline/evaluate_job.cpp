@@ -14,6 +14,12 @@
 
 namespace halftone {
 
+void requireFloatModel(const std::string& target)
+{
+    if (Project::isProject(target.substr(0, target.rfind('#'))) || isCompressedTensors(target))
+        throw Error(ErrorKind::InvalidArgument, target + ": a recipe is applied on the fly to a float model, not to a run or an export", target);
+}
+
 namespace {
 
 /// A target of `evaluate`, opened: blocks to walk and the tokenizer that cuts the text.
@@ -45,8 +51,7 @@ Evaluation run(const EvaluateJob& job, Progress& progress, const std::stop_token
     Target target = openTarget(job.target);
     const TokenWindows windows = cutWindows(*target.tokenizer, readText(job.text.file), job.text.file.string(), job.text.windows, job.text.length);
     if (job.recipe) {
-        if (target.source != target.model)
-            throw Error(ErrorKind::InvalidArgument, job.target + ": a recipe is applied on the fly to a float model, not to a run or an export", job.target);
+        requireFloatModel(job.target);
         std::vector<ResolvedPlan> plans = resolve(*job.recipe, describeModel(job.target, false));
         if (!quantizesAnything(plans, job.recipe->kvCache))
             throw Error(ErrorKind::BadFile, "the recipe changes nothing: every linear keeps 16-bit weights and float activations, and the KV cache stays float, so this "

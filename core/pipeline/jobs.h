@@ -45,6 +45,8 @@ struct EvaluateJob {
     ComputeOptions options;
     int tracedTokens = 0;                ///< so many from the start get their losses and drift told one by one
 };
+/// Throws InvalidArgument where an evaluation's target is a run or an export: a recipe on the fly needs a float model.
+void requireFloatModel(const std::string& target);
 Evaluation evaluate(const EvaluateJob& job, Progress& progress, const std::stop_token& stop);
 
 /// Some steps of a training that is at work, in order.

@@ -142,6 +142,11 @@ void TestCli::theMainJobGoesEndToEnd()
     const double b = ofExport.json().at("perplexity");
     QVERIFY2(std::abs(a / b - 1) < 0.005, qPrintable(QStringLiteral("%1 against %2").arg(a).arg(b)));
     QVERIFY(ofRun.json().at("kl_mean").get<double>() > 0);
+
+    for (const QString& target : {project, out}) {   // what is quantized already takes no recipe on the fly
+        const Outcome refused = halftone(QStringList{QStringLiteral("evaluate"), target, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText} + windows);
+        QVERIFY(refused.code != 0 && refused.err.contains("applied on the fly to a float model"));
+    }
 }
 
 void TestCli::killedInTheMiddleItResumesToTheSameBytes()
