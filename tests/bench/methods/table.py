@@ -106,7 +106,7 @@ class Bench:
         self.small = sum(linear["in"] * linear["out"] for linear in linears) < SMALL
         self.length = args.length or (128 if self.small else 256)
         self.samples = args.samples or (64 if self.small else 16)
-        self.steps = args.steps or (256 if self.small else 32)
+        self.steps = args.steps or (128 if self.small else 16)
         self.windows = args.windows or (32 if self.small else 16)
         self.setup = {"model": self.name, "samples": self.samples, "length": self.length, "steps": self.steps, "windows": self.windows}
         known = {m["id"] for m in json.loads(run([self.cli, "methods", "--json"])[0])["methods"]}
