@@ -98,6 +98,7 @@ private Q_SLOTS:
     void stepsByThemselvesKeepRowsApart();
     void clippedWeightsGiveTheirDivisorsNoGradient();
     void globalDistillationOfALoneLinearIsLocalDistillation();
+    void distillationLeavesWeightsThatTheGridHolds();
     void aStateThatWentWrongIsRolledBack();
     void trainingThatKeepsFailingEndsWhereItStarted();
     void everyPassVisitsEveryWindowOnce();
@@ -494,6 +495,25 @@ void TestLearnedRounding::globalDistillationOfALoneLinearIsLocalDistillation()
     QVERIFY(curve.end < 0.95 * curve.start);
     const double differing = (state->codes(weight).codes != alone.weight.codes).to(at::kFloat).mean().item<double>();
     QVERIFY2(differing < 0.03, qPrintable(QString::number(differing)));   // a step that crosses half a code in the last bit
+}
+
+/// Where rounding loses nothing (as with 16 bits), the loss is zero, and so is every step.
+void TestLearnedRounding::distillationLeavesWeightsThatTheGridHolds()
+{
+    at::manual_seed(8);
+    const WeightGrid grid{.bits = 8, .symmetric = false};
+    const QuantizedWeight held = quantizeToNearest(at::randn({10, 24}), grid);
+    const at::Tensor weight = held.dequantize();
+    HessianAccumulator accumulator(24);
+    accumulator.add(at::randn({256, 24}));
+    SiteHessian site;
+    site.h = accumulator.finish();
+    site.site = "block";
+    const RoundingResult made = makeRounding("zeroquant-local")->round({"linear", weight, grid, &site}, choiceOf("zeroquant-local", {{"steps", std::int64_t{40}}}), {});
+    // The grid is found again from the weights; its float steps differ in the last bits at most.
+    QVERIFY2(made.curve->start < 1e-9 && made.curve->end <= made.curve->start, qPrintable(QString("%1, %2").arg(made.curve->start).arg(made.curve->end)));
+    QVERIFY(at::equal(made.weight.codes, held.codes));
+    QVERIFY(relative(made.weight.dequantize(), weight) < 1e-6);
 }
 
 void TestLearnedRounding::aStateThatWentWrongIsRolledBack()
