@@ -1,6 +1,7 @@
 #include "core/methods/fake_quantizer.h"
 
 #include "core/quant/group_scale.h"
+#include "core/quant/nearest.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -14,13 +15,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-/// Round half to even for |x| < 2^22; plain arithmetic, so that loops over it become vector code on any instruction set.
-inline float nearest(float x)
-{
-    constexpr float kShift = 12582912.0F;   // 1.5 · 2^23
-    return (x + kShift) - kShift;
-}
 
 inline float within(float x, float low, float high) { return std::min(std::max(x, low), high); }
 

@@ -1,6 +1,7 @@
 #include "core/quant/recorded_rounding.h"
 
 #include "core/quant/activation_quantizer.h"
+#include "core/quant/nearest.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -14,13 +15,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-/// Round half to even for |x| < 2^22, vector code on any instruction set.
-inline float nearest(float x)
-{
-    constexpr float kShift = 12582912.0F;   // 1.5 · 2^23
-    return (x + kShift) - kShift;
-}
 
 /// One token's gradient.
 void backwardRow(const float* x, const float* rounded, const float* g, float* to, std::int64_t count, int bits, bool symmetric)
