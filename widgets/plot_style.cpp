@@ -14,15 +14,29 @@
 
 namespace halftone {
 
+namespace {
+
+/// The colour, as much darker or lighter as it takes to be seen on the ground of the theme in force (3 : 1, as marks need).
+QColor seenOnGround(QColor colour)
+{
+    const QColor ground = colours().window;
+    const bool dark = ground.lightness() < 128;
+    for (int step = 0; step < 40 && contrast(colour, ground) < 3; ++step)
+        colour = dark ? colour.lighter(106) : colour.darker(106);
+    return colour;
+}
+
+} // namespace
+
 SeriesLook seriesLook(int index)
 {
     // Okabe & Ito (2008), without black and yellow, which vanish on one of the two grounds.
-    static const std::array<QColor, 6> colours{QColor(0x56, 0xb4, 0xe9), QColor(0xe6, 0x9f, 0x00), QColor(0x00, 0x9e, 0x73),
+    static const std::array<QColor, 6> okabe{QColor(0x56, 0xb4, 0xe9), QColor(0xe6, 0x9f, 0x00), QColor(0x00, 0x9e, 0x73),
                                                QColor(0xcc, 0x79, 0xa7), QColor(0xd5, 0x5e, 0x00), QColor(0x00, 0x72, 0xb2)};
     static constexpr std::array markers{QCPScatterStyle::ssDisc, QCPScatterStyle::ssSquare, QCPScatterStyle::ssTriangle, QCPScatterStyle::ssDiamond, QCPScatterStyle::ssCross};
     static constexpr std::array dashes{Qt::SolidLine, Qt::DashLine, Qt::DotLine, Qt::DashDotLine};
     const auto i = static_cast<std::size_t>(index);
-    return {colours[i % colours.size()], markers[i % markers.size()], dashes[i % dashes.size()]};
+    return {seenOnGround(okabe[i % okabe.size()]), markers[i % markers.size()], dashes[i % dashes.size()]};
 }
 
 void stylePlot(QCustomPlot& plot)

@@ -234,7 +234,7 @@ void SpectrumView::drawSpectrum(const Linear& linear)
             continue;
         QCPGraph* graph = add(other.result);
         QColor grey = c.faint;
-        grey.setAlpha(150);
+        grey.setAlpha(190);
         graph->setPen(QPen(grey, 1));
         graph->setName(tr("%1 of other blocks").arg(linear.kind));
         if (others)
@@ -296,7 +296,7 @@ void SpectrumView::drawShares(const Linear& linear)
             (one.block == linear.block ? here : bars)->addData(one.block, one.result.compensated);
     for (QCPBars* part : {bars, here}) {
         part->setWidth(0.7);
-        part->setPen(part == here ? QPen(c.text, 1) : QPen(Qt::NoPen));
+        part->setPen(QPen(part == here ? c.text : look.colour, 1));   // the pale ones are seen by their edge
         part->setBrush(part == here ? look.colour : pale);
         part->setName(linear.kind);
     }

@@ -268,7 +268,7 @@ void TrainingView::refresh()
             if (block == ahead)
                 continue;
             QColor grey = c.faint;
-            grey.setAlpha(block == m_working ? 255 : 150);
+            grey.setAlpha(block == m_working ? 255 : 190);
             QCPGraph* graph = m_plot->addGraph();
             graph->setData(curve.xs, ys, true);
             graph->setPen(QPen(grey, 1, block == m_working ? Qt::DashLine : Qt::SolidLine));

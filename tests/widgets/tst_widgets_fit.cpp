@@ -1,5 +1,6 @@
 #include "gui_test.h"
 #include "widgets/column_fitter.h"
+#include "widgets/palette.h"
 #include "widgets/plot_style.h"
 #include "widgets/qcustomplot_wrapper.h"
 
@@ -138,6 +139,28 @@ private Q_SLOTS:
         QCOMPARE(corner({0, 0.5, 1}), Qt::Alignment(Qt::AlignLeft | Qt::AlignTop));
         QCOMPARE(corner({1, 0.5, 0}), Qt::Alignment(Qt::AlignRight | Qt::AlignTop));
         QCOMPARE(corner({0.9, 0.9, 0.9}), Qt::Alignment(Qt::AlignRight | Qt::AlignBottom));
+    }
+
+    void everySeriesIsSeenOnBothGroundsAndToldFromTheOthers()
+    {
+        for (const Theme theme : {Theme::Dark, Theme::Light}) {
+            applyTheme(*qApp, theme);
+            QColor faint = colours().faint;   // of lines that are no series: other blocks
+            const double share = 190 / 255.0;
+            const QColor& ground = colours().window;
+            const auto mixed = [&](int over, int under) { return static_cast<int>(over * share + under * (1 - share)); };
+            faint = QColor(mixed(faint.red(), ground.red()), mixed(faint.green(), ground.green()), mixed(faint.blue(), ground.blue()));
+            QVERIFY(contrast(faint, ground) >= 3);
+            for (int i = 0; i < 6; ++i) {
+                const QColor colour = seriesLook(i).colour;
+                QVERIFY2(contrast(colour, ground) >= 3, qPrintable(colour.name()));
+                for (int k = 0; k < i; ++k) {
+                    const QColor other = seriesLook(k).colour;
+                    const int apart = std::abs(colour.red() - other.red()) + std::abs(colour.green() - other.green()) + std::abs(colour.blue() - other.blue());
+                    QVERIFY2(apart > 60, qPrintable(colour.name() + other.name()));
+                }
+            }
+        }
     }
 
     void logarithmicAxesHaveRoundTicksHoweverFewDecadesTheyShow()
