@@ -31,7 +31,7 @@ MemoryPlot::MemoryPlot(QWidget* parent) : QCustomPlot(parent)
     yAxis->setSubTicks(false);
     setMinimumWidth(120);
     axisRect()->setMinimumMargins(QMargins(4, 6, 12, 4));
-    connect(this, &QCustomPlot::beforeReplot, this, [this] { xAxis->ticker()->setTickCount(std::clamp(axisRect()->width() / 56, 1, 4)); });   // tick texts must not touch
+    connect(this, &QCustomPlot::beforeReplot, this, [this] { xAxis->ticker()->setTickCount(std::clamp(axisRect()->width() / 56, 2, 4)); });   // tick texts must not touch
     restyle();
 }
 

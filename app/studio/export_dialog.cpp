@@ -82,7 +82,10 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
         const int lines = static_cast<int>(m_issues->document()->size().height());
         m_issues->setFixedHeight(std::clamp(lines * m_issues->fontMetrics().lineSpacing() + 16, 48, 220));
     };
-    connect(m_issues->document(), &QTextDocument::contentsChanged, this, fit);
+    connect(m_issues->document(), &QTextDocument::contentsChanged, this, [this, fit] {
+        fit();
+        QMetaObject::invokeMethod(this, &ExportDialog::grow, Qt::QueuedConnection);   // once the note below says its sentence too
+    });
     m_issues->setTabChangesFocus(true);
     body()->addWidget(m_issues);
 
@@ -104,6 +107,15 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
     connect(m_overwrite, &QCheckBox::toggled, this, &ExportDialog::refresh);
     QMetaObject::invokeMethod(this, &ExportDialog::choose, Qt::QueuedConnection);   // once the window listens to checkRequested
     refresh();
+}
+
+/// To the height that all of its texts need.
+void ExportDialog::grow()
+{
+    layout()->activate();
+    const int wanted = layout()->hasHeightForWidth() ? layout()->totalHeightForWidth(width()) : sizeHint().height();
+    if (wanted > height())
+        resize(width(), wanted);
 }
 
 ExportRequest ExportDialog::request() const
@@ -137,10 +149,26 @@ void ExportDialog::setIssues(const QString& run, const QString& format, const st
     m_checked = true;
     m_checkError = error;
     m_fatal = false;
-    QStringList lines;
+    // One line a reason, those that refuse first; a model may have hundreds of linears of one.
+    struct Reason {
+        const ContractIssue* first;
+        int linears;
+    };
+    std::vector<Reason> reasons;
     for (const ContractIssue& issue : issues) {
         m_fatal = m_fatal || issue.fatal;
-        const QString subject = issue.linear.empty() ? QString() : toQString(issue.linear) + u": "_s;
+        const auto known = std::find_if(reasons.begin(), reasons.end(), [&](const Reason& r) { return r.first->reason == issue.reason && r.first->fatal == issue.fatal; });
+        if (known == reasons.end())
+            reasons.push_back({&issue, 1});
+        else
+            ++known->linears;
+    }
+    std::stable_sort(reasons.begin(), reasons.end(), [](const Reason& a, const Reason& b) { return a.first->fatal && !b.first->fatal; });
+    QStringList lines;
+    for (const Reason& reason : reasons) {
+        const ContractIssue& issue = *reason.first;
+        const QString others = reason.linears < 2 ? QString() : reason.linears == 2 ? tr(" and 1 more") : tr(" and %1 more").arg(reason.linears - 1);
+        const QString subject = issue.linear.empty() ? QString() : toQString(issue.linear) + others + u": "_s;
         lines.append((issue.fatal ? tr("✕ ") : tr("! ")) + subject + toQString(issue.reason));
     }
     if (!error.isEmpty())

@@ -24,6 +24,7 @@ Q_SIGNALS:
     void checkRequested(const halftone::ExportRequest& request);
 
 private:
+    void grow();
     void choose();
     void refresh();
 

@@ -21,6 +21,7 @@
 #include <QLineEdit>
 #include <QMessageBox>
 #include <QMimeData>
+#include <QPlainTextEdit>
 #include <QProcess>
 #include <QPushButton>
 #include <QRegularExpression>
@@ -598,6 +599,37 @@ private Q_SLOTS:
         analyze->findChild<TextField*>()->setFile(m_folder->filePath(u"none.txt"_s));
         QVERIFY(!analyze->findChild<QPushButton*>(u"start"_s)->isEnabled());
         analyze->close();
+    }
+
+    void anExportThatCannotBeSaysEachReasonOnceAndWhole()
+    {
+        STEP(openModel());
+        QStringList linears;
+        for (const LinearInfo& linear : document().model().linears)
+            linears << toQString(linear.name);
+        PlanPatch patch;
+        patch.bits = 3;   // packed differently by versions of the format: refused, of every linear
+        QVERIFY(document().editPlans(linears, patch));
+        STEP(startQuantizing(2, 32));
+        STEP(waitForRun());
+        QDialog* box = dialog(u"export"_s, u"exportDialog"_s);
+        QVERIFY(box);
+        auto* formats = box->findChild<QComboBox*>(u"format"_s);
+        formats->setCurrentIndex(formats->findData(u"compressed-tensors"_s));
+        auto* issues = box->findChild<QPlainTextEdit*>(u"issues"_s);
+        QTRY_VERIFY2(issues->toPlainText().startsWith(u"✕ "_s), qPrintable(issues->toPlainText()));
+        const QStringList lines = issues->toPlainText().split(u'\n');
+        QVERIFY2(lines.size() <= 4, qPrintable(lines.join(u'\n')));
+        QVERIFY2(lines.front().contains(u"and %1 more: "_s.arg(linears.size() - 1)), qPrintable(lines.front()));
+        bool warned = false;   // those that only warn stand below
+        for (const QString& line : lines) {
+            warned = warned || line.startsWith(u'!');
+            QVERIFY2(!warned || !line.startsWith(u"✕"_s), qPrintable(line));
+        }
+        auto* note = box->findChild<QLabel*>(u"note"_s);
+        QTRY_VERIFY(!note->text().isEmpty() && note->height() >= note->heightForWidth(note->width()));
+        QVERIFY(!box->findChild<QAbstractButton*>(u"start"_s)->isEnabled());
+        box->reject();
     }
 
     void closingWhileARunIsAtWorkAsksFirst()
