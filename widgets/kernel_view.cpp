@@ -113,7 +113,7 @@ void KernelView::setFamily(const std::string& architecture)
     else if (architecture == "opt")
         m_strips->setMarks({{0.19, tr("19 % OPT")}}, tr("the CrossQuant paper's mark at 8 bits, not a law"));
     else
-        m_strips->setMarks({}, tr("the CrossQuant paper gives marks for LLaMA and OPT models only"));
+        m_strips->setMarks({}, tr("the paper has marks for LLaMA and OPT only"));
 }
 
 void KernelView::setSample(std::int64_t tokens, std::int64_t total)
