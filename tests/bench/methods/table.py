@@ -55,8 +55,8 @@ def methods(steps):
         "smoothquant": (transform("smoothquant"), BOTH),
         "flexround": (rounding("flexround", **learned), WEIGHTS + BOTH),
         "lrq": (rounding("lrq", **learned), WEIGHTS + BOTH),
-        "omniquant": (transform("omniquant", lwc, alpha=0.75, **learned), BOTH),
-        "affinequant": (transform("affinequant", lwc, alpha=0.75, **learned), BOTH),
+        "omniquant": (transform("omniquant", lwc, **learned), BOTH),
+        "affinequant": (transform("affinequant", lwc, **learned), BOTH),
         "zeroquant-global": (rounding("zeroquant-global", **learned), WEIGHTS + BOTH),
         "zeroquant-local": (rounding("zeroquant-local", **learned), WEIGHTS + BOTH),
         "lwc": (lwc, WEIGHTS),
@@ -133,6 +133,8 @@ class Bench:
             del defaults["activations"]
         if defaults.get("activations", {}).get("scheme", "").startswith("cross"):
             defaults["activations"].pop("symmetric", None)
+        if setting.startswith("W4A4") and name in ("omniquant", "affinequant"):   # as the released scripts
+            defaults["transform"] = {**defaults["transform"], "alpha": 0.75}
         if "weights" in grid:
             group = grid["weights"].get("group", 0)
             defaults["weights"] = {**grid["weights"], "group": group if group and all(c % group == 0 for c in self.columns) else 0}
