@@ -57,12 +57,22 @@ bool BlockDriver::trueSequential() const
     return true;
 }
 
+bool BlockDriver::quantizesWeightsAt(SiteKind kind) const
+{
+    for (std::size_t i = 0; i < m_plans.size(); ++i)
+        if (m_plans[i].weights.quantized() && m_block.linears()[i].info.site == kind)
+            return true;
+    return false;
+}
+
 void BlockDriver::observe(SiteKind kind, const at::Tensor& x)
 {
-    auto& hessian = m_hessians[static_cast<std::size_t>(kind)];
-    if (!hessian)
-        hessian.emplace(x.size(-1));
-    hessian->add(x.reshape({-1, x.size(-1)}));
+    if (quantizesWeightsAt(kind)) {
+        auto& hessian = m_hessians[static_cast<std::size_t>(kind)];
+        if (!hessian)
+            hessian.emplace(x.size(-1));
+        hessian->add(x.reshape({-1, x.size(-1)}));
+    }
     for (std::size_t i = 0; i < m_plans.size(); ++i)
         if (m_plans[i].activations.isStatic() && m_block.linears()[i].info.site == kind) {
             mergeRanges(m_ranges[{m_block.index(), kind}], x);
@@ -165,8 +175,10 @@ void BlockDriver::finishSite(SiteKind kind)
 {
     SiteHessian hessian;
     hessian.site = "model block " + std::to_string(m_block.index()) + ", " + std::string(label(kind));
-    hessian.h = m_hessians[static_cast<std::size_t>(kind)]->finish();
-    m_hessians[static_cast<std::size_t>(kind)].reset();
+    if (auto& collected = m_hessians[static_cast<std::size_t>(kind)]) {
+        hessian.h = collected->finish();
+        collected.reset();
+    }
     for (std::size_t i = 0; i < m_plans.size(); ++i)
         if (m_block.linears()[i].info.site == kind)
             roundLinear(i, hessian);
@@ -244,8 +256,7 @@ void BlockDriver::collectWholeBlock()
         stepBatch("site statistics", i);
     }
     for (int kind = 0; kind < kSiteKinds; ++kind)
-        if (m_hessians[static_cast<std::size_t>(kind)])
-            finishSite(static_cast<SiteKind>(kind));
+        finishSite(static_cast<SiteKind>(kind));
 }
 
 std::int64_t BlockDriver::expectedSteps() const

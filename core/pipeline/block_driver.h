@@ -42,6 +42,7 @@ private:
     void walkStages(bool collect);
     void collectWholeBlock();
     void finishSite(SiteKind kind);
+    bool quantizesWeightsAt(SiteKind kind) const;
     void observe(SiteKind kind, const at::Tensor& x);
     void compensate(StoredLinear& stored, const Plan& plan, const at::Tensor& weight, const SiteHessian& hessian) const;
     RoundingResult roundingOf(std::size_t index, SiteHessian& hessian);
