@@ -6,8 +6,9 @@
 OPT is a small OPT model of six blocks with planted outliers, LLAMA the sample's weights taken off their 4-bit grid; the texts are WikiText-2's valid
 and test splits. The official figures below were measured once with the released code on a CPU in float32, one thread (so seconds are CPU seconds):
     OmniQuant 95fae1b (its value/output pair repaired), AffineQuant 0f3ba93, FlexRound_LRQ 59d4665, llm-awq d6e797a, smoothquant c61476d.
-Seed 0 calibrates on the first windows of the text, as that code does; another seed draws them. Rows are kept in FILE as they are done, and the same
-command goes on where it stopped. A row passes where its perplexity is at most 1 % above the official one (seed 0).
+Seed 0 calibrates on the first windows of the text, as that code does; another seed draws them. Seconds are those of the whole run, float blocks
+included, over the number of quantized blocks. Rows are kept in FILE as they are done, and the same command goes on where it stopped. A row passes
+where its perplexity is at most 1 % above the official one (seed 0).
 """
 import argparse
 import fnmatch
