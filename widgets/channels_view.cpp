@@ -55,7 +55,7 @@ ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Chann
     m_transform->setAccessibleName(tr("Before and after a transform"));
     m_transform->setToolTip(tr("Draws the channels after a transform too: a run's, or one tried on the sampled tokens"));
     m_transform->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    m_transform->setMinimumContentsLength(3);
+    m_transform->setMinimumContentsLength(12);
     m_transform->setMaximumWidth(240);
     auto* rows = new QVBoxLayout;
     rows->setSpacing(4);
@@ -63,9 +63,12 @@ ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Chann
     first->setSpacing(12);
     first->addWidget(m_order);
     first->addWidget(m_after);
-    first->addWidget(m_transform, 1);
     first->addStretch();
     rows->addLayout(first);
+    auto* second = new QHBoxLayout;
+    second->addWidget(m_transform, 1);
+    second->addStretch();
+    rows->addLayout(second);
     rows->addWidget(m_controls);
     controls()->addLayout(rows, 1);
     m_controls->hide();
