@@ -17,25 +17,11 @@ import sys
 import tempfile
 import time
 
+from measured import measured
+
 SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 RECIPE = {"halftone_recipe": 1, "calibration": {"samples": 64, "length": 512, "seed": 0},
           "defaults": {"rounding": {"method": "gptq", "activation_order": True}, "weights": {"bits": 4, "group": 64, "symmetric": True}}}
-
-
-def measured(command):
-    """-> (wall seconds, CPU seconds, peak bytes, stdout)"""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        start = time.monotonic()
-        child = subprocess.Popen(command, stdout=out, stderr=errors)
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.monotonic() - start
-        child.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        errors.seek(0)
-        text = out.read().decode("utf-8", "replace")
-        if child.returncode != 0:
-            sys.exit(f"{' '.join(command)}: exit {child.returncode}\n{errors.read().decode('utf-8', 'replace')[-2000:]}")
-        return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, text
 
 
 def machine():
@@ -163,4 +149,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RuntimeError as error:
+        sys.exit(str(error))

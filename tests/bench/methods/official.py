@@ -13,11 +13,11 @@ where its perplexity is at most 1 % above the official one (seed 0).
 import argparse
 import fnmatch
 import json
-import math
 import os
-import subprocess
 import sys
 import tempfile
+
+from table import gap, measured
 
 SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 FIRST_TEN = "model.layers.{0,1,2,3,4,5,6,7,8,9}.*"
@@ -92,15 +92,8 @@ def rows():
 
 def output(command):
     """-> (what it printed, CPU seconds)"""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(command, stdout=out, stderr=errors)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        errors.seek(0)
-        if child.returncode != 0:
-            raise RuntimeError(f"{' '.join(command)}: exit {child.returncode}\n{errors.read().decode('utf-8', 'replace')[-800:]}")
-        return json.loads(out.read()), usage.ru_utime + usage.ru_stime
+    _, seconds, _, text = measured(command)
+    return json.loads(text), seconds
 
 
 def mean(values):
@@ -127,8 +120,7 @@ def measure(args, row, seed):
     curves = made.get("curves", [])
     if curves:
         done["losses"] = [mean([c["start"] for c in curves]), mean([c["end"] for c in curves])]
-        ratios = [c["held_out_end"] / c["end"] for c in curves if c.get("held_out_end", -1) > 0 and c["end"] > 0]
-        done["gap"] = math.exp(mean([math.log(r) for r in ratios])) if ratios else None
+        done["gap"] = gap(curves)
     return done
 
 

@@ -12,7 +12,6 @@ import argparse
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +19,8 @@ import time
 from orderings import report
 
 SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+sys.path.insert(0, os.path.join(SOURCE, "tests", "bench"))
+from measured import measured  # noqa: E402
 TOKEN4, TOKEN6, TOKEN8 = ({"scheme": "per_token", "bits": bits, "symmetric": False} for bits in (4, 6, 8))
 SETTINGS = {
     "W3A16 g64": {"weights": {"bits": 3, "group": 64, "symmetric": False}},
@@ -75,21 +76,6 @@ LEARNED = {"flexround", "lrq", "omniquant", "affinequant", "zeroquant-global", "
 CALIBRATED = LEARNED | {"gptq", "awq", "smoothquant", "gptq+lorc", "crossquant static", "crossquant folded"}
 
 
-def run(command):
-    """-> (standard output, seconds, peak bytes); None where it failed, with the end of what it said"""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        start = time.monotonic()
-        child = subprocess.Popen(command, stdout=out, stderr=errors)
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.monotonic() - start
-        child.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        errors.seek(0)
-        if child.returncode != 0:
-            raise RuntimeError(f"{' '.join(command)}: exit {child.returncode}\n{errors.read().decode('utf-8', 'replace')[-800:]}")
-        return out.read().decode("utf-8", "replace"), seconds, usage.ru_maxrss * 1024
-
-
 def gap(curves):
     """Loss of the blocks' outputs on windows outside the calibration over that on the calibration: the geometric mean over blocks, after training."""
     ratios = [c["held_out_end"] / c["end"] for c in curves if c.get("held_out_end", -1) > 0 and c["end"] > 0]
@@ -101,7 +87,7 @@ class Bench:
         self.cli = os.path.join(args.build, "bin", "halftone-cli")
         self.threads = ["--threads", str(args.threads)] if args.threads else []
         self.args, self.model, self.name = args, model, os.path.basename(os.path.normpath(model))
-        linears = json.loads(run([self.cli, "inspect", model, "--json"])[0])["linears"]
+        linears = json.loads(measured([self.cli, "inspect", model, "--json"])[3])["linears"]
         self.columns = [linear["in"] for linear in linears]
         self.small = sum(linear["in"] * linear["out"] for linear in linears) < SMALL
         self.length = args.length or (128 if self.small else 256)
@@ -109,13 +95,13 @@ class Bench:
         self.steps = args.steps or (128 if self.small else 16)
         self.windows = args.windows or (32 if self.small else 16)
         self.setup = {"model": self.name, "samples": self.samples, "length": self.length, "steps": self.steps, "windows": self.windows}
-        known = {m["id"] for m in json.loads(run([self.cli, "methods", "--json"])[0])["methods"]}
+        known = {m["id"] for m in json.loads(measured([self.cli, "methods", "--json"])[3])["methods"]}
         self.methods = {name: entry for name, entry in methods(self.steps).items()
                         if all(entry[0].get(part, {}).get("method", "rtn") in known for part in ("rounding", "transform", "compensation"))}
 
     def evaluate(self, target, *more):
-        return json.loads(run([self.cli, "evaluate", target, "--text", self.args.held_out, "--windows", str(self.windows), "--length", str(self.length),
-                               "--json", *self.threads, *more])[0])
+        return json.loads(measured([self.cli, "evaluate", target, "--text", self.args.held_out, "--windows", str(self.windows), "--length",
+                                    str(self.length), "--json", *self.threads, *more])[3])
 
     def jobs(self):
         """(seed rank, setting, method, seed): cheap ones first within a setting."""
@@ -143,8 +129,8 @@ class Bench:
             path, project = os.path.join(folder, "recipe.json"), os.path.join(folder, "p.halftone")
             with open(path, "w", encoding="utf-8") as file:
                 json.dump(recipe, file)
-            out, seconds, peak = run([self.cli, "quantize", self.model, "--recipe", path, "--text", self.args.text, "--project", project, "--json",
-                                      *self.threads])
+            seconds, _, peak, out = measured([self.cli, "quantize", self.model, "--recipe", path, "--text", self.args.text, "--project", project,
+                                              "--json", *self.threads])
             quantized = json.loads(out)
             result = self.evaluate(project, "--against", self.model)
         curves = quantized.get("curves", [])
@@ -156,8 +142,8 @@ class Bench:
         """Shares of activations that each grid rounds to zero and clips, means over the sites."""
         shares = {}
         for bits in (8, 6, 4):
-            sites = json.loads(run([self.cli, "analyze", self.model, "--text", self.args.held_out, "--windows", str(self.windows), "--length",
-                                    str(self.length), "--bits", str(bits), "--json", *self.threads])[0])["sites"]
+            sites = json.loads(measured([self.cli, "analyze", self.model, "--text", self.args.held_out, "--windows", str(self.windows), "--length",
+                                         str(self.length), "--bits", str(bits), "--json", *self.threads])[3])["sites"]
             shares[f"A{bits}"] = {what: {grid: sum(s[what][grid] for s in sites) / len(sites) for grid in sites[0][what]}
                                   for what in ("kernel", "lost", "clipped") if what in sites[0]}
         return shares
