@@ -3,6 +3,8 @@
 #include "core/model/config_reader.h"
 #include "core/model/model.h"
 
+#include <unordered_set>
+
 namespace halftone {
 
 ModelDescription describeModel(const std::filesystem::path& path, bool lookForGrid)
@@ -27,6 +29,12 @@ ModelDescription Model::describe(bool lookForGrid) const
     out.sites = sites();
     out.parameters = parameters();
     out.bytes = checkpoint.totalBytes();
+    std::unordered_set<std::string> weights;
+    for (const LinearInfo& linear : out.linears)
+        weights.insert(linear.name + ".weight");
+    for (NamedShape& tensor : tensors())
+        if (!weights.contains(tensor.name))
+            out.others.push_back({std::move(tensor.name), std::move(tensor.shape), std::string(halftone::name(tensor.stored))});
     if (lookForGrid)
         out.coarseGrid = detectCoarseGrid(checkpoint);
     return out;

@@ -22,6 +22,10 @@ struct ModelDescription {
     std::int64_t parameters = 0;
     std::uint64_t bytes = 0;          ///< on disk
     std::optional<CoarseGrid> coarseGrid;
+
+    /// A tensor beside the blocks' linears: embedding, positions, head, norms, biases.
+    struct Other { std::string name; std::vector<std::int64_t> shape; std::string dtype; };
+    std::vector<Other> others;
 };
 
 /// @throws as Model::open. Reads headers, plus a few rows for the coarse grid when `lookForGrid`.

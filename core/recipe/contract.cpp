@@ -1,8 +1,8 @@
 #include "core/recipe/contract_ties.h"
 
 #include "core/base/error.h"
+#include "core/recipe/packed_format.h"
 
-#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -10,7 +10,7 @@
 namespace halftone {
 namespace {
 
-using Report = std::function<void(bool fatal, std::string reason)>;
+using Report = PlanReport;
 
 std::string activationWords(const ActivationGrid& grid)
 {
@@ -25,55 +25,28 @@ std::string weightWords(const WeightGrid& grid)
         + (grid.perTensor ? "per tensor" : grid.group == 0 ? "per channel" : "in groups of " + std::to_string(grid.group));
 }
 
-/// What compressed-tensors as a format cannot say; the same for every runtime that reads it.
-void checkFormat(const Plan& plan, const Report& report)
-{
-    if (plan.weights.quantized() && plan.compensation.method != "none")
-        report(true, "the factors of \"" + plan.compensation.method
-                + "\" stay beside the codes, and compressed-tensors has no place for them; leave the compensation out, or export dense weights.");
-    const ActivationGrid& activations = plan.activations;
-    if (!activations.quantized())
-        return;
-    if (activations.scheme == ActivationScheme::PerChannel || activations.scheme == ActivationScheme::Cross
-        || activations.scheme == ActivationScheme::CrossStatic)
-        report(true, "activation scheme \"" + std::string(name(activations.scheme))
-                + "\" is not a strategy of compressed-tensors, so it cannot ship; per_tensor and per_token can.");
-    if (!plan.weights.quantized())
-        report(true,
-            "activations are quantized but the weights are left float; "
-            "compressed-tensors runtimes quantize activations only where weights are.");
-}
-
-bool oddWidth(int bits) { return bits == 3 || bits == 5 || bits == 6 || bits == 7; }
-
 /// transformers 5.23 with compressed-tensors 0.20 (export-formats §1).
 void checkTransformers(const Plan& plan, const Report& report)
 {
-    checkFormat(plan, report);
+    checkPacked(plan, report);
     if (plan.weights.quantized() && !plan.weights.symmetric)
         report(true,
             "asymmetric weights stop transformers 5.23 with a size mismatch of weight_zero_point "
             "(5.17 loaded them); use symmetric weights.");
-    if (plan.weights.quantized() && oddWidth(plan.weights.bits))
-        report(false, std::to_string(plan.weights.bits)
-                + "-bit packing differs between compressed-tensors versions: 0.19 and 0.20 read it, "
-                  "0.17 may load it without an error and compute garbage.");
-    if (plan.activations.quantized() && plan.activations.bits != 8)
-        report(false, std::to_string(plan.activations.bits) + "-bit activations have not been tried in transformers; 8 bits have.");
 }
 
 /// vLLM 0.32, on any device.
 void checkVllm(const Plan& plan, const Report& report)
 {
-    checkFormat(plan, report);
     const WeightGrid& weights = plan.weights;
     const ActivationGrid& activations = plan.activations;
-    if (!weights.quantized())
-        return;
-    if (weights.bits != 4 && weights.bits != 8) {
+    if (weights.quantized() && weights.bits != 4 && weights.bits != 8) {
         report(true, "vLLM has kernels for 4- and 8-bit integer weights, not for " + std::to_string(weights.bits) + " bits.");
         return;
     }
+    checkPacked(plan, report);
+    if (!weights.quantized())
+        return;
     if (!activations.quantized()) {
         if (weights.perTensor)
             report(true, "vLLM takes weight-only grids per channel or in groups, not per tensor.");
@@ -146,13 +119,16 @@ void checkVllmCache(const KvCacheGrid&, const ModelConfig&, const Report& report
 
 struct Contract {
     const char* id;
+    const char* name;
     void (*check)(const Plan&, const Report&);
     void (*checkCache)(const KvCacheGrid&, const ModelConfig&, const Report&);
+    std::string (*otherwise)(const Plan&, const LinearInfo&, const ModelConfig&);
     bool fused;
 };
-constexpr Contract kContracts[] = {{"transformers", checkTransformers, checkTransformersCache, false},
-                                   {"vllm", checkVllm, checkVllmCache, true},
-                                   {"vllm-cpu", checkVllmCpu, checkVllmCache, true}};
+std::string servedAsMeant(const Plan&, const LinearInfo&, const ModelConfig&) { return {}; }
+constexpr Contract kContracts[] = {{"transformers", "transformers", checkTransformers, checkTransformersCache, servedOtherwise, false},
+                                   {"vllm", "vLLM", checkVllm, checkVllmCache, servedAsMeant, true},
+                                   {"vllm-cpu", "vLLM on a CPU", checkVllmCpu, checkVllmCache, servedAsMeant, true}};
 
 const Contract& find(std::string_view id)
 {
@@ -173,6 +149,11 @@ std::vector<std::string> contracts()
     return ids;
 }
 
+std::string contractName(std::string_view contract)
+{
+    return contract.empty() ? std::string() : find(contract).name;
+}
+
 /// Tried with transformers 5.23 and compressed-tensors 0.20, whose cache sees keys [batch, heads, tokens, headDim] after the rotation: its strategy
 /// "group" with groups of headDim is a range a token and head; its "token" takes one range for all tokens of a head, which is not causal.
 std::string whyNotServed(const KvCacheGrid& grid, const ModelConfig& config)
@@ -182,6 +163,9 @@ std::string whyNotServed(const KvCacheGrid& grid, const ModelConfig& config)
     if (config.fusedQkv)
         return "compressed-tensors finds caches by their k_proj and v_proj and passes over a model whose query, key and value are one linear, so the cache "
                "would stay float without a word; use the scheme \"none\".";
+    if (config.architecture == "opt")
+        return "compressed-tensors asks the config of a model with a KV-cache scheme for num_key_value_heads, which OPT's has not, so the checkpoint could "
+               "not be opened; use the scheme \"none\".";
     if (grid.scheme != KvCacheGrid::Scheme::PerTokenHead)
         return "compressed-tensors has no range over a token's heads together (its strategy \"token\" takes all tokens of a head at once, later ones "
                "included); use per_token_head.";
@@ -204,8 +188,12 @@ std::vector<ContractIssue> checkContract(std::string_view contract, const std::v
         throw Error(ErrorKind::InvalidArgument, "There are " + std::to_string(plans.size()) + " plans for "
             + std::to_string(model.linears.size()) + " linears.");
     const Contract& known = find(contract);
-    for (const ResolvedPlan& plan : plans)
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        const ResolvedPlan& plan = plans[i];
         known.check(plan.plan, [&](bool fatal, std::string reason) { issues.push_back({plan.linear, std::move(reason), fatal}); });
+        if (std::string otherwise = known.otherwise(plan.plan, model.linears[i], model.config); !otherwise.empty())
+            issues.push_back({plan.linear, std::move(otherwise), false});
+    }
     if (known.fused)
         checkFused(plans, model, issues);
     if (kvCache.quantized())

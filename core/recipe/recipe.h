@@ -102,10 +102,10 @@ struct SizeEstimate {
     std::uint64_t denseBytes = 0;    ///< a dense export
     std::uint64_t originalBytes = 0; ///< all weights at 16 bits
 };
-/// `dtype` is that of what stays unquantized: "bf16", "f32", or "auto" for exportDTypeName(). @throws Error{InvalidArgument} unless each
+/// `dtype` is that of what stays unquantized: "bf16", "f16", "f32", or "auto" for exportDTypeName(). @throws Error{InvalidArgument} unless each
 /// linear has its plan.
 SizeEstimate estimateSize(const std::vector<ResolvedPlan>& plans, const ModelDescription& model, std::string_view dtype = "auto");
-/// What an export stores unquantized weights in when nobody says: "bf16" where the model is stored so, else "f32", so that nothing is lost.
+/// What an export stores unquantized weights in when nobody says: "f16" where the model is stored so, else "bf16", as runtimes serve them.
 std::string exportDTypeName(const ModelConfig& config);
 
 /// Which linears a contract ties to one scheme, and why a plan breaks it. Empty = none.
@@ -115,6 +115,8 @@ struct ContractIssue {
     bool fatal = true;    ///< false: it loads, but not as meant (said before an export)
 };
 std::vector<std::string> contracts();
+/// As people call it: "vLLM on a CPU" for "vllm-cpu"; empty for none. @throws Error{InvalidArgument} for an unknown one.
+std::string contractName(std::string_view contract);
 std::vector<ContractIssue> checkContract(std::string_view contract, const std::vector<ResolvedPlan>& plans, const ModelDescription& model,
                                          const KvCacheGrid& kvCache = {});
 /// Why transformers with compressed-tensors cannot serve a KV-cache grid of this model, a sentence; empty where it can (or there is none).

@@ -245,8 +245,8 @@ std::vector<ResolvedPlan> resolve(const Recipe& recipe, const ModelDescription& 
         if (!issue.fatal)
             continue;
         if (issue.linear.empty())
-            fail("/kv_cache", "\"" + recipe.contract + "\" cannot take it: " + issue.reason);
-        fail("/contract", "\"" + recipe.contract + "\" cannot take \"" + issue.linear + "\": " + issue.reason);
+            fail("/kv_cache", contractName(recipe.contract) + " cannot take it: " + issue.reason);
+        fail("/contract", contractName(recipe.contract) + " cannot take \"" + issue.linear + "\": " + issue.reason);
     }
     return plans;
 }

@@ -17,7 +17,7 @@ std::uint64_t besideTheGrid(const Plan& plan, bool integers)
 
 std::string exportDTypeName(const ModelConfig& config)
 {
-    return config.storedDtype == "BF16" ? "bf16" : "f32";
+    return config.storedDtype == "F16" ? "f16" : "bf16";
 }
 
 SizeEstimate estimateSize(const std::vector<ResolvedPlan>& plans, const ModelDescription& model, std::string_view dtype)
@@ -25,7 +25,7 @@ SizeEstimate estimateSize(const std::vector<ResolvedPlan>& plans, const ModelDes
     if (plans.size() != model.linears.size())
         throw Error(ErrorKind::InvalidArgument, "There are " + std::to_string(plans.size()) + " plans for "
             + std::to_string(model.linears.size()) + " linears.");
-    const std::uint64_t element = (dtype == "auto" ? exportDTypeName(model.config) : dtype) == "bf16" ? 2 : 4;
+    const std::uint64_t element = dtype == "f32" ? 4 : 2;
     SizeEstimate size;
     double bits = 0;
     std::uint64_t weights = 0;

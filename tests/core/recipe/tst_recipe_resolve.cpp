@@ -147,8 +147,11 @@ private Q_SLOTS:
         QCOMPARE(groups.bytes - groups.linearBytes, 2 * (parameters - weights));
         QCOMPARE(groups.denseBytes, floatSize.bytes);
         QCOMPARE(sizeOf(R"({"weights": {"bits": 4, "group": 64, "symmetric": false}})").bitsPerWeight, 4 + 36.0 / 64);
-        model.config.storedDtype = "F16";   // bf16 would lose some of it
-        QCOMPARE(sizeOf("{}").bytes, 4 * parameters);
+        for (const char* stored : {"F16", "F32", "F64", "Q4_1"}) {   // an export is never wider than runtimes serve
+            model.config.storedDtype = stored;
+            QCOMPARE(sizeOf("{}").bytes, 2 * parameters);
+            QCOMPARE(exportDTypeName(model.config), std::string(std::string_view(stored) == "F16" ? "f16" : "bf16"));
+        }
     }
 
     void contractsTellFatalFromIgnored_data()
@@ -182,7 +185,7 @@ private Q_SLOTS:
         row("transformers", w4a8, 0, 0);
         row("vllm", w4a8, 0, 7);
         row("vllm-cpu", w4a8, 0, 7);
-        row("transformers", w3, 0, 7);
+        row("transformers", w3, 7, 0);   // no exporter of ours packs it
         row("vllm", w3, 7, 0);
         row("vllm-cpu", w3, 7, 0);
         row("transformers", w8g64a8, 0, 0);
@@ -259,6 +262,8 @@ private Q_SLOTS:
         other = grid;
         other.bits = 16;   // rounds nothing: nothing to serve
         QVERIFY(checkContract("vllm", plans, model, other).empty());
+        model.config.architecture = "opt";   // its config names no num_key_value_heads
+        QVERIFY(refused("transformers", grid, "num_key_value_heads"));
         model.config.fusedQkv = true;
         QVERIFY(refused("transformers", grid, "one linear"));
         QVERIFY(checkContract("", plans, model, grid).empty());
