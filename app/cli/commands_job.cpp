@@ -157,7 +157,10 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
     job.stopAtFlags = a.stopAtFlags;
     job.options = a.common.options();
     TerminalProgress progress(a.common.quiet);
-    const QuantizePlan plan = planQuantize(model, resolve(job.recipe, model), job.recipe.calibration, job.options, job.project->folder());
+    const std::vector<ResolvedPlan> plans = resolve(job.recipe, model);
+    if (const PackingFit fit = packingOf(plans, model, job.recipe.kvCache); fit.packing == Packing::DenseOnly)
+        progress.note("dense only: no packed format can hold this recipe: " + fit.why);
+    const QuantizePlan plan = planQuantize(model, plans, job.recipe.calibration, job.options, job.project->folder());
     progress.note("planned: " + std::to_string(plan.blocks) + " blocks, " + std::to_string(plan.tokens) + " calibration tokens, up to "
                   + bytesText(plan.diskBytes()) + " on disk (" + bytesText(plan.freeBytes) + " free), about " + bytesText(plan.peakMemory)
                   + " of memory (" + bytesText(plan.availableMemory) + " available)");
@@ -190,7 +193,8 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
     std::printf("\n%s: %.3f bits per weight, %s, %.1f s, peak memory %s\n", result.run.id.c_str(), result.run.bitsPerWeight,
                 bytesText(result.run.bytes).c_str(), result.run.seconds, bytesText(result.run.peakBytes).c_str());
     if (result.run.canaryReference > 0)
-        std::printf("perplexity of a short held-out text: %s, float model %s\n", number(result.run.canaryPerplexity).c_str(), number(result.run.canaryReference).c_str());
+        std::printf("canary: perplexity of 128 unseen tokens %+.1f %% against the float model's; it shows faults, evaluate measures quality\n",
+                    100 * (result.run.canaryPerplexity / result.run.canaryReference - 1));
     if (!result.flags.empty())
         std::printf("%zu flag%s:\n", result.flags.size(), result.flags.size() == 1 ? "" : "s");
     for (const BlockFlag& flag : result.flags)
@@ -217,12 +221,17 @@ void runExport(const ExportArguments& a)
     TerminalProgress progress(a.common.quiet);
     const ExportResult result = exportRun(job, progress, stopOnSignals());
     if (a.common.json) {
-        printJson({{"files", result.files}, {"bytes", result.bytes}, {"out", a.out}, {"warnings", result.warnings},
+        Json left = Json::array();
+        for (const LeftBehind& one : result.left)
+            left.push_back({{"name", one.name}, {"reason", one.reason}});
+        printJson({{"files", result.files}, {"bytes", result.bytes}, {"out", a.out}, {"warnings", result.warnings}, {"left_behind", left},
                    {"certificate", parseJson(result.certificate, "certificate")}});
         return;
     }
     for (const std::string& file : result.files)
         std::printf("%s\n", (std::filesystem::path(a.out) / file).c_str());
+    for (const LeftBehind& one : result.left)
+        std::printf("left behind: %s (%s)\n", one.name.c_str(), one.reason.c_str());
     std::printf("%s in %zu files; read back and compared with the run\n", bytesText(result.bytes).c_str(), result.files.size());
 }
 
@@ -271,7 +280,7 @@ void addJobCommands(CLI::App& program)
         command->add_option("PROJECT", a->project, "project folder, or PROJECT#run")->required();
         command->add_option("--format", a->format, "compressed-tensors or dense")->required();
         command->add_option("--out", a->out, "folder to write")->required();
-        command->add_option("--dtype", a->dtype, "of what is not quantized: bf16, f32, or auto (bf16 where the model is stored so, else f32)")->check(CLI::IsMember({"auto", "bf16", "f32"}))->capture_default_str();
+        command->add_option("--dtype", a->dtype, "of what is not quantized: bf16, f16, f32, or auto (f16 where the model is stored so, else bf16)")->check(CLI::IsMember({"auto", "bf16", "f16", "f32"}))->capture_default_str();
         command->add_flag("--overwrite", a->overwrite, "replace an existing folder");
         a->common.addTo(*command, true);
         command->callback([a] { runExport(*a); });

@@ -1,9 +1,12 @@
 #include "app/cli/commands.h"
 #include "app/cli/recipe_option.h"
 #include "app/cli/terminal.h"
+#include "core/exporting/formats.h"
 #include "core/model/describe.h"
 #include "core/recipe/recipe.h"
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 
 namespace halftone::cli {
@@ -29,6 +32,27 @@ Json choiceJson(const MethodChoice& choice)
     return json;
 }
 
+/// Which formats can hold what a recipe makes of a model, and why not.
+Json formatsJson(const std::vector<FormatFit>& fits)
+{
+    Json formats = Json::array();
+    for (const FormatFit& fit : fits) {
+        std::vector<ContractIssue> fatal;
+        std::copy_if(fit.issues.begin(), fit.issues.end(), std::back_inserter(fatal), [](const ContractIssue& issue) { return issue.fatal; });
+        formats.push_back({{"id", fit.format.id}, {"packed", fit.format.packed}, {"holds", fit.holds()}, {"reasons", sentences(fatal)}});
+    }
+    return formats;
+}
+
+void printPacking(const std::vector<ResolvedPlan>& plans, const ModelDescription& model, const KvCacheGrid& kvCache)
+{
+    const PackingFit fit = packingOf(plans, model, kvCache);
+    if (fit.packing == Packing::DenseOnly)
+        std::printf("dense only: no packed format holds it: %s\n", fit.why.c_str());
+    else if (fit.packing == Packing::Nothing)
+        std::printf("nothing to export: %s\n", fit.why.c_str());
+}
+
 void check(const Arguments& a)
 {
     const ModelDescription model = describeModel(a.model, false);
@@ -39,21 +63,25 @@ void check(const Arguments& a)
         Json warnings = Json::array();
         for (const ContractIssue& issue : issues)
             warnings.push_back({{"linear", issue.linear}, {"reason", issue.reason}, {"fatal", issue.fatal}});
-        printJson({{"ok", true}, {"warnings", warnings}});
+        printJson({{"ok", true}, {"warnings", warnings}, {"formats", formatsJson(fitFormats(plans, model, recipe.kvCache))}});
         return;
     }
     for (const ContractIssue& issue : issues)
         std::printf("%s: %s\n", issue.linear.empty() ? "KV cache" : issue.linear.c_str(), issue.reason.c_str());
+    printPacking(plans, model, recipe.kvCache);
     std::printf("ok: %zu linears, %zu rules\n", plans.size(), recipe.rules.size());
 }
 
 void resolvePlans(const Arguments& a)
 {
     const ModelDescription model = describeModel(a.model, false);
-    const std::vector<ResolvedPlan> plans = resolve(loadRecipe(a.recipe, model), model);
+    const Recipe recipe = loadRecipe(a.recipe, model);
+    const std::vector<ResolvedPlan> plans = resolve(recipe, model);
     const SizeEstimate size = estimateSize(plans, model);
     if (a.common.json) {
-        Json json{{"bits_per_weight", size.bitsPerWeight}, {"bytes", size.bytes}, {"original_bytes", size.originalBytes}, {"plans", Json::array()}};
+        Json json{{"bits_per_weight", size.bitsPerWeight}, {"bytes", size.bytes}, {"dense_bytes", size.denseBytes},
+                  {"original_bytes", size.originalBytes}, {"file_bytes", model.bytes}, {"formats", formatsJson(fitFormats(plans, model, recipe.kvCache))},
+                  {"plans", Json::array()}};
         for (const ResolvedPlan& p : plans)
             json["plans"].push_back({{"linear", p.linear}, {"rule", p.rule}, {"transform", choiceJson(p.plan.transform)}, {"rounding", choiceJson(p.plan.rounding)},
                                      {"compensation", choiceJson(p.plan.compensation)}, {"weights", gridJson(p.plan.weights)},
@@ -67,7 +95,9 @@ void resolvePlans(const Arguments& a)
         rows.push_back({p.linear, p.plan.weights.quantized() ? p.plan.rounding.method : "-", std::to_string(p.plan.weights.bits),
                         p.plan.weights.group ? std::to_string(p.plan.weights.group) : "channel", std::string(name(p.plan.activations.scheme))});
     printTable({"linear", "method", "bits", "group", "activations"}, rows);
-    std::printf("\n%s, %.3f bits per weight (%s unquantized at 16 bits)\n", bytesText(size.bytes).c_str(), size.bitsPerWeight, bytesText(size.originalBytes).c_str());
+    std::printf("\n%s, %.3f bits per weight (the file: %s; all at 16 bits: %s)\n", bytesText(size.bytes).c_str(), size.bitsPerWeight,
+                bytesText(model.bytes).c_str(), bytesText(size.originalBytes).c_str());
+    printPacking(plans, model, recipe.kvCache);
 }
 
 void listPresets(const Common& common)

@@ -43,7 +43,7 @@ std::unique_ptr<ViewFrame> runPlot(const PlotSource& source)
 
 std::unique_ptr<ViewFrame> curvesPlot(const PlotSource& source)
 {
-    const int mode = modeOf(source.arguments.mode, {"sqnr", "mse", "drift"}, "curves");
+    const int mode = modeOf(source.arguments.mode, {"drift", "mse", "sqnr"}, "curves");
     std::map<std::string, std::vector<BlockResult>> read;
     auto view = std::make_unique<CurvesView>();
     view->setCurves(runCurves(source.project->runs(), [&](const RunInfo& run) { return &(read[run.id] = source.project->results(run.id)); }));
@@ -84,7 +84,7 @@ std::unique_ptr<ViewFrame> textsPlot(const PlotSource& source)
     if (mode != 1 && !found->result.trace.compared())
         throw Error(ErrorKind::InvalidArgument, found->label.toStdString() + " was measured without a float model beside it; give --mode loss", "mode");
     auto view = std::make_unique<TextsView>();
-    view->setTrace(found->label + QStringLiteral(" · ") + textOf(*found), found->result.trace);
+    view->setTrace(found->label + QStringLiteral(" · ") + textOf(*found), found->result.trace, found->run);
     view->setMode(static_cast<TextsView::Mode>(mode));
     return view;
 }

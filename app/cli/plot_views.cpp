@@ -159,7 +159,7 @@ const std::vector<PlotView>& plotViews()
         {"tokens", "token × channel of one site; --mode magnitude, kernel, error", "1200x760", tokensView},
         {"weights", "matrix of one linear under the project's recipe; --mode weight, quantized, error, scale", "1200x760", weightsView, false},
         {"run", "blocks, flags, memory and what was done to each linear of a run (--run)", "1200x760", runPlot, false},
-        {"curves", "the newest runs block by block; --mode sqnr, mse, drift", "1000x480", curvesPlot, false},
+        {"curves", "the newest runs block by block; --mode drift, mse, sqnr", "1000x480", curvesPlot, false},
         {"tradeoff", "measured quality against bits a weight; --mode perplexity, kl", "900x560", tradeoffPlot, false},
         {"texts", "the start of an evaluated text, token by token (--run); --mode added, loss, float, kl", "1000x640", textsPlot, false},
         {"differences", "the errors of a linear in --run and --against (a run, or the recipe to nearest) and their difference", "1500x560", differencesPlot, false},

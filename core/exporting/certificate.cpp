@@ -39,7 +39,7 @@ const char* cacheFate(const ExportSource& source, const BlockSource& exported)
 
 } // namespace
 
-std::string certify(const ExportSource& source, const BlockSource& run, const std::filesystem::path& folder, const std::vector<std::string>& files,
+std::string certify(const ExportSource& source, const BlockSource& run, const std::filesystem::path& folder, const Written& written,
                     const std::vector<std::int32_t>& probe, Progress& progress, const std::stop_token& stop)
 {
     const DType dtype = exportDType(source.dtype);
@@ -47,7 +47,7 @@ std::string certify(const ExportSource& source, const BlockSource& run, const st
     std::shared_ptr<const Model> plain = packed ? nullptr : Model::open(folder);
     const std::shared_ptr<const BlockSource> exported = packed ? openCompressedTensors(folder) : plain;
     const std::shared_ptr<const Checkpoint> checkpoint = Checkpoint::open(folder);
-    const at::ScalarType scalar = dtype == DType::BF16 ? at::kBFloat16 : at::kFloat;
+    const at::ScalarType scalar = scalarType(dtype);
 
     const int blocks = source.model.config().blocks;
     progress.begin("certify", blocks, "blocks");
@@ -72,6 +72,7 @@ std::string certify(const ExportSource& source, const BlockSource& run, const st
     }
 
     BlockCache results(source);
+    bool exact = true;   // what is not quantized lost nothing to the export's dtype
     Json tensors = Json::object();
     for (const Model::NamedShape& shape : source.model.tensors()) {
         throwIfStopped(stop);
@@ -80,7 +81,9 @@ std::string certify(const ExportSource& source, const BlockSource& run, const st
         if (isQuantized)
             continue;
         const std::vector<float> read = checkpoint->readFloats(checkpoint->at(shape.name));
-        const at::Tensor expected = results.tensor(shape.name).to(scalar).to(at::kFloat).contiguous();
+        const at::Tensor own = results.tensor(shape.name).contiguous();
+        const at::Tensor expected = own.to(scalar).to(at::kFloat);
+        exact = exact && at::equal(own, expected);
         if (expected.numel() != static_cast<std::int64_t>(read.size()) ||
             !at::equal(expected.flatten(), at::from_blob(const_cast<float*>(read.data()), {expected.numel()}, at::kFloat)))
             differs(shape.name);
@@ -89,11 +92,17 @@ std::string certify(const ExportSource& source, const BlockSource& run, const st
     const at::Tensor meant = at::log_softmax(logitsOf(run, probe, stop), -1);
     const at::Tensor read = at::log_softmax(logitsOf(*exported, probe, stop), -1);
     Json hashes = Json::object();
-    for (const std::string& file : files)
+    for (const std::string& file : written.files)
         hashes[file] = sha256File(folder / file);
+    Json left = Json::array();
+    for (const LeftBehind& one : written.left)
+        left.push_back({{"name", one.name}, {"reason", one.reason}});
     const Json certificate{{"halftone_certificate", 1},
                            {"files", hashes},
+                           {"left_behind", left},
                            {"tensors", tensors},
+                           {"unquantized_dtype", source.dtype},
+                           {"unquantized_as_in_the_run", exact},
                            {"kv_cache", cacheFate(source, *exported)},
                            {"weights_compared_bit_by_bit", compared},
                            {"probe_tokens", static_cast<std::int64_t>(probe.size())},

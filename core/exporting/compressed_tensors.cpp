@@ -3,6 +3,7 @@
 #include "core/checkpoint/safetensors_writer.h"
 #include "core/exporting/export_files.h"
 #include "core/quant/packing.h"
+#include "core/recipe/packed_format.h"
 
 #include <ATen/ATen.h>
 
@@ -59,46 +60,32 @@ Json schemeOf(const Plan& plan)
 
 class CompressedTensorsExporter final : public Exporter {
 public:
-    ExporterInfo info() const override
+    FormatInfo info() const override
     {
         return {"compressed-tensors", "compressed-tensors", "Packed integer weights with scales, mixed per layer, 8-bit activations", {"transformers", "vllm"}};
     }
 
-    std::vector<ContractIssue> check(const ExportSource& source) const override;
-    std::vector<std::string> write(const ExportSource& source, const std::filesystem::path& folder, Progress& progress,
-                                   const std::stop_token& stop) const override;
+    std::vector<ContractIssue> check(const ExportQuestion& asked) const override;
+    Written write(const ExportSource& source, const std::filesystem::path& folder, Progress& progress, const std::stop_token& stop) const override;
 };
 
-std::vector<ContractIssue> CompressedTensorsExporter::check(const ExportSource& source) const
+std::vector<ContractIssue> CompressedTensorsExporter::check(const ExportQuestion& asked) const
 {
     std::vector<ContractIssue> issues;
     bool any = false;
-    for (const ResolvedPlan& resolved : source.plans) {
+    for (std::size_t i = 0; i < asked.plans.size(); ++i) {
+        const ResolvedPlan& resolved = asked.plans[i];
         const WeightGrid& grid = resolved.plan.weights;
         const ActivationGrid& activations = resolved.plan.activations;
-        auto issue = [&](const std::string& reason, bool fatal) { issues.push_back({resolved.linear, reason, fatal}); };
+        auto issue = [&](std::string reason, bool fatal) { issues.push_back({resolved.linear, std::move(reason), fatal}); };
         any = any || grid.quantized();
-        if (grid.quantized() && grid.bits != 2 && grid.bits != 4 && grid.bits != 8)
-            issue("versions of compressed-tensors pack " + std::to_string(grid.bits) +
-                  "-bit weights differently, and a wrong guess loads without an error: use 2, 4 or 8 bits, or the dense format", true);
+        checkPacked(resolved.plan, [&](bool fatal, std::string reason) { issue(std::move(reason), fatal); });
         if (grid.quantized() && !grid.symmetric)
             issue("transformers 5.23 refuses asymmetric packed weights (5.17 and vLLM load them): use a symmetric grid for transformers", false);
-        if (grid.quantized() && resolved.plan.compensation.method != "none")
-            issue("the factors of \"" + resolved.plan.compensation.method +
-                  "\" have no place in compressed-tensors: export the dense format, which adds them to the weights, or leave the compensation out", true);
         if (!activations.quantized())
             continue;
-        if (!grid.quantized())
-            issue("activations are quantized but the weight is not: compressed-tensors has no such scheme; give the weight 8 bits", true);
-        if (activations.scheme != ActivationScheme::PerToken && activations.scheme != ActivationScheme::PerTensor)
-            issue("the activation grid \"" + std::string(name(activations.scheme)) +
-                  "\" is no strategy of compressed-tensors: use per_token or per_tensor, or the dense format for analysis", true);
-        const bool mlp = resolved.linear.ends_with(".fc1") || resolved.linear.ends_with(".fc2");
-        if (activations.scheme == ActivationScheme::PerToken && mlp && source.model.config().architecture == "opt")
-            issue("transformers' OPT flattens its windows before the MLP, where compressed-tensors then takes one scale for the whole window "
-                  "instead of one a token: expect another perplexity there than here", false);
-        if (!activations.symmetric)
-            issue("asymmetric activation grids are not exported: use a symmetric one", true);
+        if (std::string otherwise = servedOtherwise(resolved.plan, asked.model.linears[i], asked.model.config); !otherwise.empty())
+            issue(std::move(otherwise), false);
         if (activations.bits != 8)
             issue("stock kernels compute with 8-bit activations only: " + std::to_string(activations.bits) + " bits are simulated by transformers and refused by vLLM", false);
         if (grid.quantized() && grid.bits < 8)
@@ -106,20 +93,20 @@ std::vector<ContractIssue> CompressedTensorsExporter::check(const ExportSource& 
         if (grid.quantized() && grid.bits == 8 && grid.group > 0)
             issue("8-bit weights with 8-bit activations are served per channel by stock kernels; groups of " + std::to_string(grid.group) + " load in transformers only", false);
     }
-    if (source.kvCache.quantized()) {
-        if (const std::string why = whyNotServed(source.kvCache, source.model.config()); !why.empty())
+    if (asked.kvCache.quantized()) {
+        if (const std::string why = whyNotServed(asked.kvCache, asked.model.config); !why.empty())
             issues.push_back({"", "the KV-cache grid stays behind, so a runtime keeps its cache float: " + why, false});
         else
             issues.push_back({"", "the KV-cache grid is written as kv_cache_scheme, which transformers follows; vLLM refuses integer KV-cache schemes, so for vLLM make a run "
                                   "with the scheme \"none\"", false});
     }
     if (!any)
-        issues.push_back({"", "no linear is quantized: export the dense format instead", true});
+        issues.push_back({"", "no weight is quantized, so an export would only copy the model: quantize weights first", true});
     return issues;
 }
 
-std::vector<std::string> CompressedTensorsExporter::write(const ExportSource& source, const std::filesystem::path& folder, Progress& progress,
-                                                          const std::stop_token& stop) const
+Written CompressedTensorsExporter::write(const ExportSource& source, const std::filesystem::path& folder, Progress& progress,
+                                         const std::stop_token& stop) const
 {
     const DType dtype = exportDType(source.dtype);
     BlockCache blocks(source);
@@ -139,7 +126,7 @@ std::vector<std::string> CompressedTensorsExporter::write(const ExportSource& so
     for (const Model::NamedShape& shape : source.model.tensors()) {
         const auto found = linears.find(shape.name);
         if (found == linears.end() || !source.plans[found->second].plan.weights.quantized()) {
-            add(shape.name, dtype, shape.shape, [&blocks, dtype, tensorName = shape.name] { return tensorBytes(blocks.tensor(tensorName), dtype); });
+            add(shape.name, dtype, shape.shape, [&blocks, dtype, tensorName = shape.name] { return tensorBytes(blocks.tensor(tensorName), dtype, tensorName); });
             continue;
         }
         const LinearInfo& linear = source.model.linears()[found->second];
@@ -152,7 +139,7 @@ std::vector<std::string> CompressedTensorsExporter::write(const ExportSource& so
                 throw Error(ErrorKind::BadFile, "the run holds no codes for " + linear.name, linear.name);
             return *stored.weight;
         };
-        add(linear.name + ".weight_scale", DType::F32, {linear.out, groups}, [=, &linear] { return tensorBytes(perRow(weight().scales.scale, linear.out), DType::F32); });
+        add(linear.name + ".weight_scale", DType::F32, {linear.out, groups}, [=, &linear] { return tensorBytes(perRow(weight().scales.scale, linear.out), DType::F32, linear.name); });
         if (formatOf(plan) == kPacked) {
             const std::int64_t words = (linear.in * grid.bits + 31) / 32;
             add(linear.name + ".weight_packed", DType::I32, {linear.out, words},
@@ -224,13 +211,7 @@ std::vector<std::string> CompressedTensorsExporter::write(const ExportSource& so
                             {"quantization_status", "compressed"}, {"ignore", ignore}, {"kv_cache_scheme", std::move(cache)}, {"config_groups", configGroups}};
 
     progress.begin("export", static_cast<std::int64_t>(tensors.size()), "tensors");
-    std::vector<std::string> files = writeSafetensors(folder, tensors);
-    const std::vector<std::string> companions = writeCompanions(source.model, folder);
-    files.insert(files.end(), companions.begin(), companions.end());
-    writeConfig(source.model, dtype, quantization, folder);
-    files.emplace_back("config.json");
-    std::sort(files.begin(), files.end());
-    return files;
+    return writeBeside(source.model, writeSafetensors(folder, tensors), dtype, quantization, folder);
 }
 
 } // namespace

@@ -12,28 +12,32 @@ namespace halftone {
 
 namespace {
 
-/// The quantized values as plain bf16 or float32 weights (export-formats §5): opens everywhere, no gain in size, no activation grids.
+/// The quantized values as plain bf16, f16 or f32 weights (export-formats §5): opens everywhere, no gain in size, no activation grids.
 class DenseExporter final : public Exporter {
 public:
-    ExporterInfo info() const override
+    FormatInfo info() const override
     {
-        return {"dense", "Dense (fake-quantized)", "Quantized values as plain bf16 or f32 safetensors: opens everywhere, no smaller", {"transformers", "vllm"}};
+        return {"dense", "Dense (fake-quantized)", "Quantized values as plain safetensors: opens everywhere, no smaller", {"transformers", "vllm"}, false};
     }
 
-    std::vector<ContractIssue> check(const ExportSource& source) const override
+    std::vector<ContractIssue> check(const ExportQuestion& asked) const override
     {
         std::vector<ContractIssue> issues;
-        for (const ResolvedPlan& plan : source.plans)
+        bool any = false;
+        for (const ResolvedPlan& plan : asked.plans) {
+            any = any || plan.plan.weights.quantized();
             if (plan.plan.activations.quantized())
                 issues.push_back({plan.linear, "dense weights cannot carry the activation grid \"" + std::string(name(plan.plan.activations.scheme)) +
                                                "\": a runtime will compute with float activations", false});
-        if (source.kvCache.quantized())
+        }
+        if (asked.kvCache.quantized())
             issues.push_back({"", "dense weights cannot carry the KV-cache grid, so a runtime keeps its cache float", false});
+        if (!any)
+            issues.push_back({"", "no weight is quantized, so an export would only copy the model: quantize weights first", true});
         return issues;
     }
 
-    std::vector<std::string> write(const ExportSource& source, const std::filesystem::path& folder, Progress& progress,
-                                   const std::stop_token& stop) const override
+    Written write(const ExportSource& source, const std::filesystem::path& folder, Progress& progress, const std::stop_token& stop) const override
     {
         const DType dtype = exportDType(source.dtype);
         BlockCache blocks(source);
@@ -50,18 +54,12 @@ public:
                                    progress.update(++done, name);
                                    if (info)
                                        if (const StoredLinear& stored = blocks.linear(*info); stored.weight)
-                                           return tensorBytes(stored.effectiveWeight(), dtype);
-                                   return tensorBytes(blocks.tensor(name), dtype);
+                                           return tensorBytes(stored.effectiveWeight(), dtype, name);
+                                   return tensorBytes(blocks.tensor(name), dtype, name);
                                }});
         }
         progress.begin("export", static_cast<std::int64_t>(tensors.size()), "tensors");
-        std::vector<std::string> files = writeSafetensors(folder, tensors);
-        const std::vector<std::string> companions = writeCompanions(source.model, folder);
-        files.insert(files.end(), companions.begin(), companions.end());
-        writeConfig(source.model, dtype, Json(nullptr), folder);
-        files.emplace_back("config.json");
-        std::sort(files.begin(), files.end());
-        return files;
+        return writeBeside(source.model, writeSafetensors(folder, tensors), dtype, Json(nullptr), folder);
     }
 };
 

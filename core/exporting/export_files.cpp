@@ -2,38 +2,14 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
-#include "core/base/file.h"
 #include "core/base/json.h"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 namespace halftone {
-
-namespace {
-
-/// What travels along from a Hugging Face folder, when it is there.
-constexpr std::array kCompanions{"generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-                                 "vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json"};
-constexpr std::uint64_t kCompanionLimit = 256u << 20;
-
-std::string generationConfig(const GgufVocabulary& vocabulary)
-{
-    Json json = Json::object();
-    json["_from_model_config"] = true;
-    if (vocabulary.bos >= 0)
-        json["bos_token_id"] = vocabulary.bos;
-    if (vocabulary.eos >= 0)
-        json["eos_token_id"] = vocabulary.eos;
-    if (vocabulary.pad >= 0)
-        json["pad_token_id"] = vocabulary.pad;
-    return json.dump(2) + "\n";
-}
-
-} // namespace
 
 DType exportDType(std::string_view name)
 {
@@ -41,12 +17,21 @@ DType exportDType(std::string_view name)
         return DType::BF16;
     if (name == "f32")
         return DType::F32;
-    throw Error(ErrorKind::InvalidArgument, "export dtype \"" + std::string(name) + "\" is not known; use bf16 or f32", "dtype");
+    if (name == "f16")
+        return DType::F16;
+    throw Error(ErrorKind::InvalidArgument, "export dtype \"" + std::string(name) + "\" is not known; use bf16, f16 or f32", "dtype");
 }
 
-std::vector<std::byte> tensorBytes(const at::Tensor& x, DType dtype)
+at::ScalarType scalarType(DType dtype)
 {
-    const at::Tensor stored = x.to(dtype == DType::BF16 ? at::kBFloat16 : at::kFloat).contiguous();
+    return dtype == DType::BF16 ? at::kBFloat16 : dtype == DType::F16 ? at::kHalf : at::kFloat;
+}
+
+std::vector<std::byte> tensorBytes(const at::Tensor& x, DType dtype, const std::string& name)
+{
+    const at::Tensor stored = x.to(scalarType(dtype)).contiguous();
+    if (dtype == DType::F16 && at::isinf(stored).logical_and(at::isfinite(x)).any().item<bool>())
+        throw Error(ErrorKind::Unsupported, name + " holds values beyond 65504, the largest of f16; export with bf16 or f32", name);
     std::vector<std::byte> bytes(static_cast<std::size_t>(stored.numel()) * stored.element_size());
     std::memcpy(bytes.data(), stored.const_data_ptr(), bytes.size());
     return bytes;
@@ -80,34 +65,23 @@ const StoredLinear& BlockCache::linear(const LinearInfo& info)
     return *found;
 }
 
-std::vector<std::string> writeCompanions(const Model& model, const std::filesystem::path& folder)
+Written writeBeside(const Model& model, std::vector<std::string> weights, DType dtype, const nlohmann::json& quantization, const std::filesystem::path& folder)
 {
-    std::vector<std::string> written;
-    if (const auto vocabulary = model.ggufVocabulary()) {
-        written = writeHuggingFaceTokenizer(*vocabulary, folder);
-        writeFileAtomically(folder / "generation_config.json", generationConfig(*vocabulary));
-        written.emplace_back("generation_config.json");
-        return written;
-    }
-    for (const char* name : kCompanions) {
-        const std::filesystem::path from = model.checkpoint().path() / name;
-        if (!std::filesystem::is_regular_file(from))
-            continue;
-        writeFileAtomically(folder / name, readTextFile(from, kCompanionLimit));
-        written.emplace_back(name);
-    }
-    return written;
-}
-
-void writeConfig(const Model& model, DType dtype, const nlohmann::json& quantization, const std::filesystem::path& folder)
-{
+    Companions companions = writeCompanions(model, folder);
+    Written written{std::move(weights), std::move(companions.left)};
+    written.files.insert(written.files.end(), companions.written.begin(), companions.written.end());
     Json config = model.huggingFaceConfig();
+    if (dropAutoMap(config))
+        written.left.push_back({"config.json: auto_map", "it names code, which does not travel"});
     config.erase("torch_dtype");
-    config["dtype"] = dtype == DType::BF16 ? "bfloat16" : "float32";
+    config["dtype"] = dtype == DType::BF16 ? "bfloat16" : dtype == DType::F16 ? "float16" : "float32";
     config.erase("quantization_config");
     if (!quantization.is_null())
         config["quantization_config"] = quantization;
     writeFileAtomically(folder / "config.json", config.dump(2) + "\n");
+    written.files.emplace_back("config.json");
+    std::sort(written.files.begin(), written.files.end());
+    return written;
 }
 
 } // namespace halftone

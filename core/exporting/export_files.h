@@ -11,11 +11,14 @@
 
 namespace halftone {
 
-/// "bf16" or "f32" → DType. @throws Error{InvalidArgument} naming both.
+/// "bf16", "f16" or "f32" → DType. @throws Error{InvalidArgument} naming them.
 DType exportDType(std::string_view name);
+/// As LibTorch calls it, and as config.json does.
+at::ScalarType scalarType(DType dtype);
 
-/// The bytes of a float32 tensor in `dtype` (F32 or BF16, round to nearest even), row-major.
-std::vector<std::byte> tensorBytes(const at::Tensor& x, DType dtype);
+/// The bytes of a float32 tensor in `dtype` (round to nearest even), row-major.
+/// @throws Error{Unsupported} naming the tensor where f16 cannot hold a value that is finite
+std::vector<std::byte> tensorBytes(const at::Tensor& x, DType dtype, const std::string& name);
 
 /// Hands out a run's blocks to the writer, which asks tensor by tensor: the block asked for last stays in memory.
 class BlockCache {
@@ -33,11 +36,8 @@ private:
     int m_index = -1;
 };
 
-/// Everything beside weights and config.json: tokenizer, generation config, chat template. Copied from a Hugging Face folder, made from a GGUF's
-/// key-values. @return file names.
-std::vector<std::string> writeCompanions(const Model& model, const std::filesystem::path& folder);
-
-/// config.json of the export: the model's own, with dtype set and `quantization` (may be null) as quantization_config.
-void writeConfig(const Model& model, DType dtype, const nlohmann::json& quantization, const std::filesystem::path& folder);
+/// All that stands beside the weights: companions, and config.json, the model's own with dtype set and `quantization` (may be null) as
+/// quantization_config. `weights`: the files that are there already.
+Written writeBeside(const Model& model, std::vector<std::string> weights, DType dtype, const nlohmann::json& quantization, const std::filesystem::path& folder);
 
 } // namespace halftone

@@ -42,12 +42,11 @@ struct Opened {
 
 std::vector<ContractIssue> issuesOf(const ExportJob& job, const Opened& opened)
 {
-    std::vector<ContractIssue> issues = exporter(job.format).check(opened.source);
-    if (std::none_of(opened.source.plans.begin(), opened.source.plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized(); }))
-        issues.push_back({{}, opened.run.id + " leaves every weight as it is, so an export would only copy the model; quantize weights first", true});
+    std::vector<ContractIssue> issues = exporter(job.format).check({opened.description, opened.source.plans, opened.recipe.kvCache});
     if (!opened.recipe.contract.empty()) {
-        std::vector<ContractIssue> contract = checkContract(opened.recipe.contract, opened.source.plans, opened.description, opened.recipe.kvCache);
-        std::move(contract.begin(), contract.end(), std::back_inserter(issues));
+        for (ContractIssue& issue : checkContract(opened.recipe.contract, opened.source.plans, opened.description, opened.recipe.kvCache))
+            if (std::none_of(issues.begin(), issues.end(), [&](const ContractIssue& known) { return known.linear == issue.linear && known.reason == issue.reason; }))
+                issues.push_back(std::move(issue));   // the contract asks the format too
     }
     return issues;
 }
@@ -61,41 +60,11 @@ std::vector<std::int32_t> probeIds(std::int64_t vocabulary, std::int64_t positio
     return ids;
 }
 
-/// One line a distinct reason, with how many linears it concerns.
-std::vector<std::string> sentences(const std::vector<ContractIssue>& issues)
-{
-    std::vector<std::pair<std::string, std::vector<std::string>>> byReason;
-    for (const ContractIssue& issue : issues) {
-        auto found = std::find_if(byReason.begin(), byReason.end(), [&](const auto& entry) { return entry.first == issue.reason; });
-        if (found == byReason.end())
-            found = byReason.insert(byReason.end(), {issue.reason, {}});
-        found->second.push_back(issue.linear);
-    }
-    std::vector<std::string> lines;
-    for (const auto& [reason, linears] : byReason) {
-        if (linears.front().empty())
-            lines.push_back(reason);
-        else
-            lines.push_back(linears.front() + (linears.size() > 1 ? " and " + std::to_string(linears.size() - 1) + " more: " : ": ") + reason);
-    }
-    return lines;
-}
-
 } // namespace
 
 std::vector<ContractIssue> checkExport(const ExportJob& job)
 {
     return issuesOf(job, Opened(job));
-}
-
-std::vector<FormatInfo> exportFormats()
-{
-    std::vector<FormatInfo> formats;
-    for (const auto& one : exporters()) {
-        const ExporterInfo info = one->info();
-        formats.push_back({info.id, info.name, info.summary, info.runtimes});
-    }
-    return formats;
 }
 
 ExportResult exportRun(const ExportJob& job, Progress& progress, const std::stop_token& stop)
@@ -120,9 +89,11 @@ ExportResult exportRun(const ExportJob& job, Progress& progress, const std::stop
     requireDiskSpace(job.out, job.format == "dense" ? size.denseBytes : size.bytes);
     removeStaleTemporaries(std::filesystem::absolute(job.out).parent_path());   // of killed processes
     AtomicFolder folder(job.out);
-    result.files = exporter(job.format).write(opened.source, folder.path(), progress, stop);
+    Written written = exporter(job.format).write(opened.source, folder.path(), progress, stop);
+    result.files = written.files;
+    result.left = written.left;
     const std::shared_ptr<const BlockSource> run = openRun(opened.model, job.project, opened.run.id);
-    result.certificate = certify(opened.source, *run, folder.path(), result.files,
+    result.certificate = certify(opened.source, *run, folder.path(), written,
                                  probeIds(opened.model->config().vocabulary, opened.model->config().maxPositions), progress, stop);
     writeFileAtomically(folder.path() / kCertificateFile, result.certificate);
     result.files.emplace_back(kCertificateFile);

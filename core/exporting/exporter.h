@@ -1,6 +1,8 @@
 #pragma once
 
 #include "core/base/progress.h"
+#include "core/exporting/companions.h"
+#include "core/exporting/formats.h"
 #include "core/model/model.h"
 #include "core/project/run_store.h"
 
@@ -22,21 +24,27 @@ struct ExportSource {
     KvCacheGrid kvCache = {};                               ///< the recipe's
 };
 
-struct ExporterInfo {
-    std::string id, name, summary;
-    std::vector<std::string> runtimes;
+/// What a format is asked about: a recipe as it stands for a model.
+struct ExportQuestion {
+    const ModelDescription& model;
+    const std::vector<ResolvedPlan>& plans;
+    const KvCacheGrid& kvCache;
+};
+
+struct Written {
+    std::vector<std::string> files;      ///< names, sorted; with "/" where they lie in a folder of the export
+    std::vector<LeftBehind> left;
 };
 
 /// Writes one format. One file each in core/exporting, one line in registry.cpp.
 class Exporter {
 public:
     virtual ~Exporter() = default;
-    virtual ExporterInfo info() const = 0;
+    virtual FormatInfo info() const = 0;
     /// What this format cannot express (fatal) or a runtime would refuse or ignore (not fatal): linear and reason, before work starts.
-    virtual std::vector<ContractIssue> check(const ExportSource& source) const = 0;
-    /// Writes into an existing empty folder (the caller makes it appear atomically). @return file names, sorted.
-    virtual std::vector<std::string> write(const ExportSource& source, const std::filesystem::path& folder, Progress& progress,
-                                           const std::stop_token& stop) const = 0;
+    virtual std::vector<ContractIssue> check(const ExportQuestion& asked) const = 0;
+    /// Writes into an existing empty folder (the caller makes it appear atomically).
+    virtual Written write(const ExportSource& source, const std::filesystem::path& folder, Progress& progress, const std::stop_token& stop) const = 0;
 };
 
 std::span<const std::unique_ptr<Exporter>> exporters();

@@ -141,7 +141,7 @@ void Sentinels::after(const DecoderBlock& block, BlockResult& result)
     SiteKeeper keeper(sites);
     m_quantized = block.forward(m_quantized, &keeper);
     if (!at::isfinite(m_quantized).all().item<bool>())
-        throw Error(ErrorKind::BadFile, where(index) + ": the held-out text's activations are no longer finite after this block was quantized" +
+        throw Error(ErrorKind::BadFile, where(index) + ": the canary's activations are no longer finite after this block was quantized" +
                     (at::isfinite(m_float).all().item<bool>() ? "; its float form is fine, so the quantization overflows. Give this block more bits or another method"
                                                              : ", and neither are the float model's: the weights hold NaN or infinity. Check the checkpoint"),
                     where(index));
@@ -152,7 +152,7 @@ void Sentinels::after(const DecoderBlock& block, BlockResult& result)
     result.canaryError = error;
     if (error > m_limits.canaryError && error - m_error > m_limits.canaryStep)
         result.flags.push_back({"canary", index, {},
-                                where(index) + ": a held-out text drifts: its hidden states are off by " + percent(error) + " after this block, " +
+                                where(index) + ": the canary drifts: its hidden states are off by " + percent(error) + " after this block, " +
                                 percent(m_error) + " before it. Likely one of its linears has too few bits; give the block more bits, or see which linear has the largest output error"});
     m_error = error;
     if (index + 1 < m_model.config().blocks)
@@ -161,7 +161,7 @@ void Sentinels::after(const DecoderBlock& block, BlockResult& result)
     m_perplexity = perplexityOf(m_quantized);
     if (!(m_perplexity <= m_limits.canaryPerplexity * m_reference))
         result.flags.push_back({"canary", index, {},
-                                "the quantized model's perplexity on a held-out text is " + figure(m_perplexity) + ", the float model's " + figure(m_reference) +
+                                "the quantized model's perplexity on the canary's tokens is " + figure(m_perplexity) + ", the float model's " + figure(m_reference) +
                                 ". The run is not likely to be of use; look for the block where the canary's drift grows, and give it more bits"});
 }
 

@@ -25,7 +25,7 @@ struct RunInfo {
     double seconds = 0;
     std::uint64_t peakBytes = 0;
     int flags = 0;                ///< raised by the sentinels so far
-    /// Perplexity of a short held-out stretch of the calibration text, quantized and float; 0: not measured.
+    /// Perplexity of the canary, a stretch of the calibration text that no sample holds, quantized and float; 0: not measured. No measure of quality.
     double canaryPerplexity = 0, canaryReference = 0;
 };
 

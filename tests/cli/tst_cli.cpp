@@ -130,6 +130,20 @@ void TestCli::theMainJobGoesEndToEnd()
     for (const Json& file : exported.json().at("files"))
         QVERIFY(QFile::exists(out + u'/' + QString::fromStdString(file.get<std::string>())));
     QVERIFY(QFile::exists(out + QStringLiteral("/tokenizer.json")));
+    QVERIFY(exported.json().at("left_behind").is_array());
+
+    // What the formats hold is said before a run, by check and resolve alike.
+    const QString three = writeFile(folder, "three.json", R"({"halftone_recipe": 1, "defaults": {"weights": {"bits": 3, "group": 32}}})");
+    for (const char* command : {"check", "resolve"}) {
+        const Outcome asked = halftone({QStringLiteral("recipe"), QString::fromLatin1(command), three, QStringLiteral("--model"), kModel, QStringLiteral("--json")});
+        QVERIFY2(asked.code == 0, asked.err.constData());
+        for (const Json& format : asked.json().at("formats")) {
+            QCOMPARE(format.at("holds").get<bool>(), !format.at("packed").get<bool>());
+            QCOMPARE(format.at("reasons").empty(), format.at("holds").get<bool>());
+        }
+    }
+    const Outcome words = halftone({QStringLiteral("recipe"), QStringLiteral("resolve"), three, QStringLiteral("--model"), kModel});
+    QVERIFY2(words.out.contains("dense only: no packed format holds it"), words.out.constData());
 
     const Outcome ofRun = halftone(QStringList{QStringLiteral("evaluate"), project, QStringLiteral("--text"), kText, QStringLiteral("--against"), kModel} + windows);
     QVERIFY2(ofRun.code == 0, ofRun.err.constData());

@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/sha256.h"
+#include "core/checkpoint/safetensors_writer.h"
 #include "core/exporting/export_job.h"
 #include "core/model/compressed_model.h"
 #include "core/model/model.h"
@@ -14,6 +15,9 @@
 
 #include <chrono>
 #include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
 
 using namespace halftone;
 using namespace halftone::testing;
@@ -32,6 +36,12 @@ private Q_SLOTS:
     void whatCannotBeExpressedIsRefusedBeforeWriting();
     void aRoundedCacheIsWrittenOrSaidToStayBehind_data();
     void aRoundedCacheIsWrittenOrSaidToStayBehind();
+    void companionsTravelOrAreNamed();
+    void codeIsNoLongerAskedFor();
+    void linksOutOfTheModelStayBehind();
+    void whatStaysFloatIsNeverWiderThanItsSource_data();
+    void whatStaysFloatIsNeverWiderThanItsSource();
+    void formatsSayTheSameBeforeARunAsAfterIt();
     void anExistingFolderIsNotReplacedUnasked();
     void cancelledItLeavesNothing();
     void aChangedByteInThePackedWeightsIsSeen();
@@ -124,18 +134,16 @@ void TestExportJob::theSizeSaidIsTheSizeWritten()
     const std::vector<ResolvedPlan> plans = resolve(recipe, model);
     QCOMPARE(run.run.bytes, estimateSize(plans, model).bytes);
     SilentProgress progress;
-    for (const char* dtype : {"auto", "bf16"}) {
+    for (const char* dtype : {"auto", "bf16", "f16", "f32"}) {
         const SizeEstimate size = estimateSize(plans, model, dtype);
         ExportJob job = jobFor(project, folder);
         job.dtype = dtype;
         job.overwrite = true;
         exportRun(job, progress, {});
         QCOMPARE(tensorBytesOf(job.out), size.bytes);
-        if (std::string_view(dtype) == "auto") {
-            job.format = "dense";
-            exportRun(job, progress, {});
-            QCOMPARE(tensorBytesOf(job.out), size.denseBytes);
-        }
+        job.format = "dense";
+        exportRun(job, progress, {});
+        QCOMPARE(tensorBytesOf(job.out), size.denseBytes);
     }
 }
 
@@ -252,6 +260,207 @@ void TestExportJob::aRoundedCacheIsWrittenOrSaidToStayBehind()
         b = exported->block(i).forward(b);
     }
     QVERIFY(at::equal(a, b));
+}
+
+/// A copy of the tiny model, and a project of it with a run.
+static std::filesystem::path copyOfTheModel(const QTemporaryDir& folder)
+{
+    const std::filesystem::path copy = std::filesystem::path(folder.path().toStdString()) / "model";
+    std::filesystem::copy(tinyLlama(), copy);
+    return copy;
+}
+
+static std::shared_ptr<Project> projectWithARun(const QTemporaryDir& folder, const std::filesystem::path& model)
+{
+    const auto project = Project::open(std::filesystem::path(folder.path().toStdString()) / "copy.halftone", model);
+    SilentProgress progress;
+    QuantizeJob job;
+    job.model = model;
+    job.recipe = tinyRecipe(R"({"weights": {"bits": 4, "group": 32}})");
+    job.text = tinyText();
+    job.project = project;
+    quantize(job, progress, {});
+    return project;
+}
+
+static void writeText(const std::filesystem::path& file, const std::string& text)
+{
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+}
+
+void TestExportJob::companionsTravelOrAreNamed()
+{
+    QTemporaryDir folder;
+    const std::filesystem::path model = copyOfTheModel(folder);
+    const std::map<std::string, std::string> travel{{"LICENSE", "do as you like\n"}, {"NOTICE.txt", "made by them\n"}, {"README.md", "# Tiny\n"},
+        {"additional_chat_templates/tool_use.jinja", "{{ tools }}"}, {"chat_template.jinja", "{{ messages }}"}, {"generation_config.json", "{\"top_p\": 0.9}"},
+        {"preprocessor_config.json", "{\"size\": 224}"}};
+    for (const auto& [name, text] : travel)
+        writeText(model / name, text);
+    const std::vector<std::string> stay{"modeling_tiny.py", "pytorch_model.bin", "adapter_config.json", ".gitattributes", "mystery.dat"};
+    for (const std::string& name : stay)
+        writeText(model / name, "x");
+    writeText(model / "onnx/model.onnx", "x");
+    const auto project = projectWithARun(folder, model);
+    SilentProgress progress;
+    ExportJob job = jobFor(project, folder);
+    const ExportResult result = exportRun(job, progress, {});
+    for (const auto& [name, text] : travel) {
+        QVERIFY2(std::find(result.files.begin(), result.files.end(), name) != result.files.end(), name.c_str());
+        std::ifstream file(job.out / name);
+        QCOMPARE(std::string(std::istreambuf_iterator<char>(file), {}), text);
+    }
+    std::set<std::string> left;
+    for (const LeftBehind& one : result.left) {
+        left.insert(one.name);
+        QVERIFY(!one.reason.empty());
+    }
+    for (const std::string& name : stay) {
+        QVERIFY2(left.contains(name), name.c_str());
+        QVERIFY(!std::filesystem::exists(job.out / name));
+    }
+    QVERIFY(left.contains("onnx/") && !std::filesystem::exists(job.out / "onnx"));
+    QVERIFY(!left.contains("model.safetensors") && !left.contains("config.json"));
+    const Json certificate = parseJson(result.certificate, "certificate");
+    QCOMPARE(certificate.at("left_behind").size(), result.left.size());
+    QVERIFY(certificate.at("files").contains("additional_chat_templates/tool_use.jinja"));
+    job.overwrite = true;   // folders of an earlier export are no obstacle
+    exportRun(job, progress, {});
+    QVERIFY(std::filesystem::exists(job.out / "additional_chat_templates/tool_use.jinja"));
+}
+
+void TestExportJob::codeIsNoLongerAskedFor()
+{
+    QTemporaryDir folder;
+    const std::filesystem::path model = copyOfTheModel(folder);
+    Json config = readJsonFile(model / "config.json");
+    config["auto_map"] = {{"AutoModelForCausalLM", "modeling_tiny.TinyForCausalLM"}};
+    writeText(model / "config.json", config.dump());
+    Json tokenizer = readJsonFile(model / "tokenizer_config.json");
+    tokenizer["auto_map"] = {{"AutoTokenizer", {"tokenization_tiny.TinyTokenizer", nullptr}}};
+    writeText(model / "tokenizer_config.json", tokenizer.dump());
+    const auto project = projectWithARun(folder, model);
+    SilentProgress progress;
+    for (const char* format : {"compressed-tensors", "dense"}) {
+        ExportJob job = jobFor(project, folder, format);
+        job.out += format;
+        const ExportResult result = exportRun(job, progress, {});
+        int said = 0;
+        for (const char* name : {"config.json", "tokenizer_config.json"}) {
+            QVERIFY(!readJsonFile(job.out / name).contains("auto_map"));
+            for (const LeftBehind& left : result.left)
+                said += left.name == std::string(name) + ": auto_map";
+        }
+        QCOMPARE(said, 2);
+        tokenizer.erase("auto_map");
+        QCOMPARE(readJsonFile(job.out / "tokenizer_config.json"), tokenizer);
+    }
+}
+
+void TestExportJob::linksOutOfTheModelStayBehind()
+{
+    QTemporaryDir folder;
+    const std::filesystem::path root = folder.path().toStdString();
+    // As the hub's cache lies: a snapshot of links to blobs.
+    const std::filesystem::path snapshot = root / "models--x--tiny/snapshots/0123", blobs = root / "models--x--tiny/blobs";
+    std::filesystem::create_directories(snapshot);
+    std::filesystem::create_directories(blobs);
+    int number = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(tinyLlama())) {
+        const std::filesystem::path blob = blobs / std::to_string(number++);
+        std::filesystem::copy_file(entry.path(), blob);
+        std::filesystem::create_symlink(std::filesystem::path("../../blobs") / blob.filename(), snapshot / entry.path().filename());
+    }
+    writeText(root / "secret.txt", "of somebody else");
+    std::filesystem::create_symlink(root / "secret.txt", snapshot / "LICENSE");
+    const auto project = projectWithARun(folder, snapshot);
+    SilentProgress progress;
+    const ExportJob job = jobFor(project, folder);
+    const ExportResult result = exportRun(job, progress, {});
+    QVERIFY(std::filesystem::exists(job.out / "tokenizer.json"));
+    QVERIFY(!std::filesystem::exists(job.out / "LICENSE"));
+    QVERIFY(std::any_of(result.left.begin(), result.left.end(), [](const LeftBehind& left) { return left.name == "LICENSE" && left.reason.find("link") != std::string::npos; }));
+}
+
+void TestExportJob::whatStaysFloatIsNeverWiderThanItsSource_data()
+{
+    QTest::addColumn<QString>("stored");
+    QTest::addColumn<QString>("written");
+    QTest::newRow("F32") << "F32" << "BF16";
+    QTest::newRow("F16") << "F16" << "F16";
+    QTest::newRow("BF16") << "BF16" << "BF16";
+}
+
+void TestExportJob::whatStaysFloatIsNeverWiderThanItsSource()
+{
+    QFETCH(QString, stored);
+    QFETCH(QString, written);
+    QTemporaryDir folder;
+    const std::filesystem::path model = copyOfTheModel(folder);
+    // The same weights in another type.
+    const std::map<QString, std::pair<DType, at::ScalarType>> types{{"F32", {DType::F32, at::kFloat}}, {"F16", {DType::F16, at::kHalf}}, {"BF16", {DType::BF16, at::kBFloat16}}};
+    const auto [dtype, scalar] = types.at(stored);
+    {
+        const auto source = Model::open(tinyLlama());
+        std::vector<TensorToWrite> tensors;
+        for (const Model::NamedShape& shape : source->tensors())
+            tensors.push_back({shape.name, dtype, shape.shape, [&source, name = shape.name, scalar = scalar] {
+                                   const at::Tensor x = source->weight(name).to(scalar).contiguous();
+                                   const auto* data = static_cast<const std::byte*>(x.const_data_ptr());
+                                   return std::vector<std::byte>(data, data + x.nbytes());
+                               }});
+        for (const std::filesystem::path& file : source->checkpoint().files())
+            std::filesystem::remove(model / file.filename());
+        writeSafetensors(model, tensors);
+    }
+    const auto project = projectWithARun(folder, model);
+    SilentProgress progress;
+    const ModelDescription description = describeModel(model, false);
+    for (const char* format : {"compressed-tensors", "dense"}) {
+        ExportJob job = jobFor(project, folder, format);
+        job.out += format;
+        job.dtype = "auto";
+        const ExportResult result = exportRun(job, progress, {});
+        const auto checkpoint = Checkpoint::open(job.out);
+        QCOMPARE(QString::fromStdString(std::string(name(checkpoint->at("model.embed_tokens.weight").dtype))), written);
+        QCOMPARE(QString::fromStdString(std::string(name(checkpoint->at("model.norm.weight").dtype))), written);
+        const SizeEstimate size = estimateSize(resolve(Recipe::parse(project->run({}).recipeJson, "run"), description), description);
+        QCOMPARE(tensorBytesOf(job.out), std::string_view(format) == "dense" ? size.denseBytes : size.bytes);
+        // The source's values are bf16's: nothing was rounded, and the certificate knows.
+        const Json certificate = parseJson(result.certificate, "certificate");
+        QCOMPARE(certificate.at("unquantized_as_in_the_run").get<bool>(), true);
+        if (std::string_view(format) == "compressed-tensors")
+            QVERIFY(certificate.at("probe_kl_mean").get<double>() < 1e-9);
+    }
+    ExportJob wide = jobFor(project, folder);
+    wide.dtype = "f32";   // asked for, it is given
+    exportRun(wide, progress, {});
+    QCOMPARE(Checkpoint::open(wide.out)->at("model.norm.weight").dtype, DType::F32);
+}
+
+void TestExportJob::formatsSayTheSameBeforeARunAsAfterIt()
+{
+    const ModelDescription model = describeModel(tinyLlama(), false);
+    const auto fitOf = [&](const char* defaults) { return packingOf(resolve(tinyRecipe(defaults), model), model, {}); };
+    QCOMPARE(fitOf(R"({"weights": {"bits": 4, "group": 32}})").packing, Packing::Packed);
+    QVERIFY(fitOf(R"({"weights": {"bits": 4, "group": 32}})").why.empty());
+    QCOMPARE(fitOf(R"({"weights": {"bits": 3, "group": 32}})").packing, Packing::DenseOnly);
+    QVERIFY(fitOf(R"({"weights": {"bits": 3, "group": 32}})").why.find("and 27 more: ") != std::string::npos);
+    QCOMPARE(fitOf(R"({"weights": {"bits": 4, "group": 32}, "compensation": {"method": "lorc"}})").packing, Packing::DenseOnly);
+    QCOMPARE(fitOf(R"({"weights": {"bits": 8}, "activations": {"scheme": "cross"}})").packing, Packing::DenseOnly);
+    QCOMPARE(fitOf(R"({"activations": {"scheme": "per_token"}})").packing, Packing::Nothing);
+    for (const char* defaults : {R"({"weights": {"bits": 3, "group": 32}})", R"({"weights": {"bits": 4, "group": 32}})", R"({"activations": {"scheme": "per_token"}})"}) {
+        QTemporaryDir folder;
+        const auto project = newProject(folder);
+        const Recipe recipe = tinyRecipe(defaults);
+        quantizeTiny(project, recipe);
+        for (const FormatFit& fit : fitFormats(resolve(recipe, model), model, {})) {
+            const std::vector<ContractIssue> after = checkExport(jobFor(project, folder, fit.format.id));
+            QCOMPARE(std::none_of(after.begin(), after.end(), [](const ContractIssue& issue) { return issue.fatal; }), fit.holds());
+            QCOMPARE(sentences(after), sentences(fit.issues));
+        }
+    }
 }
 
 void TestExportJob::anExistingFolderIsNotReplacedUnasked()

@@ -256,7 +256,7 @@ void TestSentinels::anOutlierThatQuantizationBringsInIsSeenInTheKernelAndTheCana
     };
     QVERIFY(find("canary", 0) == flags.end());
     QVERIFY(find("canary", 1) != flags.end());
-    QVERIFY2(contains(find("canary", 1)->sentence, "block 1: a held-out text drifts"), find("canary", 1)->sentence.c_str());
+    QVERIFY2(contains(find("canary", 1)->sentence, "block 1: the canary drifts"), find("canary", 1)->sentence.c_str());
     QVERIFY(find("kernel_jump", 1) == flags.end());
     QVERIFY(find("kernel_jump", 2) != flags.end());
     QVERIFY2(contains(find("kernel_jump", 2)->sentence, "per_token grid"), find("kernel_jump", 2)->sentence.c_str());
