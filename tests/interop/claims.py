@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Every claim of the contract "transformers" is tried: exported for a tiny random model of each family and opened by the stock loader.
+
+    claims.py --writer write_claims --data tests/data/model --work FOLDER [--python INTEROP_PYTHON]
+
+The claims are asked of the contract itself (write_claims.cpp). Each export must open, and compute what its run computes; its size is what was said.
+Exit 0: all hold; 1: not, with the claims that do not; 77: the libraries are not here (ctest calls that skipped).
+"""
+import argparse
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import time
+
+os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", TQDM_DISABLE="1", TOKENIZERS_PARALLELISM="false")
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+EXACT = 2e-5     # of the logits' spread: the same numbers, summed in another order
+FLIPPED = 0.05   # share of what quantizing costs (KL) that flips of single roundings may cost: another order of sums makes them
+SEEN = 1e-9      # a KL below which quantizing costs nothing that could be told from the last bit
+
+
+def make_models(top, data):
+    """Tiny random models, a folder a family; weights in bfloat16, so that exports in their default dtype lose nothing."""
+    import torch
+    from transformers import (BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, OPTConfig, OPTForCausalLM,
+                              Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
+    gated = dict(vocab_size=512, hidden_size=96, intermediate_size=192, num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=128,
+                 initializer_range=0.2)
+    families = {
+        "llama": lambda n: LlamaForCausalLM(LlamaConfig(num_hidden_layers=n, **gated)),
+        "mistral": lambda n: MistralForCausalLM(MistralConfig(num_hidden_layers=n, head_dim=24, sliding_window=16, **gated)),
+        "qwen2": lambda n: Qwen2ForCausalLM(Qwen2Config(num_hidden_layers=n, **gated)),
+        "qwen3": lambda n: Qwen3ForCausalLM(Qwen3Config(num_hidden_layers=n, head_dim=24, **gated)),
+        "opt": lambda n: OPTForCausalLM(OPTConfig(num_hidden_layers=n, vocab_size=512, hidden_size=96, ffn_dim=192, num_attention_heads=4, word_embed_proj_dim=96,
+                                                  max_position_embeddings=128, init_std=0.2)),
+        "bloom": lambda n: BloomForCausalLM(BloomConfig(n_layer=n, vocab_size=512, hidden_size=96, n_head=4, initializer_range=0.2)),
+    }
+    for family, make in families.items():
+        for name, blocks in ((family, 2), (family + "-deep", 6)):
+            torch.manual_seed(5)
+            folder = os.path.join(top, name)
+            make(blocks).to(torch.bfloat16).save_pretrained(folder)
+            for companion in ("tokenizer.json", "tokenizer_config.json"):
+                shutil.copy(os.path.join(data, "tiny-llama", companion), folder)
+
+
+def tensor_bytes(folder):
+    """Bytes of all tensors, after the files' headers."""
+    total = 0
+    for name in os.listdir(folder):
+        if name.endswith(".safetensors"):
+            path = os.path.join(folder, name)
+            with open(path, "rb") as file:
+                total += os.path.getsize(path) - 8 - struct.unpack("<Q", file.read(8))[0]
+    return total
+
+
+def logits_of(path, claim):
+    import torch
+    with open(path, "rb") as file:
+        return torch.frombuffer(bytearray(file.read()), dtype=torch.float32).view(claim["windows"] * claim["tokens"], claim["vocabulary"])
+
+
+def kl(p, q):
+    import torch
+    p, q = torch.log_softmax(p.double(), -1), torch.log_softmax(q.double(), -1)
+    return (p.exp() * (p - q)).sum(-1).mean().item()
+
+
+def try_claim(claim, work):
+    """None, or a sentence of what does not hold."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    folder = os.path.join(work, claim["folder"])
+    export = os.path.join(folder, "export")
+    for kind, said in (("export", claim["said_bytes"]), ("dense", claim["dense_bytes"])):
+        if (written := tensor_bytes(os.path.join(folder, kind))) != said:
+            return f"{kind}: {said} bytes were said and {written} written"
+    try:
+        model = AutoModelForCausalLM.from_pretrained(export, dtype=torch.float32, device_map="cpu", local_files_only=True).eval()
+        ids = torch.tensor([[(97 * (t + 1) + 31 * w) % claim["vocabulary"] for t in range(claim["tokens"])] for w in range(claim["windows"])])
+        with torch.no_grad():   # as a prompt is served: with the cache
+            logits = model(input_ids=ids, use_cache=True).logits.flatten(0, 1)
+    except Exception as error:   # noqa: BLE001: whatever the loader says is the finding
+        return f"does not open: {type(error).__name__}: {str(error)[:300]}"
+    if not claim["same"]:
+        return None
+    caches = [m for m in model.modules() if getattr(getattr(m, "quantization_scheme", None), "input_activations", None) is not None and hasattr(m, "k_proj")]
+    if claim["cache"] != bool(caches):
+        return f"the stock loader rounds {len(caches)} caches, though the run {'does' if claim['cache'] else 'does not'}"
+    meant = logits_of(os.path.join(folder, "logits.bin"), claim)
+    apart = ((logits - meant).abs().max() / meant.std()).item()
+    cost = kl(logits_of(os.path.join(folder, "float.bin"), claim), meant)
+    off = kl(meant, logits)
+    if os.environ.get("CLAIMS_VERBOSE"):
+        print(f"{claim['family']:8} {claim['what']:50} apart {apart:.2e} KL {off:.2e} cost {cost:.2e}", flush=True)
+    if cost <= SEEN:
+        return f"quantizing costs a KL of {cost:.1e} only: the agreement says nothing"
+    if apart > EXACT and off > FLIPPED * cost:
+        return f"another function than the run: logits {apart:.1e} of their spread apart, KL {off:.1e} where quantizing costs {cost:.1e}"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--writer", required=True)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--python")
+    args = parser.parse_args()
+    if args.python and os.path.isfile(args.python) and os.path.abspath(args.python) != os.path.abspath(sys.executable):
+        os.execv(args.python, [args.python, *[a for a in sys.argv if a != args.python and a != "--python"]])
+    try:
+        import compressed_tensors, torch, transformers   # noqa: F401, E401
+        from loguru import logger
+        logger.remove()
+    except ImportError as missing:
+        print(f"skipped: {missing}; packaging/test installs the stock runtimes")
+        sys.exit(77)
+    shutil.rmtree(args.work, ignore_errors=True)
+    models = os.path.join(args.work, "models")
+    os.makedirs(models)
+    begun = time.monotonic()
+    make_models(models, args.data)
+    made = subprocess.run([args.writer, models, os.path.join(args.data, "tiny-text.txt"), args.work], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if made.returncode != 0:
+        print(f"write_claims: exit {made.returncode}: {made.stderr[-2000:]}")
+        sys.exit(1)
+    written = time.monotonic()
+    with open(os.path.join(args.work, "claims.json"), encoding="utf-8") as file:
+        claims = json.load(file)
+    families = sorted({claim["family"] for claim in claims})
+    broken = []
+    for claim in claims:
+        if (why := try_claim(claim, args.work)) is not None:
+            broken.append(f"{claim['family']}, {claim['what']}: {why}")
+    for line in broken:
+        print(line)
+    print(f"{len(claims) - len(broken)} of {len(claims)} exports of {', '.join(families)} hold; written in {written - begun:.0f} s, opened in {time.monotonic() - written:.0f} s")
+    if len(families) < 6 or not any(claim["cache"] for claim in claims):
+        print("the table is not whole")
+        sys.exit(1)
+    if not broken:
+        shutil.rmtree(args.work, ignore_errors=True)
+    sys.exit(1 if broken else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+// Exports of what a contract claims, for claims.py to open with the stock loader.
+//
+//     write_claims MODELS TEXT OUT
+//
+// MODELS holds a folder a family, FAMILY (few blocks) and FAMILY-deep (more). Every weight grid, activation grid and KV-cache grid that recipes
+// can name is laid before the contract "transformers"; what it takes is exported and listed in OUT/claims.json, with the logits of the run. Weight
+// and activation grids are crossed: one site of a deep model each. So a claim is tried from the day on which the contract stops refusing it.
+
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/exporting/export_job.h"
+#include "core/model/model.h"
+#include "core/pipeline/jobs.h"
+#include "core/project/quantized_model.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cstdio>
+#include <deque>
+#include <fstream>
+#include <iostream>
+
+using namespace halftone;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kContract = "transformers";
+constexpr int kTokens = 40, kWindows = 2;
+
+struct Scheme {
+    WeightGrid weights;
+    ActivationGrid activations;
+};
+
+PlanPatch patchOf(const Scheme& scheme)
+{
+    PlanPatch patch;
+    patch.bits = scheme.weights.bits;
+    patch.group = scheme.weights.group;
+    patch.symmetric = scheme.weights.symmetric;
+    patch.perTensor = scheme.weights.perTensor;
+    patch.range = scheme.weights.range;
+    patch.scheme = scheme.activations.scheme;
+    patch.activationBits = scheme.activations.bits;
+    patch.activationSymmetric = scheme.activations.symmetric;
+    patch.alpha = scheme.activations.alpha;
+    return patch;
+}
+
+std::string nameOf(const Scheme& scheme)
+{
+    const WeightGrid& w = scheme.weights;
+    std::string text = "W" + std::to_string(w.bits) + (w.perTensor ? " per tensor" : w.group > 0 ? " g" + std::to_string(w.group) : " per channel")
+        + (w.symmetric ? "" : " asymmetric") + (w.range == WeightGrid::Range::Full ? " full" : "");
+    if (scheme.activations.quantized())
+        text += " A" + std::to_string(scheme.activations.bits) + " " + std::string(name(scheme.activations.scheme)) + (scheme.activations.symmetric ? "" : " asymmetric");
+    return text;
+}
+
+std::string nameOf(const KvCacheGrid& grid)
+{
+    return "KV " + std::string(name(grid.scheme)) + " " + std::to_string(grid.bits) + (grid.symmetric ? " symmetric " : " asymmetric ") + std::string(name(grid.position))
+        + (grid.queries ? " queries" : "") + (grid.floatBlocks.empty() ? "" : " float blocks");
+}
+
+std::vector<WeightGrid> weightGrids()
+{
+    std::vector<WeightGrid> grids;
+    for (const int bits : {2, 3, 4, 5, 6, 7, 8, 16})
+        for (const bool symmetric : {true, false}) {
+            for (const int group : {0, 3, 8, 24, 32, 96})
+                grids.push_back({bits, group, symmetric, false, WeightGrid::Range::Narrow, WeightGrid::Clip::None});
+            grids.push_back({bits, 0, symmetric, true, WeightGrid::Range::Narrow, WeightGrid::Clip::None});
+            if (symmetric)
+                grids.push_back({bits, 0, symmetric, false, WeightGrid::Range::Full, WeightGrid::Clip::None});
+        }
+    return grids;
+}
+
+std::vector<ActivationGrid> activationGrids()
+{
+    std::vector<ActivationGrid> grids{{}};
+    for (const ActivationScheme scheme : {ActivationScheme::PerTensor, ActivationScheme::PerToken, ActivationScheme::PerChannel, ActivationScheme::Cross, ActivationScheme::CrossStatic})
+        for (const int bits : {2, 3, 4, 5, 6, 7, 8})
+            for (const bool symmetric : {true, false})
+                grids.push_back({scheme, bits, symmetric, 0.15});
+    return grids;
+}
+
+std::vector<KvCacheGrid> cacheGrids()
+{
+    std::vector<KvCacheGrid> grids;
+    for (const auto scheme : {KvCacheGrid::Scheme::PerToken, KvCacheGrid::Scheme::PerTokenHead})
+        for (const auto position : {KvCacheGrid::Position::PreRope, KvCacheGrid::Position::PostRope})
+            for (const int bits : {2, 3, 4, 5, 6, 7, 8})
+                for (const bool symmetric : {true, false})
+                    for (const bool queries : {false, true})
+                        for (const bool some : {false, true})
+                            grids.push_back({scheme, bits, symmetric, position, queries, some ? std::vector<int>{0} : std::vector<int>{}});
+    return grids;
+}
+
+Recipe recipeOf(const Scheme& scheme, const KvCacheGrid& cache = {})
+{
+    Recipe recipe;
+    recipe.calibration = {4, kTokens, 0};
+    recipe.defaults = patchOf(scheme);
+    recipe.kvCache = cache;
+    return recipe;
+}
+
+/// Which sites of a block a contract takes a scheme on: 0 refused, 1 served otherwise than here (it says so), 2 the same function.
+std::array<int, kSiteKinds> claimOf(const Recipe& recipe, const ModelDescription& model)
+{
+    std::array<int, kSiteKinds> claims{};
+    std::vector<ResolvedPlan> plans;
+    try {
+        plans = resolve(recipe, model);
+    } catch (const Error&) {   // no recipe for this model at all, whatever the contract
+        return claims;
+    }
+    if (!quantizesAnything(plans, {}))
+        return claims;
+    claims.fill(2);
+    for (const ContractIssue& issue : checkContract(kContract, plans, model, recipe.kvCache)) {
+        if (issue.linear.empty())
+            claims.fill(issue.fatal ? 0 : 1);
+        for (const LinearInfo& linear : model.linears)
+            if (linear.name == issue.linear) {
+                int& claim = claims[static_cast<std::size_t>(linear.site)];
+                claim = std::min(claim, issue.fatal ? 0 : 1);
+            }
+    }
+    return claims;
+}
+
+class Writer {
+public:
+    Writer(fs::path models, fs::path text, fs::path out) : m_models(std::move(models)), m_text(std::move(text)), m_out(std::move(out)) {}
+
+    void family(const std::string& id)
+    {
+        const fs::path shallow = m_models / id, deep = m_models / (id + "-deep");
+        const ModelDescription model = describeModel(shallow, false), deepModel = describeModel(deep, false);
+        std::deque<Scheme> clean;
+        bool warned = false;
+        for (const WeightGrid& weights : weightGrids())
+            for (const ActivationGrid& activations : activationGrids()) {
+                const Scheme scheme{weights, activations};
+                const auto claims = claimOf(recipeOf(scheme), model);
+                const auto least = *std::min_element(claims.begin(), claims.end()), most = *std::max_element(claims.begin(), claims.end());
+                if (most == 2)
+                    clean.push_back(scheme);
+                if (least == 1 && !warned) {
+                    warned = true;   // one of them: it must open, and is told to compute otherwise
+                    write(id, shallow, nameOf(scheme) + " throughout", recipeOf(scheme), false);
+                }
+                // Alone: one config group for all, or none of mixed formats.
+                if (least == 2 && (id == "llama" ? activations.bits == 8 : weights.bits == 4 && weights.group == 32 && !activations.quantized()))
+                    write(id, shallow, nameOf(scheme), recipeOf(scheme), true);
+            }
+        for (int bundle = 0; !clean.empty(); ++bundle)
+            write(id, deep, "mixed " + std::to_string(bundle), bundleOf(clean, deepModel), true);
+        const Scheme beside{{8, 32, true, false, WeightGrid::Range::Narrow, WeightGrid::Clip::None}, {}};
+        for (const KvCacheGrid& cache : cacheGrids())
+            if (claimOf(recipeOf(beside, cache), model) == std::array<int, kSiteKinds>{2, 2, 2, 2})
+                write(id, shallow, nameOf(cache), recipeOf(beside, cache), true);
+        fitted(id, shallow, model, beside);
+    }
+
+    void finish() const
+    {
+        std::ofstream(m_out / "claims.json") << m_claims.dump(1);
+        std::printf("%zu exports\n", m_claims.size());
+    }
+
+private:
+    /// A scheme a site, as many as there are sites; those used leave the list.
+    static Recipe bundleOf(std::deque<Scheme>& schemes, const ModelDescription& model)
+    {
+        Recipe recipe;
+        recipe.calibration = {4, kTokens, 0};
+        std::deque<Scheme> later;
+        for (const SiteInfo& site : model.sites) {
+            while (!schemes.empty()) {
+                const Scheme scheme = schemes.front();
+                schemes.pop_front();
+                Recipe tried;
+                tried.calibration = recipe.calibration;
+                tried.defaults = patchOf(scheme);
+                if (claimOf(tried, model)[static_cast<std::size_t>(site.kind)] != 2) {
+                    later.push_back(scheme);
+                    continue;
+                }
+                for (const std::string& linear : site.linears)
+                    recipe.rules.push_back({linear, patchOf(scheme)});
+                break;
+            }
+        }
+        schemes.insert(schemes.end(), later.begin(), later.end());
+        return recipe;
+    }
+
+    /// What no contract is asked about: an export without one never writes a cache that a loader would stumble over.
+    void fitted(const std::string& id, const fs::path& model, const ModelDescription& description, const Scheme& beside)
+    {
+        const KvCacheGrid cache{KvCacheGrid::Scheme::PerTokenHead, 8, false, KvCacheGrid::Position::PostRope, false, {}};
+        if (!whyNotServed(cache, description.config).empty())
+            write(id, model, nameOf(cache) + ", left behind", recipeOf(beside, cache), false);
+    }
+
+    void write(const std::string& family, const fs::path& modelPath, const std::string& what, const Recipe& recipe, bool same)
+    {
+        SilentProgress progress;
+        const std::string number = std::to_string(m_claims.size());
+        const fs::path folder = m_out / number;
+        fs::create_directories(folder);
+        const auto model = Model::open(modelPath);
+        const std::shared_ptr<Project> project = Project::open(folder / "run.halftone", modelPath);
+        QuantizeJob job;
+        job.model = modelPath;
+        job.recipe = recipe;
+        job.text = m_text;
+        job.project = project;
+        job.opened = model;
+        job.options.threads = 2;
+        const QuantizeResult run = quantize(job, progress, {});
+        ExportJob exporting;
+        exporting.project = project;
+        exporting.format = "compressed-tensors";
+        exporting.out = folder / "export";
+        const ExportResult result = exportRun(exporting, progress, {});
+        const at::NoGradGuard noGrad;
+        writeLogits(*openRun(model, project, run.run.id), folder / "logits.bin");
+        writeLogits(*model, folder / "float.bin");
+        // The size that was promised is the size of the tensors.
+        const ModelDescription description = model->describe();
+        const std::vector<ResolvedPlan> plans = resolve(recipe, description);
+        const std::uint64_t said = estimateSize(plans, description).bytes;
+        exporting.format = "dense";
+        exporting.out = folder / "dense";
+        exportRun(exporting, progress, {});
+        m_claims.push_back({{"family", family}, {"what", what}, {"folder", number}, {"same", same}, {"said_bytes", said}, {"dense_bytes", estimateSize(plans, description).denseBytes},
+                            {"warnings", result.warnings}, {"cache", recipe.kvCache.quantized() && whyNotServed(recipe.kvCache, description.config).empty()},
+                            {"vocabulary", description.config.vocabulary}, {"tokens", kTokens}, {"windows", kWindows}});
+    }
+
+    static void writeLogits(const BlockSource& source, const fs::path& file)
+    {
+        std::vector<std::vector<std::int32_t>> ids(kWindows);
+        for (int w = 0; w < kWindows; ++w)
+            for (int t = 0; t < kTokens; ++t)
+                ids[static_cast<std::size_t>(w)].push_back(static_cast<std::int32_t>((97 * (t + 1) + 31 * w) % source.config().vocabulary));
+        at::Tensor hidden = source.embed(ids);
+        for (int b = 0; b < source.config().blocks; ++b)
+            hidden = source.block(b).forward(hidden);
+        const at::Tensor logits = source.logits(hidden.reshape({-1, hidden.size(-1)})).contiguous();
+        std::ofstream(file, std::ios::binary).write(static_cast<const char*>(logits.const_data_ptr()), static_cast<std::streamsize>(logits.nbytes()));
+    }
+
+    fs::path m_models, m_text, m_out;
+    Json m_claims = Json::array();
+};
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    if (argc != 4) {
+        std::fprintf(stderr, "write_claims MODELS TEXT OUT\n");
+        return 2;
+    }
+    try {
+        Writer writer(argv[1], argv[2], argv[3]);
+        std::vector<std::string> families;
+        for (const auto& entry : fs::directory_iterator(argv[1]))
+            if (const std::string name = entry.path().filename().string(); fs::exists(fs::path(argv[1]) / (name + "-deep")))
+                families.push_back(name);
+        std::sort(families.begin(), families.end());
+        for (const std::string& family : families)
+            writer.family(family);
+        writer.finish();
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "%s\n", e.what());
+        return 1;
+    }
+    return 0;
+}
