@@ -305,6 +305,20 @@ QString formatValue(double value, int digits)
     return value < 0 ? u'−' + text : text;
 }
 
+QString formatWithError(double value, double error)
+{
+    if (!std::isfinite(value) || !std::isfinite(error) || error <= 0)
+        return formatValue(value, 4);
+    const int last = QString::number(error, 'e', 1).section(u'e', 1).toInt() - 1;   // the power of ten of the error's second digit
+    if (std::abs(value) < 1e-3 || std::abs(value) >= 1e6 || last >= 0) {
+        const int first = value == 0 ? last : QString::number(std::abs(value), 'e', 6).section(u'e', 1).toInt();
+        return formatValue(value, std::max(1, first - last + 1)) + u" ± "_s + formatValue(error, 2);
+    }
+    const QString digits = QString::number(std::abs(value), 'f', -last);
+    const QString text = digits.toDouble() < 1000 ? digits : formatValue(std::floor(digits.toDouble()), 7) + digits.mid(digits.indexOf(u'.'));
+    return (value < 0 ? u"−"_s : QString()) + text + u" ± "_s + QString::number(error, 'f', -last);
+}
+
 QString formatShare(double share)
 {
     const double percent = share * 100;

@@ -68,6 +68,8 @@ std::vector<Tick> ticks(const ValueScale& scale, int most);
 
 /// At most `digits` significant digits, thin spaces between thousands, "−" as the sign, 1.3e-4 where it is shorter.
 QString formatValue(double value, int digits = 4);
+/// "25.5 ± 1.9": two digits of the error, and of the value as many as the error leaves.
+QString formatWithError(double value, double error);
 /// 0.0934 → "9.3 %".
 QString formatShare(double share);
 /// 84100000 → "84.1 MB" (powers of 1000).

@@ -61,9 +61,10 @@ CurvesView::CurvesView(QWidget* parent) : ViewFrame(u"curves"_s, tr("By block"),
     m_figure = new SegmentedControl(this);
     m_figure->setObjectName(u"curvesFigure"_s);
     m_figure->setAccessibleName(tr("Figure of a block"));
-    m_figure->setSegments({tr("SQNR"), tr("output MSE"), tr("drift")},
-                          {tr("Mean signal to noise of the block's weights, dB: more is better"), tr("Mean squared error of the outputs of its linears: less is better"),
-                           tr("How far a held-out text's hidden states lie from the float model's after the block: less is better")});
+    m_figure->setSegments({tr("drift"), tr("output MSE"), tr("weight SQNR")},
+                          {tr("How far the canary's hidden states lie from the float model's after the block: less is better"),
+                           tr("Mean squared error of the outputs of its linears: less is better"),
+                           tr("Mean signal to noise of the block's weights, dB. It says nothing of what a weight is worth: round to nearest beats GPTQ here, and loses")});
     controls()->addWidget(m_figure);
     controls()->addStretch();
     m_plot = new QCustomPlot(this);
@@ -81,7 +82,10 @@ CurvesView::CurvesView(QWidget* parent) : ViewFrame(u"curves"_s, tr("By block"),
     fitLegend(*m_plot);
     setContent(m_plot, m_picture.get());
     setFocusProxy(m_plot);
-    connect(m_figure, &SegmentedControl::chosen, this, [this] { refresh(); });
+    connect(m_figure, &SegmentedControl::chosen, this, [this] {
+        m_figureChosen = true;
+        refresh();
+    });
     connect(m_plot, &QCustomPlot::mouseRelease, this, [this](QMouseEvent* event) {
         const int block = static_cast<int>(std::lround(m_plot->xAxis->pixelToCoord(event->pos().x())));
         if (event->button() != Qt::LeftButton || !m_plot->axisRect()->rect().contains(event->pos()) || block < 0)
@@ -101,7 +105,7 @@ CurvesView::CurvesView(QWidget* parent) : ViewFrame(u"curves"_s, tr("By block"),
         if (!lines.isEmpty() && m_plot->axisRect()->rect().contains(event->pos()))
             QToolTip::showText(event->globalPosition().toPoint(), tr("block %1").arg(at) + u'\n' + lines.join(u'\n'), m_plot);
     });
-    setEmptyState(tr("The runs compared here are drawn block by block: signal to noise, output error, and drift."), {});
+    setEmptyState(tr("The runs compared here are drawn block by block: drift, output error, and signal to noise of the weights."), {});
     setHasData(false);
 }
 
@@ -115,12 +119,18 @@ CurveFigure CurvesView::figure() const
 void CurvesView::setFigure(CurveFigure figure)
 {
     m_figure->setCurrent(static_cast<int>(figure));
+    m_figureChosen = true;
     refresh();
 }
 
 void CurvesView::setCurves(std::vector<RunCurve> curves)
 {
     m_curves = std::move(curves);
+    const auto drifts = [](const RunCurve& curve) {
+        return std::any_of(curve.blocks.begin(), curve.blocks.end(), [](const BlockResult& block) { return block.canaryError >= 0; });
+    };
+    if (!m_figureChosen && !m_curves.empty())   // texts too short for a canary leave no drift
+        m_figure->setCurrent(static_cast<int>(std::any_of(m_curves.begin(), m_curves.end(), drifts) ? CurveFigure::Drift : CurveFigure::OutputMse));
     refresh();
 }
 
@@ -146,9 +156,9 @@ void CurvesView::refresh()
     m_plot->clearItems();
     m_plot->yAxis->setScaleType(log ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
     m_plot->yAxis->setTicker(log ? QSharedPointer<QCPAxisTicker>(new LogValueTicker) : QSharedPointer<QCPAxisTicker>(new ValueTicker(ValueTicker::Unit::Number)));
-    m_plot->yAxis->setLabel(wanted == CurveFigure::Sqnr ? tr("mean SQNR (dB) ↑") : log ? tr("mean output MSE (log) ↓") : tr("drift of a held-out text ↓"));
+    m_plot->yAxis->setLabel(wanted == CurveFigure::Sqnr ? tr("mean weight SQNR (dB)") : log ? tr("mean output MSE (log) ↓") : tr("drift of the canary ↓"));
     double low = std::numeric_limits<double>::infinity(), high = -low;
-    int last = 0, index = 0;
+    int last = 0;
     bool any = false;
     for (const RunCurve& curve : m_curves) {
         QVector<double> xs, ys;
@@ -162,7 +172,7 @@ void CurvesView::refresh()
             low = std::min(low, value);
             high = std::max(high, value);
         }
-        const SeriesLook look = seriesLook(index++);
+        const SeriesLook look = runLook(curve.name);
         any = any || !xs.isEmpty();
         QCPGraph* graph = m_plot->addGraph();
         graph->setName(curve.name);
@@ -192,6 +202,7 @@ void CurvesView::refresh()
     stylePlot(*m_plot);
     m_plot->legend->setVisible(m_curves.size() > 1);
     setSubtitle(m_curves.size() == 1 ? m_curves.front().name : QString());
+    setRunMark(m_curves.size() == 1 ? m_curves.front().name : QString());
     setHasData(any || !m_curves.empty());
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }

@@ -22,8 +22,9 @@ struct RunCurve {
     std::vector<BlockResult> blocks;
 };
 
-/// A figure of a block: mean weight SQNR in dB, mean output MSE, or the drift of the held-out text; NaN where it was not measured.
-enum class CurveFigure { Sqnr, OutputMse, Drift };
+/// A figure of a block: the drift of the canary, mean output MSE, or mean weight SQNR in dB; NaN where it was not measured. In the order in which
+/// they rank runs rightly: SQNR of weights does not.
+enum class CurveFigure { Drift, OutputMse, Sqnr };
 double blockFigure(const BlockResult& block, CurveFigure figure);
 
 /// One line a run over the blocks: where quantization hurts.
@@ -56,6 +57,7 @@ private:
     QString m_chosen;
     int m_block = -1;             ///< selected
     SegmentedControl* m_figure = nullptr;
+    bool m_figureChosen = false;  ///< by a person: it stays
     QCustomPlot* m_plot = nullptr;
     std::unique_ptr<CurvesPicture> m_picture;
 };

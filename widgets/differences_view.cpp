@@ -2,6 +2,7 @@
 
 #include "widgets/colour_map.h"
 #include "widgets/heatmap_view.h"
+#include "widgets/plot_style.h"
 
 #include <QComboBox>
 #include <QHBoxLayout>
@@ -161,7 +162,7 @@ void DifferencesView::setRuns(const QStringList& runs)
         box->clear();
         box->addItem(nameOf({}), QString());
         for (const QString& run : runs)
-            box->addItem(run, run);
+            box->addItem(QIcon(runMark(run, devicePixelRatioF())), run, run);
         // Until somebody chooses, the newest run against the one before it, or against plain rounding.
         const qsizetype back = box == m_second ? 1 : 2;
         const QString wanted = m_chosen ? chosen : runs.size() >= back ? runs[runs.size() - back] : QString();

@@ -67,9 +67,9 @@ QString LayerCells::text(int row, Column column) const
         return {};
     case Error:
         if (const auto error = facts.relativeError())
-            return formatShare(*error);
+            return facts.changedSinceRun() ? u"(%1)"_s.arg(formatShare(*error)) : formatShare(*error);   // of another plan
         return {};
-    case Size: return facts.plan ? formatBytes(layer_texts::storedBytes(facts.info, *facts.plan)) : QString();
+    case Size: return facts.plan ? formatBytes(layer_texts::storedBytes(facts.info, *facts.plan, dense)) : QString();
     case Kurtosis: return facts.weights ? formatValue(facts.weights->kurtosis, 3) : QString();
     case Shape: return u"%1 × %2"_s.arg(facts.info.out).arg(facts.info.in);
     case Rule: return !facts.plan ? QString() : facts.rule < 0 ? Texts::tr("defaults") : Texts::tr("rule %1").arg(facts.rule + 1);
@@ -128,8 +128,9 @@ QString LayerCells::toolTip(int row, Column column) const
         return Texts::tr("Not measured yet; Analyze counts it");
     case Error:
         if (const auto sqnr = facts.sqnrDb())
-            return Texts::tr("Weight error %1 of the weights' norm (SQNR %2 dB); output error %3 (mean square), in the last run")
-                .arg(formatShare(*facts.relativeError()), formatValue(*sqnr, 3), formatValue(facts.result->outputMse, 3));
+            return (facts.changedSinceRun() ? Texts::tr("Of the last run, whose plan was %1 bits here and not this one.").arg(facts.result->weights.bits) + u'\n' : QString())
+                + Texts::tr("Weight error %1 of the weights' norm (SQNR %2 dB); output error %3 (mean square), in the last run")
+                      .arg(formatShare(*facts.relativeError()), formatValue(*sqnr, 3), formatValue(facts.result->outputMse, 3));
         return Texts::tr("No run yet");
     case State: {
         QStringList lines;
@@ -173,7 +174,7 @@ QVariant LayerCells::sortValue(int row, Column column) const
     case Kernel: return number(facts.kernelShare(kernelScheme));
     case Error: return number(facts.relativeError());
     case Kurtosis: return facts.weights ? facts.weights->kurtosis : -1.0;
-    case Size: return facts.plan ? double(layer_texts::storedBytes(facts.info, *facts.plan)) : -1.0;
+    case Size: return facts.plan ? double(layer_texts::storedBytes(facts.info, *facts.plan, dense)) : -1.0;
     case Shape: return double(facts.info.weights());
     case Rule: return facts.rule;
     case Bits: return facts.plan ? facts.plan->weights.bits : -1;
@@ -190,7 +191,7 @@ QVariant LayerCells::bar(int row, Column column) const
         if (const auto share = at(row).kernelShare(kernelScheme))
             return std::clamp(*share / kFullKernelBar, 0.0, 1.0);
     if (column == Error)
-        if (const auto sqnr = at(row).sqnrDb())
+        if (const auto sqnr = at(row).sqnrDb(); sqnr && !at(row).changedSinceRun())
             return std::clamp((kErrorBarDb - *sqnr) / kErrorBarDb, 0.0, 1.0);
     return {};
 }
@@ -222,7 +223,7 @@ QVariant LayerCells::linear(int row, Column column, int role) const
             return icon(facts.breach ? u"warning"_s : u"chain"_s);
         return {};
     case Qt::ForegroundRole:
-        if (column >= Kurtosis || (facts.plan && !facts.plan->weights.quantized() && (column == Method || column == Group)))
+        if (column >= Kurtosis || (column == Error && facts.changedSinceRun()) || (facts.plan && !facts.plan->weights.quantized() && (column == Method || column == Group)))
             return colours().faint;
         return {};
     case Qt::FontRole:
@@ -260,7 +261,7 @@ QString LayerCells::groupText(const QString& title, const std::vector<int>& rows
         for (const int row : rows) {
             if (!at(row).plan)
                 return {};
-            bytes += layer_texts::storedBytes(at(row).info, *at(row).plan);
+            bytes += layer_texts::storedBytes(at(row).info, *at(row).plan, dense);
         }
         return formatBytes(bytes);
     }

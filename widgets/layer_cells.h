@@ -18,6 +18,7 @@ public:
 
     std::vector<MethodInfo> methods;
     std::string contract;              ///< whose refusals are said; empty: none
+    bool dense = false;                ///< sizes as a dense export has them
     int kernelScheme = 1;              ///< shown where the input is left float (index: kernelScheme())
     Grouping grouping = Grouping::Blocks;
 

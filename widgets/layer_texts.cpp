@@ -133,13 +133,13 @@ SizeEstimate storedSize(const LinearInfo& linear, const Plan& plan)
     ModelDescription alone;
     alone.linears = {linear};
     alone.parameters = linear.weights();
-    alone.config.storedDtype = "BF16";
     return estimateSize({ResolvedPlan{linear.name, plan, -1}}, alone);
 }
 
-std::uint64_t storedBytes(const LinearInfo& linear, const Plan& plan)
+std::uint64_t storedBytes(const LinearInfo& linear, const Plan& plan, bool dense)
 {
-    return storedSize(linear, plan).linearBytes;
+    const SizeEstimate size = storedSize(linear, plan);
+    return dense ? size.denseBytes : size.linearBytes;
 }
 
 QStringList methodChoices(const std::vector<MethodInfo>& infos, QVariantList* values)

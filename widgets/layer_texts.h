@@ -26,7 +26,7 @@ QString activations(const ActivationGrid& grid);                             ///
 QString activationTip(const ActivationGrid& grid);
 QString activationValue(const ActivationGrid& grid);                         ///< "per_token:8", "none"
 SizeEstimate storedSize(const LinearInfo& linear, const Plan& plan);         ///< of this linear alone; float ones at 16 bits
-std::uint64_t storedBytes(const LinearInfo& linear, const Plan& plan);
+std::uint64_t storedBytes(const LinearInfo& linear, const Plan& plan, bool dense = false);
 
 /// Texts, and in `values` (may be null) what LayersModel::patchFor takes for each.
 QStringList methodChoices(const std::vector<MethodInfo>& infos, QVariantList* values);

@@ -35,6 +35,8 @@ std::function<std::optional<double>(const Row&)> numberOf(const QString& column)
         return [](const Row& row) { return row.error; };
     if (column == u"sqnr"_s)
         return [](const Row& row) { return row.sqnr; };
+    if (column == u"output"_s)
+        return [](const Row& row) { return row.output; };
     if (column == u"kurtosis"_s)
         return [](const Row& row) { return row.kurtosis; };
     if (column == u"weights"_s)
@@ -247,7 +249,7 @@ private:
         const auto number = numberOf(column);
         const auto text = textOf(column);
         if (!number && !text)
-            return fail(Texts::tr("There is no column \"%1\"; there are bits, group, kernel, error, sqnr, kurtosis, weights, size, block, kind, site, method, "
+            return fail(Texts::tr("There is no column \"%1\"; there are bits, group, kernel, error, sqnr, output, kurtosis, weights, size, block, kind, site, method, "
                                   "activations, dtype and name.").arg(column));
         if (done() || m_tokens[m_at].kind != Token::Kind::Word)
             return fail(Texts::tr("\"%1 %2\" is compared with nothing.").arg(column, op));

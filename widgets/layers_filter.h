@@ -10,7 +10,7 @@ namespace halftone {
 /// A parsed filter of the Layers table. Words beside each other must all hold; `and`, `or`, `not` and parentheses say otherwise.
 /// A word is
 ///  - a condition `column op value`, op one of < <= > >= = == !=, spaces allowed. Columns of numbers: bits, group, kernel (%), error (%),
-///    sqnr (dB), kurtosis, weights, size, block; 1.5k, 2M, 40MB and 1% are numbers. Columns of text (= and != only, globs allowed): kind,
+///    sqnr (dB), output, kurtosis, weights, size, block; 1.5k, 2M, 40MB and 1% are numbers. Columns of text (= and != only, globs allowed): kind,
 ///    site, method, activations, dtype, name;
 ///  - `changed`, `quantized`, `float` or `tied`;
 ///  - else a glob on the full name; without wildcards, a part of the name.
@@ -22,7 +22,7 @@ public:
         int block = 0;
         bool quantized = false, changed = false, tied = false;
         /// kernel and error in percent, size in bytes; what is absent never matches
-        std::optional<double> bits, group, kernel, error, sqnr, kurtosis, weights, size;
+        std::optional<double> bits, group, kernel, error, sqnr, output, kurtosis, weights, size;
     };
     using Term = std::function<bool(const Row&)>;
 

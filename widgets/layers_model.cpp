@@ -1,5 +1,9 @@
 #include "widgets/layers_model.h"
 
+#include "widgets/colour_map.h"
+#include "widgets/layer_texts.h"
+#include "widgets/palette.h"
+
 #include <algorithm>
 
 namespace halftone {
@@ -39,8 +43,73 @@ void LayersModel::setModel(const ModelDescription& model)
         m_index.insert(facts.name, static_cast<int>(m_facts.size()));
         m_facts.push_back(std::move(facts));
     }
+    findFloatParts(model);
     arrange();
     endResetModel();
+}
+
+void LayersModel::findFloatParts(const ModelDescription& model)
+{
+    m_parts.clear();
+    FloatPart rest{tr("Norms and biases"), {}, {}, 0};
+    int tensors = 0;
+    for (const ModelDescription::Other& other : model.others) {
+        std::int64_t elements = 1;
+        for (const std::int64_t extent : other.shape)
+            elements *= extent;
+        if (other.shape.size() != 2) {
+            rest.elements += elements;
+            ++tensors;
+            continue;
+        }
+        const QString name = QString::fromStdString(other.name);
+        const QString module = name.section(u'.', -2, -2);
+        const QString title = module == u"embed_tokens"_s || module == u"word_embeddings"_s ? tr("Embedding")
+            : module == u"lm_head"_s                                                      ? tr("Head")
+            : module == u"embed_positions"_s                                              ? tr("Positions")
+                                                                                          : module;
+        m_parts.push_back({title, tr("%1\n%2 × %3 · %4\nStays float: it cannot be quantized yet").arg(name).arg(other.shape[0]).arg(other.shape[1]).arg(QString::fromStdString(other.dtype)),
+                           u"%1 × %2"_s.arg(other.shape[0]).arg(other.shape[1]), elements});
+    }
+    rest.tip = tr("%n tensor(s). They stay float", nullptr, tensors);
+    if (rest.elements > 0)
+        m_parts.push_back(std::move(rest));
+}
+
+const LayersModel::FloatPart* LayersModel::partAt(const QModelIndex& at) const
+{
+    if (!at.isValid() || at.internalId() != kTopId)
+        return nullptr;
+    const auto first = static_cast<int>(isFlat() ? m_facts.size() : m_groups.size());
+    return at.row() < first ? nullptr : &m_parts[static_cast<std::size_t>(at.row() - first)];
+}
+
+QVariant LayersModel::partData(const FloatPart& part, const QModelIndex& at, int role) const
+{
+    constexpr std::uint64_t kBytes = 2;   // bf16 or f16 (exportDTypeName)
+    const auto bytes = kBytes * static_cast<std::uint64_t>(part.elements);
+    const auto column = static_cast<Column>(at.column());
+    switch (role) {
+    case LinearsRole: return QStringList();
+    case Qt::DisplayRole:
+    case Qt::AccessibleTextRole:
+        return column == Name ? part.title : column == Bits ? layer_texts::bits(16) : column == Size ? formatBytes(bytes) : column == Shape ? part.shape : QString();
+    case Qt::ToolTipRole: return column == Name || column == Bits ? part.tip.toHtmlEscaped().replace(u'\n', u"<br>"_s) : QString();
+    case Qt::ForegroundRole: return colours().faint;
+    case SortRole:
+        if (column == Size || column == Shape)
+            return static_cast<double>(column == Size ? bytes : static_cast<std::uint64_t>(part.elements));
+        return column == Name ? QVariant(static_cast<double>(m_facts.size()) + at.row()) : column == Method || column == Activations ? QVariant(QString()) : QVariant(-1.0);
+    default: return {};
+    }
+}
+
+void LayersModel::setDense(bool dense)
+{
+    if (dense == m_cells.dense)
+        return;
+    m_cells.dense = dense;
+    changed(Size, Size);
 }
 
 void LayersModel::setGrouping(Grouping grouping)
@@ -89,7 +158,7 @@ void LayersModel::changed(Column first, Column last)
     if (m_facts.empty())
         return;
     Q_EMIT dataChanged(index(0, first), index(rowCount() - 1, last));
-    for (int g = 0; !isFlat() && g < rowCount(); ++g) {
+    for (int g = 0; g < static_cast<int>(m_groups.size()); ++g) {
         const QModelIndex group = index(g, 0);
         Q_EMIT dataChanged(index(0, first, group), index(rowCount(group) - 1, last, group));
     }
@@ -225,7 +294,7 @@ QModelIndex LayersModel::indexOfBlock(int block) const
 
 int LayersModel::rowAt(const QModelIndex& at) const
 {
-    if (!at.isValid())
+    if (!at.isValid() || partAt(at))
         return -1;
     if (isFlat())
         return at.row();
@@ -234,7 +303,7 @@ int LayersModel::rowAt(const QModelIndex& at) const
 
 std::vector<int> LayersModel::rowsAt(const QModelIndex& at) const
 {
-    if (!at.isValid())
+    if (!at.isValid() || partAt(at))
         return {};
     if (const int row = rowAt(at); row >= 0)
         return {row};
@@ -259,7 +328,7 @@ int LayersModel::blockAt(const QModelIndex& at) const
 {
     if (const LinearFacts* facts = factsAt(at))
         return facts->info.block;
-    return at.isValid() ? m_groups[static_cast<std::size_t>(at.row())].block : -1;
+    return at.isValid() && !partAt(at) ? m_groups[static_cast<std::size_t>(at.row())].block : -1;
 }
 
 std::optional<double> LayersModel::kernelShareOf(const std::string& linear) const
@@ -308,8 +377,8 @@ QModelIndex LayersModel::parent(const QModelIndex& child) const
 int LayersModel::rowCount(const QModelIndex& parent) const
 {
     if (!parent.isValid())
-        return static_cast<int>(isFlat() ? m_facts.size() : m_groups.size());
-    if (isFlat() || parent.internalId() != kTopId || parent.column() != 0)
+        return static_cast<int>((isFlat() ? m_facts.size() : m_groups.size()) + m_parts.size());
+    if (isFlat() || partAt(parent) || parent.internalId() != kTopId || parent.column() != 0)
         return 0;
     return static_cast<int>(m_groups[static_cast<std::size_t>(parent.row())].rows.size());
 }
@@ -324,6 +393,8 @@ QVariant LayersModel::data(const QModelIndex& at, int role) const
     if (!at.isValid())
         return {};
     const auto column = static_cast<Column>(at.column());
+    if (const FloatPart* part = partAt(at); part && role != Qt::TextAlignmentRole)
+        return partData(*part, at, role);
     if (role == LinearsRole)
         return linearsAt(at);
     if (role == ChoicesRole || role == ValuesRole || role == RefusalsRole) {
@@ -373,8 +444,8 @@ QVariant LayersModel::headerData(int section, Qt::Orientation orientation, int r
     case Group: return tip ? tr("Weights that share a scale") : tr("Group");
     case Activations: return tip ? tr("Grid of the input: scheme and bits") : tr("A");
     case Kernel: return tip ? tr("Share of the input that rounds to zero (bar: 25 % fills it)") : tr("Kernel");
-    case Error: return tip ? tr("Weight error of the last run, relative to the weights (bar: in decibels, 60 dB is empty)") : tr("Error");
-    case Size: return tip ? tr("Stored size under this plan, scales and zero points included") : tr("Size");
+    case Error: return tip ? tr("Weight error of the last run, relative to the weights (bar: in decibels, 60 dB is empty). In parentheses: the plan has changed since. It does not say where bits are worth most; output error and drift do") : tr("Error");
+    case Size: return tip ? tr("What an export stores under this plan: codes, scales and zero points; bf16 for what stays float") : tr("Size");
     case State: return tip ? tr("Dot: changed since the run shown. Chain: tied by the contract. Triangle: breaks it") : QString();
     case Kurtosis: return tip ? tr("How far single weights stand out: 3 for a normal distribution") : tr("Kurtosis");
     case Shape: return tip ? tr("Outputs × inputs") : tr("Shape");
@@ -388,9 +459,9 @@ Qt::ItemFlags LayersModel::flags(const QModelIndex& at) const
     if (!at.isValid())
         return Qt::NoItemFlags;
     Qt::ItemFlags flags = Qt::ItemIsEnabled | Qt::ItemIsSelectable;
-    if (at.column() >= Method && at.column() <= Activations)
+    if (at.column() >= Method && at.column() <= Activations && !partAt(at))
         flags |= Qt::ItemIsEditable;
-    if (factsAt(at))
+    if (factsAt(at) || partAt(at))
         flags |= Qt::ItemNeverHasChildren;
     return flags;
 }

@@ -31,6 +31,11 @@ public:
 
     void clear();
     void setModel(const ModelDescription& model);
+    /// What stays float beside the linears, below them: embedding, head, positions, each with its size, and all norms and biases together.
+    int floatParts() const { return static_cast<int>(m_parts.size()); }
+    /// Sizes as a dense export has them, where no packed one can be.
+    void setDense(bool dense);
+    bool dense() const { return m_cells.dense; }
     void setGrouping(Grouping grouping);
     Grouping grouping() const { return m_cells.grouping; }
     const std::vector<LinearFacts>& facts() const { return m_facts; }
@@ -82,8 +87,12 @@ Q_SIGNALS:
 
 private:
     struct RowGroup { QString title; int block = -1; std::vector<int> rows; };   ///< rows: positions in m_facts
+    struct FloatPart { QString title, tip, shape; std::int64_t elements = 0; };
     struct Place { int group = 0, row = 0; };
     void arrange();
+    void findFloatParts(const ModelDescription& model);
+    const FloatPart* partAt(const QModelIndex& index) const;   ///< null for a linear and a group
+    QVariant partData(const FloatPart& part, const QModelIndex& at, int role) const;
     bool isFlat() const { return m_cells.grouping == Grouping::None; }
     /// The linears that an index stands for; empty when it is none.
     std::vector<int> rowsAt(const QModelIndex& index) const;
@@ -95,6 +104,7 @@ private:
     LayerCells m_cells{m_facts};
     QHash<QString, int> m_index;                               ///< name → position in m_facts
     std::vector<RowGroup> m_groups;
+    std::vector<FloatPart> m_parts;                            ///< rows at the top, after all others
     std::vector<Place> m_places;                               ///< of each of m_facts
 };
 

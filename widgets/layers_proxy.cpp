@@ -15,7 +15,7 @@ QString fromView(std::string_view text)
     return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
 }
 
-LayersFilter::Row rowOf(const LinearFacts& facts, int kernelScheme)
+LayersFilter::Row rowOf(const LinearFacts& facts, int kernelScheme, bool dense)
 {
     LayersFilter::Row row;
     row.name = facts.name;
@@ -32,13 +32,17 @@ LayersFilter::Row rowOf(const LinearFacts& facts, int kernelScheme)
         row.quantized = facts.plan->weights.quantized();
         row.bits = facts.plan->weights.bits;
         row.group = facts.plan->weights.group;
-        row.size = static_cast<double>(layer_texts::storedBytes(facts.info, *facts.plan));
+        row.size = static_cast<double>(layer_texts::storedBytes(facts.info, *facts.plan, dense));
     }
     if (const auto share = facts.kernelShare(kernelScheme))
         row.kernel = *share * 100;
-    if (const auto error = facts.relativeError())
-        row.error = *error * 100;
-    row.sqnr = facts.sqnrDb();
+    if (!facts.changedSinceRun()) {   // else it is of another plan
+        if (const auto error = facts.relativeError())
+            row.error = *error * 100;
+        row.sqnr = facts.sqnrDb();
+        if (row.sqnr)
+            row.output = facts.result->outputMse;
+    }
     if (facts.weights)
         row.kurtosis = facts.weights->kurtosis;
     return row;
@@ -97,7 +101,7 @@ bool LayersProxy::filterAcceptsRow(int row, const QModelIndex& parent) const
         return true;
     const auto* model = static_cast<const LayersModel*>(sourceModel());
     const LinearFacts* facts = model->factsAt(model->index(row, 0, parent));
-    return facts && m_filter.matches(rowOf(*facts, model->kernelScheme()));   // a group stands when one of its linears does
+    return facts && m_filter.matches(rowOf(*facts, model->kernelScheme(), model->dense()));   // a group stands when one of its linears does
 }
 
 bool LayersProxy::lessThan(const QModelIndex& left, const QModelIndex& right) const

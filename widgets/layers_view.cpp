@@ -37,7 +37,7 @@ LayersView::LayersView(LayersModel* model, QWidget* parent) : QWidget(parent), m
     m_filter->setObjectName(u"layersFilter"_s);
     m_filter->setAccessibleName(tr("Filter of the layers"));
     m_filter->setPlaceholderText(tr("filter: down_proj and kernel > 1%"));
-    m_filter->setToolTip(tr("Part of a name, a glob, or conditions on bits, group, kernel (%), error (%), sqnr (dB), kurtosis, weights, size, block, kind, "
+    m_filter->setToolTip(tr("Part of a name, a glob, or conditions on bits, group, kernel (%), error (%), sqnr (dB), output (mean squared error), kurtosis, weights, size, block, kind, "
                             "site, method, activations, dtype; changed, quantized, float, tied. Joined by and, or, not and parentheses."));
     m_filter->setClearButtonEnabled(true);
     m_matches = new QLabel(this);

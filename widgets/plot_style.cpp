@@ -39,6 +39,40 @@ SeriesLook seriesLook(int index)
     return {seenOnGround(okabe[i % okabe.size()]), markers[i % markers.size()], dashes[i % dashes.size()]};
 }
 
+SeriesLook runLook(const QString& run)
+{
+    if (run.isEmpty())
+        return {colours().text, QCPScatterStyle::ssCircle, Qt::SolidLine};
+    qsizetype digits = run.size();
+    while (digits > 0 && run[digits - 1].isDigit())
+        --digits;
+    bool numbered = false;
+    const int number = run.mid(digits).toInt(&numbered);
+    if (numbered && number > 0)
+        return seriesLook(number - 1);
+    int sum = 0;
+    for (const QChar letter : run)
+        sum = (31 * sum + letter.unicode()) % 30;   // colours and markers repeat after 30
+    return seriesLook(sum);
+}
+
+QPixmap runMark(const QString& run, qreal pixelRatio)
+{
+    if (run.isEmpty())
+        return {};
+    constexpr int kSize = 12;
+    QPixmap picture(QSize(kSize, kSize) * pixelRatio);
+    picture.setDevicePixelRatio(pixelRatio);
+    picture.fill(Qt::transparent);
+    const SeriesLook look = runLook(run);
+    QCPPainter painter(&picture);
+    painter.setAntialiasing(true);
+    const QCPScatterStyle style(look.marker, QPen(look.colour, look.marker == QCPScatterStyle::ssCross ? 2 : 1), QBrush(look.colour), 8);
+    style.applyTo(&painter, QPen(look.colour));
+    style.drawShape(&painter, QPointF(kSize / 2.0, kSize / 2.0));
+    return picture;
+}
+
 void stylePlot(QCustomPlot& plot)
 {
     const Colours& c = colours();

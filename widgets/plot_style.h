@@ -3,7 +3,9 @@
 #include "widgets/qcustomplot_wrapper.h"
 
 #include <QColor>
+#include <QPixmap>
 #include <QRect>
+#include <QString>
 
 class QPainter;
 
@@ -16,6 +18,10 @@ struct SeriesLook {
     Qt::PenStyle dash;
 };
 SeriesLook seriesLook(int index);
+/// The look of a run, the same in every view and for good: it follows from its id ("run-007"). `run` empty: of what is no run.
+SeriesLook runLook(const QString& run);
+/// That run's colour and marker as a small picture, for tables and headings; null where there is no run.
+QPixmap runMark(const QString& run, qreal pixelRatio);
 
 /// Axes, grid and ground after the theme in force.
 void stylePlot(QCustomPlot& plot);

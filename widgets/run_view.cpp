@@ -39,10 +39,10 @@ QString tipOf(const BlockResult& block)
     QStringList parts{RunView::tr("block %1, done in %2").arg(block.block).arg(formatDuration(block.seconds))};
     const LinearResult* worst = nullptr;
     for (const LinearResult& linear : block.linears)
-        if (linear.weights.quantized() && (!worst || linear.weightSqnrDb < worst->weightSqnrDb))
+        if (linear.weights.quantized() && (!worst || linear.outputMse > worst->outputMse))
             worst = &linear;
     if (worst)
-        parts << RunView::tr("lowest SQNR %1 dB, %2").arg(formatValue(worst->weightSqnrDb, 3), text(worst->linear).section(u'.', -1));
+        parts << RunView::tr("largest output error %1, %2").arg(formatValue(worst->outputMse, 3), text(worst->linear).section(u'.', -1));
     if (block.canaryError >= 0)
         parts << RunView::tr("drift %1").arg(formatShare(block.canaryError));
     for (const BlockFlag& flag : block.flags)
@@ -181,6 +181,7 @@ void RunView::clear(bool open)
     setEmptyState(open ? tr("No run yet. A run takes the model block by block and shows here what it did to each linear.") : tr("Open a model first."),
                   open ? tr("Quantize…") : QString());
     setSubtitle({});
+    setRunMark({});
     refreshStrip();
     refreshFlags();
     setHasData(false);
@@ -315,6 +316,7 @@ void RunView::refreshSubtitle()
         parts << tr("drift %1").arg(formatShare(m_results.back().canaryError));
     if (const std::uint64_t peak = m_memory->peak(); peak > 0)
         parts << (m_head.plan > 0 ? tr("memory %1 of %2 planned").arg(formatBytes(peak), formatBytes(m_head.plan)) : tr("memory %1").arg(formatBytes(peak)));
+    setRunMark(m_head.blocks > 0 ? m_head.id : QString());
     setSubtitle(m_head.blocks > 0 ? parts.join(u" · "_s) : QString());
 }
 

@@ -196,6 +196,7 @@ void SpectrumView::refresh()
     }
     drawSpectrum(*linear);
     drawShares(*linear);
+    setRunMark(m_run);
     QStringList parts{m_run.isEmpty() ? tr("the run at work") : m_run, tr("block %1 · %2").arg(linear->block).arg(linear->kind)};
     parts << (linear->result.rank > 0 ? tr("rank %1 holds %2 of the rounding error's energy").arg(linear->result.rank).arg(formatShare(linear->result.compensated))
                                       : tr("the factors hold %1 of the rounding error's energy").arg(formatShare(linear->result.compensated)));

@@ -88,7 +88,7 @@ QString StudyModel::text(int row, Column column) const
     case Perplexity: return value(f.perplexity, 5);
     case Degradation: return std::isnan(f.degradation) ? none : signedValue(f.degradation, 3);
     case Ratio: return value(f.ratio, 4);
-    case KlMean: return std::isnan(f.klMean) ? none : u"%1 ± %2"_s.arg(formatValue(f.klMean, 3), formatValue(f.klError, 2));
+    case KlMean: return std::isnan(f.klMean) ? none : formatWithError(f.klMean, f.klError);
     case Kernel: return share(f.kernel);
     case Lost: return share(f.lost);
     case Clipped: return share(f.clipped);
@@ -112,7 +112,7 @@ QString StudyModel::tip(int row, Column column) const
         QStringList lines;
         for (std::size_t t = 0; t < member.texts.size(); ++t) {
             const double own = member.texts[t].perplexity.perplexity, reference = m_result.floatTexts[t].perplexity.perplexity;
-            lines << tr("%1: %2 ± %3, float %4, %5").arg(toText(m_result.study.texts[t].name), formatValue(own, 5), formatValue(member.texts[t].perplexity.standardError, 2),
+            lines << tr("%1: %2, float %3, %4").arg(toText(m_result.study.texts[t].name), formatWithError(own, member.texts[t].perplexity.standardError),
                                                          formatValue(reference, 5), signedValue(own - reference, 3));
         }
         return lines.join(u'\n');

@@ -25,7 +25,7 @@ SummaryBar::SummaryBar(QWidget* parent) : QWidget(parent)
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(8, 4, 12, 4);
     row->setSpacing(24);
-    m_size = addCell(u"summarySize"_s, tr("Size"), tr("Of the whole export: linears as planned, everything else in bfloat16; beside it, against all in bfloat16"));
+    m_size = addCell(u"summarySize"_s, tr("Size"), tr("Of the whole export: linears as planned, everything else in bf16 (f16 where the model is stored so); beside it, against the model's file"));
     m_bits = addCell(u"summaryBits"_s, tr("Bits / weight"), tr("Of the blocks' linears, scales and zero points included"));
     m_cache = addCell(u"summaryCache"_s, tr("KV cache"), {});
     m_figure = addCell(u"summaryFigure"_s, tr("Quality"), {});
@@ -84,8 +84,8 @@ void SummaryBar::refresh()
     QString size = u"–"_s;
     if (m_summary.bytes > 0) {
         size = formatBytes(m_summary.bytes);
-        if (m_summary.originalBytes > 0) {
-            const double change = (static_cast<double>(m_summary.bytes) / static_cast<double>(m_summary.originalBytes) - 1) * 100;
+        if (m_summary.fileBytes > 0) {
+            const double change = (static_cast<double>(m_summary.bytes) / static_cast<double>(m_summary.fileBytes) - 1) * 100;
             const long percent = std::lround(change);
             size += percent == 0 ? u" (±0 %)"_s : u" (%1%2 %)"_s.arg(percent < 0 ? QChar(0x2212) : QChar(u'+')).arg(std::labs(percent));
         }
@@ -104,12 +104,11 @@ void SummaryBar::refresh()
         m_figure.caption->setText(figure.measured ? (figure.stale ? tr("%1, of an older recipe").arg(figure.name) : tr("%1, measured").arg(figure.name))
                                                   : tr("%1, predicted").arg(figure.name));
         font.setItalic(!figure.measured);
-        QString text = formatValue(figure.value, 4);
-        if (figure.error > 0)
-            text += u" ± "_s + formatValue(figure.error, 2);
+        const QString text = figure.error > 0 ? formatWithError(figure.value, figure.error) : formatValue(figure.value, 4);
         put(m_figure, text);
         m_figure.value->setColour(figure.stale ? c.faint : QColor());
-        m_figure.box->setToolTip(figure.measured ? tr("Measured by Evaluate; click for the whole table")
+        m_figure.box->setToolTip(figure.measured ? (figure.source.isEmpty() ? tr("Measured by Evaluate; click for the whole table")
+                                                                   : tr("Measured by Evaluate on %1; click for the whole table").arg(figure.source))
                                                  : tr("Predicted from sensitivities, not measured; click to evaluate"));
     } else {
         m_figure.caption->setText(tr("Quality"));
@@ -119,7 +118,11 @@ void SummaryBar::refresh()
     }
     m_figure.value->setFont(font);
 
-    if (m_summary.contract.isEmpty()) {
+    if (m_summary.denseOnly && m_summary.contractIssue.isEmpty()) {
+        put(m_contract, m_summary.contract.isEmpty() ? tr("dense only") : tr("%1, dense only").arg(m_summary.contract));
+        m_contract.value->setColour(c.warning);
+        m_contract.box->setToolTip(tr("No packed format holds this recipe, so an export is as large as the float model. %1").arg(m_summary.denseReason).toHtmlEscaped());
+    } else if (m_summary.contract.isEmpty()) {
         put(m_contract, tr("any"));
         m_contract.value->setColour(c.faint);
         m_contract.box->setToolTip(tr("No target runtime is chosen; click to choose one"));

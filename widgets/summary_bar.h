@@ -12,19 +12,23 @@ class ElidedLabel;
 
 /// What the whole recipe comes to; always in sight, top right.
 struct Summary {
-    std::uint64_t bytes = 0, originalBytes = 0;        ///< 0: unknown
+    std::uint64_t bytes = 0;                           ///< of the export; 0: unknown
+    std::uint64_t fileBytes = 0;                       ///< of the model as it lies on disk; 0: unknown
     double bitsPerWeight = 0;                          ///< scales and zero points included; 0: unknown
     struct Figure {
         QString name;                                  ///< "KL", "Perplexity"
         double value = 0, error = 0;
         bool measured = false;                         ///< predicted figures are italic, with ±
-        bool stale = false;                            ///< the recipe changed since it was measured
+        bool stale = false;                            ///< of a run of another recipe
+        QString source = {};                              ///< what was measured, "run-001"
     };
     std::optional<Figure> figure;
     QString cache;                                     ///< the KV cache's grid, short; empty: float, and no cell for it
     QString cacheTip;
     QString contract;                                  ///< "vLLM · transformers"; empty: none chosen
     QString contractIssue;                             ///< a sentence when the plans break it
+    bool denseOnly = false;                            ///< no packed format holds the recipe …
+    QString denseReason;                               ///< … and why, a sentence
 };
 
 class SummaryBar : public QWidget {

@@ -149,8 +149,9 @@ float TextsView::valueOf(std::size_t token) const
     return std::numeric_limits<float>::quiet_NaN();
 }
 
-void TextsView::setTrace(const QString& title, const TokenTrace& trace)
+void TextsView::setTrace(const QString& title, const TokenTrace& trace, const QString& run)
 {
+    setRunMark(run);
     m_trace = trace;
     setSubtitle(title);
     setEmptyState(title.isEmpty() ? tr("Evaluate a model, and its text is shown here token by token: where quantization made it stumble, and in which block.")
@@ -199,7 +200,7 @@ void TextsView::refreshPlot()
             xs << static_cast<double>(b);
             ys << static_cast<double>(m_trace.drift[static_cast<std::size_t>(token) * blocks + b]);
         }
-        const SeriesLook look = seriesLook(0);
+        const SeriesLook look = runLook(markedRun());
         QCPGraph* graph = m_plot->addGraph();
         graph->setData(xs, ys, true);
         graph->setPen(QPen(look.colour, 1.5));

@@ -23,7 +23,7 @@ public:
     explicit TextsView(QWidget* parent = nullptr);
     ~TextsView() override;
     /// Whose losses they are ("run-001 · held-out.txt"); an empty trace: the empty state.
-    void setTrace(const QString& title, const TokenTrace& trace);
+    void setTrace(const QString& title, const TokenTrace& trace, const QString& run = {});
     const TokenTrace& trace() const { return m_trace; }
     void setMode(Mode mode);
     Mode mode() const;

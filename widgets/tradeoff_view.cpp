@@ -73,9 +73,9 @@ TradeoffView::TradeoffView(QWidget* parent) : ViewFrame(u"tradeoff"_s, tr("Quali
         if (index < 0)
             return;
         const TradeoffPoint& p = m_points[static_cast<std::size_t>(index)];
-        QString tip = tr("%1\n%2 bits a weight\nperplexity %3 ± %4").arg(p.label, formatValue(p.bits, 3), formatValue(p.perplexity, 5), formatValue(p.perplexityError, 2));
+        QString tip = tr("%1\n%2 bits a weight\nperplexity %3").arg(p.label, formatValue(p.bits, 3), formatWithError(p.perplexity, p.perplexityError));
         if (p.kl >= 0)
-            tip += u'\n' + tr("KL %1 ± %2").arg(formatValue(p.kl, 3), formatValue(p.klError, 2));
+            tip += u'\n' + tr("KL %1").arg(formatWithError(p.kl, p.klError));
         QToolTip::showText(event->globalPosition().toPoint(), tip, m_plot);
     });
     setEmptyState(tr("Each measured model becomes a point here: how good against how small."), {});
@@ -134,7 +134,6 @@ void TradeoffView::refresh()
     m_plot->clearPlottables();
     double low = std::numeric_limits<double>::infinity(), high = -low, left = low, right = -low;
     const QFont small = tabularFont(font(), false, 1);
-    int index = 0;
     std::vector<std::pair<QCPItemText*, const TradeoffPoint*>> names;
     for (const TradeoffPoint& p : m_points) {
         const double v = value(p);
@@ -160,7 +159,7 @@ void TradeoffView::refresh()
         }
         left = std::min(left, p.bits);
         right = std::max(right, p.bits);
-        const SeriesLook look = seriesLook(index++);
+        const SeriesLook look = runLook(p.run);
         QCPGraph* graph = m_plot->addGraph();
         graph->setLineStyle(QCPGraph::lsNone);
         graph->setScatterStyle(QCPScatterStyle(look.marker, QPen(p.chosen ? c.outline : look.colour, p.chosen ? 2 : 1), QBrush(look.colour), p.chosen ? 12 : 9));

@@ -17,6 +17,7 @@ class SegmentedControl;
 /// One measured model: how small, how good.
 struct TradeoffPoint {
     QString label;
+    QString run;                  ///< whose look it has; empty: of a recipe on the fly
     double bits = 16;             ///< a weight, scales included
     double perplexity = 0, perplexityError = 0;
     double kl = -1, klError = 0;  ///< against the float model; −1: not measured

@@ -119,6 +119,7 @@ void TrainingView::clear(const QString& sentence, const QString& button)
     m_working = -1;
     setEmptyState(sentence, button);
     setSubtitle({});
+    setRunMark({});
     setHasData(false);
 }
 
@@ -292,6 +293,12 @@ void TrainingView::refresh()
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
+/// A lone curve has its run's look; several are told apart by their own.
+SeriesLook TrainingView::lookOf(const std::vector<Curve>& curves, int index) const
+{
+    return curves.size() == 1 && !m_run.isEmpty() ? runLook(m_run) : seriesLook(index);
+}
+
 void TrainingView::drawFront(int block)
 {
     const auto found = m_blocks.find(block);
@@ -299,7 +306,7 @@ void TrainingView::drawFront(int block)
         return;
     int index = 0;
     for (const Curve& curve : found->second) {
-        const SeriesLook look = seriesLook(index++);
+        const SeriesLook look = lookOf(found->second, index++);
         const bool chosen = found->second.size() == 1 || curve.loss.what == m_selection.linear;
         QVector<double> xs, ys, backXs, backYs;
         const std::size_t run = std::max<std::size_t>(1, curve.loss.losses.size() / kRaw);
@@ -356,7 +363,7 @@ void TrainingView::drawJudged(const Curve& curve, int index)
         xs << curve.loss.bestStep;
         ys << end;
     }
-    const SeriesLook look = seriesLook(index);
+    const SeriesLook look = lookOf(m_blocks.at(front()), index);
     QCPGraph* judged = m_plot->addGraph();
     judged->setData(xs, ys, false);
     judged->setLineStyle(QCPGraph::lsNone);
@@ -370,8 +377,10 @@ void TrainingView::describe()
 {
     if (m_blocks.empty()) {
         setSubtitle({});
+        setRunMark({});
         return;
     }
+    setRunMark(m_run);
     QStringList parts{m_run.isEmpty() ? tr("the run at work") : m_run};
     const int block = front();
     parts << tr("block %1").arg(block);

@@ -18,6 +18,7 @@ class QCustomPlot;
 namespace halftone {
 
 class SegmentedControl;
+struct SeriesLook;
 
 /// The loss of every training of a run, step by step: the selected block's mini-batches, their mean and the losses it was judged by, before all
 /// other blocks. While a run is at work the block in training grows.
@@ -70,6 +71,7 @@ private:
     static void smooth(Curve& curve);
     double drawn(const Curve& curve, double loss) const;
     void refresh();
+    SeriesLook lookOf(const std::vector<Curve>& curves, int index) const;
     void drawFront(int block);
     void drawJudged(const Curve& curve, int index);
     void describe();

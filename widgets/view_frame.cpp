@@ -8,6 +8,7 @@
 #include "widgets/focus_ring.h"
 #include "widgets/palette.h"
 #include "widgets/picture.h"
+#include "widgets/plot_style.h"
 
 #include <QAction>
 #include <QApplication>
@@ -65,7 +66,11 @@ ViewFrame::ViewFrame(QString id, QString title, QWidget* parent) : QWidget(paren
     m_corner->setMenu(m_menu);
     m_corner->setPopupMode(QToolButton::InstantPopup);
 
+    m_mark = new QLabel(this);
+    m_mark->setObjectName(m_id + u"RunMark"_s);
+    m_mark->hide();
     head->addWidget(name);
+    head->addWidget(m_mark);
     head->addWidget(m_subtitleLabel, 1);
     head->addWidget(m_update);
     head->addWidget(m_corner);
@@ -124,6 +129,21 @@ void ViewFrame::setSubtitle(const QString& text)
 {
     m_subtitle = text;
     m_subtitleLabel->setText(text);
+}
+
+void ViewFrame::setRunMark(const QString& run)
+{
+    m_markedRun = run;
+    m_mark->setPixmap(runMark(run, devicePixelRatioF()));
+    m_mark->setAccessibleName(run);
+    m_mark->setVisible(!run.isEmpty());
+}
+
+void ViewFrame::changeEvent(QEvent* event)
+{
+    if (event->type() == QEvent::PaletteChange && m_mark)
+        setRunMark(m_markedRun);
+    QWidget::changeEvent(event);
 }
 
 void ViewFrame::setEmptyState(const QString& sentence, const QString& button, const QString& cost)

@@ -31,6 +31,9 @@ public:
     QString title() const { return m_title; }
     QString subtitle() const { return m_subtitle; }
     void setSubtitle(const QString& text);
+    /// The run whose picture this is: its mark stands before the subtitle. Empty: of none, or of more than one.
+    void setRunMark(const QString& run);
+    QString markedRun() const { return m_markedRun; }
 
     /// While it is set the view shows `sentence` and a button instead of its picture; `cost` is said beside it ("about 8 s").
     void setEmptyState(const QString& sentence, const QString& button, const QString& cost = {});
@@ -58,6 +61,7 @@ protected:
     QHBoxLayout* controls() const { return m_controls; }
     void setHasData(bool hasData);                 ///< chooses between content and empty state
     void paintEvent(QPaintEvent* event) override;
+    void changeEvent(QEvent* event) override;
 
 private:
     void buildMenu();
@@ -66,7 +70,8 @@ private:
     void saveInBackground(const QString& file, int scale);
     PictureFile drawn(const QString& file, const QSize& size, int scale);
 
-    QString m_id, m_title, m_subtitle;
+    QString m_id, m_title, m_subtitle, m_markedRun;
+    QLabel* m_mark = nullptr;
     ElidedLabel* m_subtitleLabel = nullptr;
     QToolButton* m_update = nullptr;
     QToolButton* m_corner = nullptr;

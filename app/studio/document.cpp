@@ -79,7 +79,7 @@ void Document::adopt(OpenedProject&& opened, const QString& path)
         resolveNow();
     } catch (const Error& e) {
         // A recipe that no longer fits this model (edited by hand): said, and left behind; the file keeps it until the next edit.
-        Q_EMIT notice(u"recipe"_s, tr("The project's recipe cannot be used: %1. An empty one is shown instead.").arg(withoutStop(toQString(withoutRules(e.what())))));
+        Q_EMIT notice(u"recipe"_s, tr("The project's recipe cannot be used: %1. An empty one is shown instead.").arg(withoutStop(sentenceOf(e))));
         m_recipe = {};
         resolveNow();
     }
@@ -105,6 +105,8 @@ void Document::close()
     m_plans.clear();
     m_runPlans.clear();
     m_size = {};
+    m_packing = {};
+    m_resolved.clear();
     m_issues.clear();
     m_ties.clear();
     m_undo.clear();

@@ -5,6 +5,7 @@
 #include "app/studio/open_project.h"
 #include "core/analysis/site_statistics.h"
 #include "core/pipeline/jobs.h"
+#include "core/exporting/formats.h"
 #include "core/project/project.h"
 #include "core/recipe/contract_ties.h"
 #include "core/recipe/recipe.h"
@@ -50,6 +51,12 @@ public:
     const std::vector<ResolvedPlan>& plans() const { return m_plans; }
     const Plan* plan(const std::string& linear) const;
     const SizeEstimate& size() const { return m_size; }
+    /// Which kind of export can hold the recipe, and why no packed one can.
+    const PackingFit& packing() const { return m_packing; }
+    /// Of the smallest export there is.
+    std::uint64_t exportBytes() const { return m_packing.packing == Packing::DenseOnly ? m_size.denseBytes : m_size.bytes; }
+    /// Whether the recipe as it stands gives each linear, and the KV cache, what it has in a run.
+    bool isRecipeOf(const RunInfo& run) const;
     /// Of the recipe's contract.
     const std::vector<ContractIssue>& contractIssues() const { return m_issues; }
     /// Linears that the recipe's contract ties together.
@@ -142,6 +149,7 @@ private:
     QStringList withSites(const QStringList& linears) const;
     QString subjectText(const QStringList& linears) const;
     bool pushRecipe(const QString& name, int kind, const QStringList& subject, const std::function<void(Recipe&)>& edit);
+    static QString sentenceOf(const Error& error);
     void resolveNow();
     void autosave();
     void writeRecipe();
@@ -157,6 +165,9 @@ private:
     std::vector<ResolvedPlan> m_plans, m_runPlans;
     KvCacheGrid m_runKvCache;
     SizeEstimate m_size;
+    PackingFit m_packing;
+    struct Resolved { std::string recipe; std::vector<ResolvedPlan> plans; KvCacheGrid kvCache; };
+    mutable QHash<QString, Resolved> m_resolved;   ///< of the runs that were asked for
     std::vector<ContractIssue> m_issues;
     std::vector<ContractTie> m_ties;
     QUndoStack m_undo;

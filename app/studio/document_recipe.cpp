@@ -28,6 +28,13 @@ std::vector<std::string> names(const QStringList& linears)
 
 } // namespace
 
+/// What is wrong, without the place in the file that a person here never sees.
+QString Document::sentenceOf(const Error& error)
+{
+    const QString sentence = toQString(withoutRules(error.what())), place = u"recipe: %1: "_s.arg(toQString(error.subject()));
+    return !error.subject().empty() && sentence.startsWith(place) ? sentence.mid(place.size()) : sentence;
+}
+
 const Plan* Document::plan(const std::string& name) const
 {
     const auto found = m_linearIndex.constFind(toQString(name));
@@ -46,8 +53,28 @@ void Document::resolveNow()
 {
     m_plans = resolve(m_recipe, m_model);
     m_size = estimateSize(m_plans, m_model);
+    m_packing = packingOf(m_plans, m_model, m_recipe.kvCache);
     m_issues = m_recipe.contract.empty() ? std::vector<ContractIssue>{} : checkContract(m_recipe.contract, m_plans, m_model, m_recipe.kvCache);
     m_ties = contractTies(m_recipe.contract, m_model);
+}
+
+bool Document::isRecipeOf(const RunInfo& run) const
+{
+    const QString id = toQString(run.id);
+    auto known = m_resolved.constFind(id);
+    if (known == m_resolved.cend() || known->recipe != run.recipeJson) {
+        Resolved resolved{run.recipeJson, {}, {}};
+        try {
+            const Recipe recipe = Recipe::parse(run.recipeJson, run.id);
+            resolved.plans = resolve(recipe, m_model);
+            resolved.kvCache = recipe.kvCache;
+        } catch (const Error&) {   // of another version: then it is not this one
+        }
+        known = m_resolved.insert(id, std::move(resolved));
+    }
+    return m_recipe.kvCache == known->kvCache
+        && std::equal(m_plans.begin(), m_plans.end(), known->plans.begin(), known->plans.end(),
+                      [](const ResolvedPlan& a, const ResolvedPlan& b) { return a.linear == b.linear && a.plan == b.plan; });
 }
 
 void Document::swapRecipe(Recipe& other)
@@ -72,7 +99,7 @@ bool Document::tryRecipe(Recipe& edited, const std::function<void(Recipe&)>& edi
         resolve(edited, m_model);
         return true;
     } catch (const Error& e) {
-        Q_EMIT recipeRejected(toQString(withoutRules(e.what())), toQString(e.subject()));
+        Q_EMIT recipeRejected(sentenceOf(e), toQString(e.subject()));
         return false;
     }
 }

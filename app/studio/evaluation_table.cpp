@@ -9,6 +9,7 @@
 #include "widgets/empty_state.h"
 #include "widgets/jobs_view.h"
 #include "widgets/palette.h"
+#include "widgets/plot_style.h"
 #include "widgets/tradeoff_view.h"
 
 #include <QAction>
@@ -79,7 +80,7 @@ QString EvaluationModel::text(const EvaluationRecord& record, Column column) con
     switch (column) {
     case Target: return record.label;
     case Bits: return record.target == EvaluationRecord::Target::Float ? tr("float") : formatValue(record.bitsPerWeight, 3);
-    case Perplexity: return u"%1 ± %2"_s.arg(formatValue(result.perplexity.perplexity, 5), formatValue(result.perplexity.standardError, 2));
+    case Perplexity: return formatWithError(result.perplexity.perplexity, result.perplexity.standardError);
     case Change: {
         const double reference = baselinePerplexity(record);
         if (isBaseline(record) || reference <= 0)
@@ -87,7 +88,7 @@ QString EvaluationModel::text(const EvaluationRecord& record, Column column) con
         const double change = result.perplexity.perplexity / reference - 1;
         return u"%1 %2 %"_s.arg(change > 0 ? u"▲ +"_s : change < 0 ? u"▼ −"_s : u""_s, formatValue(std::abs(change) * 100, 3)).replace(u"+ "_s, u"+"_s).replace(u"− "_s, u"−"_s);
     }
-    case KlMean: return result.hasDivergence ? u"%1 ± %2"_s.arg(formatValue(result.divergence.klMean, 3), formatValue(result.divergence.klMeanError, 2)) : none;
+    case KlMean: return result.hasDivergence ? formatWithError(result.divergence.klMean, result.divergence.klMeanError) : none;
     case KlP99: return result.hasDivergence ? formatValue(result.divergence.klP99, 3) : none;
     case KlMax: return result.hasDivergence ? formatValue(result.divergence.klMax, 3) : none;
     case Agreement: return result.hasDivergence ? formatShare(result.divergence.top1Agreement) : none;
@@ -107,6 +108,7 @@ QVariant EvaluationModel::data(const QModelIndex& index, int role) const
     const auto column = static_cast<Column>(index.column());
     switch (role) {
     case Qt::DisplayRole: return text(record, column);
+    case Qt::DecorationRole: return column == Target && !record.run.isEmpty() ? QVariant(runMark(record.run, qApp->devicePixelRatio())) : QVariant();
     case Qt::ToolTipRole:
         if (record.result.notFinite > 0)
             return tr("%1 positions have logits that are not finite.").arg(record.result.notFinite);

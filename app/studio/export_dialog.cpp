@@ -46,8 +46,9 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
         m_format->addItem(toQString(format.name), toQString(format.id));
     m_dtype = new QComboBox(this);
     m_dtype->setObjectName(u"dtype"_s);
-    m_dtype->addItem(tr("as the model is stored"), u"auto"_s);
+    m_dtype->addItem(exportDTypeName(document.model().config) == "f16" ? tr("f16, as the model is stored") : tr("bf16, as runtimes serve it"), u"auto"_s);
     m_dtype->addItem(tr("bf16"), u"bf16"_s);
+    m_dtype->addItem(tr("f16"), u"f16"_s);
     m_dtype->addItem(tr("f32"), u"f32"_s);
     m_dtype->setToolTip(tr("Of what is not quantized (embedding, norms, head), and of dense weights."));
     m_out = new QLineEdit(QDir(folder).filePath(document.name() + u"-quantized"_s), this);
@@ -134,7 +135,7 @@ void ExportDialog::choose()
             continue;
         QStringList runtimes;
         for (const std::string& runtime : format.runtimes)
-            runtimes.append(toQString(runtime));
+            runtimes.append(toQString(contractName(runtime)));
         m_summary->setText(toQString(format.summary) + (runtimes.isEmpty() ? QString() : u'\n' + tr("Loads in: %1").arg(runtimes.join(u", "_s))));
     }
     refresh();
@@ -223,6 +224,8 @@ ExportReport::ExportReport(const QString& folder, const ExportResult& result, QW
         lines.append(u"! "_s + toQString(warning));
     for (const std::string& file : result.files)
         lines.append(toQString(file));
+    for (const LeftBehind& left : result.left)
+        lines.append(tr("left behind: %1 (%2)").arg(toQString(left.name), toQString(left.reason)));
     lines.append(QString());
     lines.append(toQString(result.certificate));
     text->setPlainText(lines.join(u'\n'));

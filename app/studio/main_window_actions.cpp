@@ -203,10 +203,9 @@ void MainWindow::buildJobMenus()
     m_contractMenu = quantize->addMenu(tr("&Contract"));
     m_contractMenu->setObjectName(u"contractMenu"_s);
     m_contracts = new QActionGroup(this);
-    QAction* none = m_contractMenu->addAction(tr("None"));
-    none->setData(QString());
+    m_contractMenu->addAction(tr("Any"))->setData(QString());
     for (const std::string& contract : contracts())
-        m_contractMenu->addAction(toQString(contract))->setData(toQString(contract));
+        m_contractMenu->addAction(toQString(contractName(contract)))->setData(toQString(contract));
     for (QAction* action : m_contractMenu->actions()) {
         action->setCheckable(true);
         action->setObjectName(u"contract-"_s + action->data().toString());

@@ -8,12 +8,14 @@
 #include "app/studio/job_rows.h"
 #include "app/studio/kv_cache_menu.h"
 #include "app/studio/measured.h"
+#include "app/studio/preset_rows.h"
 #include "app/studio/resources.h"
 #include "app/studio/run_monitor.h"
 #include "app/studio/runs_table.h"
 #include "app/studio/text.h"
 #include "app/studio/welcome_page.h"
 #include "core/base/atomic_file.h"
+#include "widgets/action_reason.h"
 #include "widgets/channels_view.h"
 #include "widgets/colour_map.h"
 #include "widgets/curves_view.h"
@@ -68,6 +70,13 @@ void MainWindow::showDocument()
     const ModelDescription& model = m_document->model();
     m_layersModel->clear();
     m_layersModel->setModel(model);
+    const std::vector<Preset> rows = presetRows(model);
+    for (const Preset& row : rows)
+        if (auto* action = m_presetMenu->findChild<QAction*>(u"preset-"_s + toQString(row.id))) {
+            action->setText(toQString(row.name));
+            describeAction(*action, toQString(row.summary));
+        }
+    m_layers->setPresets(rows);
     m_outliers->clear();
     m_outliers->setBlocks(model.config.blocks);
     m_kernel->clear();
@@ -115,6 +124,7 @@ void MainWindow::showRecipe()
 {
     if (!m_document->isOpen())
         return;
+    m_layersModel->setDense(m_document->packing().packing == Packing::DenseOnly);
     m_layersModel->setPlans(m_document->plans());
     std::vector<LayersModel::Lock> locks;
     for (const ContractIssue& issue : m_document->contractIssues())
@@ -151,30 +161,32 @@ void MainWindow::showSummary()
     }
     const SizeEstimate& size = m_document->size();
     Summary summary;
-    summary.bytes = size.bytes;
-    summary.originalBytes = size.originalBytes;
+    summary.bytes = m_document->exportBytes();
+    summary.fileBytes = m_document->model().bytes;
+    summary.denseOnly = m_document->packing().packing == Packing::DenseOnly;
+    if (summary.denseOnly)
+        summary.denseReason = toQString(m_document->packing().why);
     summary.bitsPerWeight = size.bitsPerWeight;
-    // What the newest run cost, as it was measured last.
-    if (const RunInfo* run = m_document->latestRun()) {
-        for (const EvaluationRecord& record : m_document->evaluations()) {
-            if (record.target != EvaluationRecord::Target::Run || record.run != toQString(run->id))
-                continue;
-            Summary::Figure figure;
-            figure.measured = true;
-            figure.name = record.result.hasDivergence ? tr("KL") : tr("Perplexity");
-            figure.value = record.result.hasDivergence ? record.result.divergence.klMean : record.result.perplexity.perplexity;
-            figure.error = record.result.hasDivergence ? record.result.divergence.klMeanError : record.result.perplexity.standardError;
-            const auto& plans = m_document->plans();
-            figure.stale = !(m_document->recipe().kvCache == m_document->runKvCache()) || !std::equal(plans.begin(), plans.end(), m_document->runPlans().begin(), m_document->runPlans().end(),
-                                       [](const ResolvedPlan& a, const ResolvedPlan& b) { return a.linear == b.linear && a.plan == b.plan; });
+    // What the recipe cost as it was measured last; else what another one did.
+    for (const EvaluationRecord& record : m_document->evaluations()) {
+        const RunInfo* run = record.target == EvaluationRecord::Target::Run ? m_document->run(record.run) : nullptr;
+        if (!run)
+            continue;
+        Summary::Figure figure;
+        figure.measured = true;
+        figure.name = record.result.hasDivergence ? tr("KL") : tr("Perplexity");
+        figure.value = record.result.hasDivergence ? record.result.divergence.klMean : record.result.perplexity.perplexity;
+        figure.error = record.result.hasDivergence ? record.result.divergence.klMeanError : record.result.perplexity.standardError;
+        figure.stale = !m_document->isRecipeOf(*run);
+        figure.source = record.label;
+        if (!summary.figure || summary.figure->stale || !figure.stale)
             summary.figure = figure;
-        }
     }
     if (const KvCacheGrid& cache = m_document->recipe().kvCache; cache.quantized()) {
         summary.cache = kvCacheText(cache);
         summary.cacheTip = tr("%1 Click to change it.").arg(kvCacheSentence(cache));
     }
-    summary.contract = toQString(m_document->recipe().contract);
+    summary.contract = toQString(contractName(m_document->recipe().contract));
     for (const ContractIssue& issue : m_document->contractIssues())
         if (summary.contractIssue.isEmpty() && issue.fatal)
             summary.contractIssue = issue.linear.empty() ? toQString(issue.reason) : u"%1: %2"_s.arg(toQString(issue.linear), toQString(issue.reason));
@@ -275,10 +287,11 @@ void MainWindow::showEvaluations()
 void MainWindow::showTexts()
 {
     const EvaluationRecord* record = m_compare->shown();
-    m_texts->setTrace(record ? u"%1 · %2"_s.arg(record->label, textOf(*record)) : QString(), record ? record->result.trace : TokenTrace{});
+    m_texts->setTrace(record ? u"%1 · %2"_s.arg(record->label, textOf(*record)) : QString(), record ? record->result.trace : TokenTrace{},
+                      record ? record->run : QString());
 }
 
-/// The linear of a block that was rounded worst by the run whose texts are shown, else the block's last site.
+/// The linear of a block whose output the run whose texts are shown moved most, else the block's last site.
 Selection MainWindow::worstOf(int block)
 {
     Selection worst;
@@ -286,13 +299,13 @@ Selection MainWindow::worstOf(int block)
     worst.site = SiteKind::MlpMiddle;
     const EvaluationRecord* record = m_compare->shown();
     const std::vector<BlockResult>* results = record && !record->run.isEmpty() ? m_monitor->results(record->run) : nullptr;
-    double least = 0;
+    double most = 0;
     for (const BlockResult& result : results ? *results : std::vector<BlockResult>{})
         if (result.block == block)
             for (const LinearResult& linear : result.linears)
-                if (linear.weights.quantized() && (worst.linear.empty() || linear.weightSqnrDb < least)) {
+                if (linear.weights.quantized() && (worst.linear.empty() || linear.outputMse > most)) {
                     worst.linear = linear.linear;
-                    least = linear.weightSqnrDb;
+                    most = linear.outputMse;
                 }
     return worst;
 }

@@ -6,6 +6,8 @@
 
 #include <QCoreApplication>
 
+#include <cmath>
+
 namespace halftone {
 
 using namespace Qt::StringLiterals;
@@ -19,13 +21,21 @@ QString tr(const char* text)
 
 } // namespace
 
+QString canaryText(const RunInfo& run)
+{
+    if (run.canaryReference <= 0)
+        return {};
+    const double drift = run.canaryPerplexity / run.canaryReference - 1;
+    return tr("canary %1%2").arg(drift < 0 ? u"−"_s : u"+"_s, formatShare(std::abs(drift)));
+}
+
 QString runSummary(const RunInfo& run)
 {
     if (run.state != "done")
         return tr("%1 of %2 blocks").arg(run.blocksDone).arg(run.blocks);
     QStringList parts{tr("%1 bits a weight").arg(formatValue(run.bitsPerWeight, 3)), formatDuration(run.seconds)};
-    if (run.canaryReference > 0)
-        parts << tr("held-out perplexity %1, float %2").arg(formatValue(run.canaryPerplexity, 4), formatValue(run.canaryReference, 4));
+    if (const QString canary = canaryText(run); !canary.isEmpty())
+        parts << canary;
     return parts.join(u" · "_s);
 }
 
@@ -47,7 +57,7 @@ std::vector<TradeoffPoint> tradeoffPoints(const std::vector<EvaluationRecord>& r
         if (!record.sameText(shown))
             continue;
         const Evaluation& result = record.result;
-        points.push_back({record.label, record.bitsPerWeight, result.perplexity.perplexity, result.perplexity.standardError,
+        points.push_back({record.label, record.run, record.bitsPerWeight, result.perplexity.perplexity, result.perplexity.standardError,
                           result.hasDivergence ? result.divergence.klMean : -1, result.hasDivergence ? result.divergence.klMeanError : 0,
                           record.target == EvaluationRecord::Target::Float, static_cast<int>(i) == chosen, static_cast<int>(i)});
     }

@@ -70,7 +70,7 @@ QuantizeDialog::QuantizeDialog(const Document& document, const QString& lastText
     } else {
         m_resume->hide();
     }
-    m_stop = new QCheckBox(tr("Stop &at the first flag: vanishing scales, saturation, drift of a held-out text"), this);
+    m_stop = new QCheckBox(tr("Stop &at the first flag: vanishing scales, saturation, drift of the canary"), this);
     m_stop->setObjectName(u"stopAtFlags"_s);
     m_stop->setToolTip(tr("Without it flags are shown at their block and the run goes on. NaN and infinity always stop it."));
     body()->addWidget(m_stop);
@@ -98,10 +98,10 @@ void QuantizeDialog::refresh()
     const SizeEstimate& size = m_document.size();
     const int linears = quantizedLinears(m_document);
     const QuantizePlan plan = planQuantize(m_document.model(), m_document.plans(), calibration(), {}, m_document.project()->folder());
-    m_cost->setText(tr("%1 of %2 linears are quantized · export %3 of %4 in bf16 · %5 bits a weight\n"
+    m_cost->setText(tr("%1 of %2 linears are quantized · export %3, the file %4 · %5 bits a weight\n"
                        "Memory: about %6 at its peak · disk: about %7 in the project, %8 free\n%9")
                         .arg(linears).arg(m_document.plans().size())
-                        .arg(formatBytes(size.bytes), formatBytes(size.originalBytes), formatValue(size.bitsPerWeight, 3))
+                        .arg(formatBytes(m_document.exportBytes()), formatBytes(m_document.model().bytes), formatValue(size.bitsPerWeight, 3))
                         .arg(formatBytes(plan.peakMemory), formatBytes(plan.diskBytes()), formatBytes(plan.freeBytes),
                              tr("Time: %1").arg(MachineRates::text(quantizeKind(m_document.plans()), quantizeWork(m_document.model(), m_document.plans(), calibration())))));
     QString problem = m_text->problem();
@@ -110,6 +110,8 @@ void QuantizeDialog::refresh()
     else if (linears == 0 && !m_document.recipe().kvCache.quantized())
         problem = tr("The recipe leaves every linear as it is. Choose a preset, or set bits in Layers, first.");
     QString note = tr("%1 tokens calibrate the run.").arg(countText(std::int64_t(m_samples->value()) * m_length->value()));
+    if (m_document.packing().packing == Packing::DenseOnly)
+        note += u'\n' + tr("Dense only: no packed format can hold this recipe, so an export is as large as the float model. %1").arg(toQString(m_document.packing().why));
     for (const std::string& warning : plan.warnings())
         note += u'\n' + toQString(warning);
     if (m_document.recipe().kvCache.quantized())

@@ -1,5 +1,6 @@
 #include "app/studio/runs_table.h"
 
+#include "app/studio/measured.h"
 #include "app/studio/text.h"
 #include "widgets/action_reason.h"
 #include "widgets/colour_map.h"
@@ -7,6 +8,7 @@
 #include "widgets/empty_state.h"
 #include "widgets/jobs_view.h"
 #include "widgets/palette.h"
+#include "widgets/plot_style.h"
 
 #include <QAction>
 #include <QApplication>
@@ -50,10 +52,12 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const
         return int(Qt::AlignVCenter | (index.column() <= State || index.column() == Created ? Qt::AlignLeft : Qt::AlignRight));
     if (role == Qt::FontRole)
         return index.column() <= State ? QVariant() : QVariant(tabularFont(QApplication::font()));
+    if (role == Qt::DecorationRole && index.column() == Id)
+        return runMark(toQString(run.id), qApp->devicePixelRatio());
     if (role == Qt::ForegroundRole && index.column() == State && run.flags > 0)
         return colours().warning;
     if (role == Qt::ToolTipRole && index.column() == State && run.canaryReference > 0)
-        return tr("Perplexity of a short held-out text: %1, float model %2").arg(formatValue(run.canaryPerplexity, 4), formatValue(run.canaryReference, 4));
+        return tr("%1: perplexity of 128 unseen tokens against the float model's. It shows faults, not quality: Evaluate ranks runs.").arg(canaryText(run));
     if (role == Qt::ToolTipRole && index.column() == Created)
         return QDateTime::fromString(toQString(run.created), Qt::ISODate).toLocalTime().toString(u"yyyy-MM-dd HH:mm:ss"_s);
     if (role == Qt::ToolTipRole && index.column() == Id)

@@ -11,6 +11,7 @@
 #include "widgets/curves_view.h"
 #include "widgets/jobs_view.h"
 #include "widgets/memory_plot.h"
+#include "widgets/plot_style.h"
 #include "widgets/qcustomplot_wrapper.h"
 #include "widgets/run_model.h"
 #include "widgets/run_view.h"
@@ -393,8 +394,33 @@ private Q_SLOTS:
         QTRY_VERIFY(curves->isVisible() && tradeoff->isVisible());
         // What is drawn is what was measured.
         QCOMPARE(curves->plot()->graph(0)->name(), u"run-002"_s);
+        QCOMPARE(curves->figure(), CurveFigure::Drift);   // weight SQNR ranks runs wrongly
         for (int b = 0; b < 4; ++b)
-            QCOMPARE(curves->plot()->graph(0)->data()->at(b)->value, blockFigure(document().results()[std::size_t(b)], CurveFigure::Sqnr));
+            QCOMPARE(curves->plot()->graph(0)->data()->at(b)->value, blockFigure(document().results()[std::size_t(b)], CurveFigure::Drift));
+        // A run looks alike in both plots and in the tables.
+        for (int i = 0; i < curves->plot()->graphCount(); ++i) {
+            const QCPScatterStyle byBlock = curves->plot()->graph(i)->scatterStyle();
+            const QString id = curves->plot()->graph(i)->name();
+            bool seen = false;
+            for (int p = 0; p < tradeoff->plot()->graphCount(); ++p) {
+                const double bits = tradeoff->plot()->graph(p)->data()->at(0)->key, perplexity = tradeoff->plot()->graph(p)->data()->at(0)->value;
+                for (const TradeoffPoint& point : tradeoff->points())
+                    if (point.run == id && point.bits == bits && point.perplexity == perplexity) {
+                        seen = true;
+                        const QCPScatterStyle bySize = tradeoff->plot()->graph(p)->scatterStyle();
+                        QCOMPARE(bySize.shape(), byBlock.shape());
+                        QCOMPARE(bySize.brush().color(), byBlock.brush().color());
+                    }
+            }
+            QVERIFY2(seen, qPrintable(id));
+            const QImage mark = runMark(id, 1).toImage();
+            for (int row = 0; row < compare()->model()->rowCount(); ++row)
+                if (compare()->model()->records()[std::size_t(row)].run == id)
+                    QCOMPARE(compare()->model()->index(row, EvaluationModel::Target).data(Qt::DecorationRole).value<QPixmap>().toImage(), mark);
+            auto* runs = m_window->findChild<RunsTable*>();
+            QVERIFY(runs);
+        }
+        QVERIFY(runMark(u"run-001"_s, 1).toImage() != runMark(u"run-002"_s, 1).toImage());
         QCOMPARE(tradeoff->points().size(), std::size_t(3));
         QVERIFY(tradeoff->points()[0].reference);
         QVERIFY(tradeoff->points()[1].kl > 0);
@@ -426,6 +452,77 @@ private Q_SLOTS:
             QVERIFY(!curves->isEmptyStateShown());
         }
         STEP(keepPicture(m_window.get(), u"compare"_s));
+    }
+
+    /// The header's figure is of the recipe that was evaluated, whatever ran or was edited since.
+    void theFigureInTheHeaderBelongsToTheRecipeThatWasEvaluated()
+    {
+        STEP(openModel());
+        STEP(usePreset("gptq"));
+        STEP(quantizeToTheEnd());
+        m_window->tasks().evaluate({textFile(), 2, 64, EvaluationRecord::Target::Run, u"run-001"_s, true});
+        QTRY_COMPARE_WITH_TIMEOUT(document().evaluations().size(), std::size_t(1), 60000);
+        const auto caption = [&] {
+            auto* box = m_window->findChild<QWidget*>(u"summaryFigure"_s);
+            return box->accessibleName();
+        };
+        QTRY_VERIFY2(caption().startsWith(u"KL, measured: "_s), qPrintable(caption()));
+        const QString measured = caption();
+        // Another recipe, at work and then done, unmeasured: the figure is an older recipe's.
+        STEP(usePreset("nearest"));
+        QVERIFY2(caption().startsWith(u"KL, of an older recipe: "_s), qPrintable(caption()));
+        const std::size_t before = document().runs().size();
+        STEP(quantize());
+        QTRY_VERIFY_WITH_TIMEOUT(!document().results().empty() || document().runs().size() > before, 60000);
+        QVERIFY2(caption().startsWith(u"KL, of an older recipe: "_s), qPrintable(caption()));
+        QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && document().runs().size() > before, 120000);
+        QTRY_VERIFY(!m_window->jobs().busy());
+        QVERIFY2(caption().startsWith(u"KL, of an older recipe: "_s), qPrintable(caption()));
+        // Back to the recipe that was evaluated: its figure stands again.
+        for (int i = 0; i < 6 && !document().isRecipeOf(*document().run(u"run-001"_s)); ++i)
+            document().undoStack().undo();
+        QCOMPARE(caption(), measured);
+        // The run's own line speaks of a canary and offers no quality.
+        QVERIFY2(run()->head().summary.contains(u"canary "_s) && !run()->head().summary.contains(u"perplexity"_s), qPrintable(run()->head().summary));
+    }
+
+    void whatNoPackedFormatHoldsIsSaidWhileEditing()
+    {
+        STEP(openModel());
+        const auto loadsIn = [&] { return m_window->findChild<QWidget*>(u"summaryContract"_s)->accessibleName(); };
+        QCOMPARE(loadsIn(), u"Loads in: any"_s);
+        QCOMPARE(action(u"contract-"_s)->text(), u"Any"_s);
+        QCOMPARE(action(u"contract-vllm-cpu"_s)->text(), u"vLLM on a CPU"_s);
+        PlanPatch three;
+        three.bits = 3;
+        QStringList all;
+        for (const LinearInfo& linear : document().model().linears)
+            all << toQString(linear.name);
+        QVERIFY(document().editPlans(all, three));
+        QCOMPARE(loadsIn(), u"Loads in: dense only"_s);
+        QVERIFY(m_window->findChild<QWidget*>(u"summaryContract"_s)->toolTip().contains(u"3-bit weights"_s));
+        QCOMPARE(document().exportBytes(), document().size().denseBytes);
+        STEP(trigger(u"quantize"_s));
+        auto* box = m_window->findChild<QDialog*>(u"quantizeDialog"_s);
+        QVERIFY(box);
+        bool said = false;
+        for (const QLabel* label : box->findChildren<QLabel*>())
+            said = said || label->text().contains(u"Dense only: no packed format can hold this recipe"_s);
+        QVERIFY(said);
+        STEP(keepPicture(box, u"quantize-dense-only"_s));
+        box->reject();
+        STEP(keepPicture(m_window.get(), u"dense-only"_s));
+        // Presets say so in their rows, and those that can be packed do not.
+        QVERIFY(action(u"preset-w3a16-omniquant"_s)->text().endsWith(u"(dense only)"_s));
+        QVERIFY(action(u"preset-a8-token"_s)->text().endsWith(u"(no export)"_s));
+        QVERIFY(!action(u"preset-w4a16-gptq-g64"_s)->text().contains(u'('));
+        // Under a contract it is refused at once, without the place in a file that nobody sees here.
+        document().undoStack().undo();
+        QVERIFY(document().setContract(u"transformers"_s));
+        QSignalSpy rejected(&document(), &Document::recipeRejected);
+        QVERIFY(!document().editPlans(all, three));
+        QCOMPARE(rejected.count(), 1);
+        QVERIFY2(rejected.front().front().toString().startsWith(u"transformers cannot take"_s), qPrintable(rejected.front().front().toString()));
     }
 
     void costsAreSaidBeforeAJobStarts()

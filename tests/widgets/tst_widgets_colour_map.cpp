@@ -171,6 +171,18 @@ private Q_SLOTS:
         QCOMPARE(formatValue(value, digits), text);
     }
 
+    void anErrorTellsHowManyDigitsAreWorthSaying()
+    {
+        QCOMPARE(formatWithError(25.494, 1.9), u"25.5 ± 1.9"_s);
+        QCOMPARE(formatWithError(25.0, 1.94), u"25.0 ± 1.9"_s);
+        QCOMPARE(formatWithError(0.42218, 0.0098), u"0.4222 ± 0.0098"_s);
+        QCOMPARE(formatWithError(1284.3, 96.4), u"1\u202f284 ± 96"_s);
+        QCOMPARE(formatWithError(1284.34, 1.26), u"1\u202f284.3 ± 1.3"_s);
+        QCOMPARE(formatWithError(999.96, 1.26), u"1\u202f000.0 ± 1.3"_s);
+        QCOMPARE(formatWithError(0.00012342, 0.0000061), u"1.234e-4 ± 6.1e-6"_s);
+        QCOMPARE(formatWithError(3.25, 0), u"3.25"_s);   // no error was measured
+    }
+
     void sharesAndSizesCarryUnits()
     {
         QCOMPARE(formatShare(0.0934), u"9.3 %"_s);

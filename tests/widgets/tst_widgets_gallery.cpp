@@ -139,7 +139,7 @@ private Q_SLOTS:
         auto bar = std::make_unique<SummaryBar>();
         Summary summary;
         summary.bytes = 84'100'000;
-        summary.originalBytes = 269'000'000;
+        summary.fileBytes = 269'000'000;
         summary.bitsPerWeight = 4.58;
         summary.figure = Summary::Figure{u"KL"_s, 0.081, 0.006, false, false};
         summary.contract = u"vLLM · transformers"_s;

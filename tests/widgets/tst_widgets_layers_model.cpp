@@ -43,6 +43,79 @@ private Q_SLOTS:
         }
     }
 
+    void whatStaysFloatStandsBelowTheLinears()
+    {
+        LayersModel model;
+        QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        ModelDescription small = sample::model(2);
+        small.others = {{"model.embed_tokens.weight", {1000, 576}, "F32"}, {"model.norm.weight", {576}, "F32"}, {"model.layers.0.input_layernorm.weight", {576}, "F32"},
+                        {"lm_head.weight", {1000, 576}, "F32"}};
+        small.parameters = 2 * 1000 * 576 + 2 * 576;
+        for (const LinearInfo& linear : small.linears)
+            small.parameters += linear.weights();
+        model.setModel(small);
+        const std::vector<ResolvedPlan> plans = sample::plans(small);
+        model.setPlans(plans);
+        QCOMPARE(model.floatParts(), 3);
+        for (const auto grouping : {LayersModel::Grouping::Kinds, LayersModel::Grouping::Sites, LayersModel::Grouping::None, LayersModel::Grouping::Blocks}) {
+            model.setGrouping(grouping);
+            const int first = model.rowCount() - 3;
+            QStringList titles;
+            for (int row = first; row < model.rowCount(); ++row) {
+                const QModelIndex part = model.index(row, 0);
+                titles << part.data().toString();
+                QVERIFY(model.linearsAt(part).isEmpty() && !model.factsAt(part) && model.blockAt(part) == -1 && model.rowCount(part) == 0);
+                QVERIFY(!(model.flags(part.siblingAtColumn(LayersModel::Bits)) & Qt::ItemIsEditable));
+            }
+            QCOMPARE(titles, (QStringList{u"Embedding"_s, u"Head"_s, u"Norms and biases"_s}));
+            QCOMPARE(model.index(first, LayersModel::Size).data().toString(), u"1.15 MB"_s);   // 1000 × 576 in bf16
+        }
+        // Sizes of all rows together are the export's, packed and dense.
+        double packed = 0, dense = 0;
+        for (int row = 0; row < model.rowCount(); ++row)
+            packed += model.index(row, LayersModel::Size).data(LayersModel::SortRole).toDouble();
+        QCOMPARE(packed, double(estimateSize(plans, small).bytes));
+        model.setDense(true);
+        for (int row = 0; row < model.rowCount(); ++row)
+            dense += model.index(row, LayersModel::Size).data(LayersModel::SortRole).toDouble();
+        QCOMPARE(dense, double(estimateSize(plans, small).denseBytes));
+        // A filter is about linears; sorted by size they take their place.
+        LayersProxy proxy;
+        proxy.setSourceModel(&model);
+        QCOMPARE(proxy.rowCount(), 5);
+        proxy.setFilter(LayersFilter::parse(u"down_proj"_s));
+        QCOMPARE(proxy.rowCount(), 2);
+    }
+
+    void theErrorOfAnotherPlanIsSeenToBeStale()
+    {
+        LayersModel model;
+        LayersProxy proxy;
+        proxy.setSourceModel(&model);
+        const ModelDescription small = sample::model(1);
+        model.setModel(small);
+        std::vector<ResolvedPlan> plans = sample::plans(small);
+        model.setRunPlans(plans);
+        model.setResults(sample::results(small));
+        model.setPlans(plans);
+        const QModelIndex error = cell(model, "model.layers.0.mlp.up_proj", LayersModel::Error);
+        const QString fresh = error.data().toString();
+        QVERIFY(fresh.endsWith(u'%') && error.data(LayersModel::BarRole).isValid());
+        proxy.setFilter(LayersFilter::parse(u"error > 1%"_s));
+        QVERIFY(proxy.linears().contains(u"model.layers.0.mlp.up_proj"_s));
+        for (ResolvedPlan& plan : plans)
+            if (plan.linear == "model.layers.0.mlp.up_proj")
+                plan.plan.weights.bits = 8;
+        model.setPlans(plans);
+        QCOMPARE(error.data().toString(), u'(' + fresh + u')');
+        QVERIFY(!error.data(LayersModel::BarRole).isValid());
+        QVERIFY2(error.data(Qt::ToolTipRole).toString().startsWith(u"Of the last run, whose plan was 4 bits here"_s), qPrintable(error.data(Qt::ToolTipRole).toString()));
+        proxy.setFilter(LayersFilter::parse(u"error > 1%"_s));   // no longer about this plan
+        QVERIFY(!proxy.linears().contains(u"model.layers.0.mlp.up_proj"_s) && !proxy.linears().isEmpty());
+        proxy.setFilter(LayersFilter::parse(u"output > 0.001"_s));
+        QVERIFY(proxy.linears().contains(u"model.layers.0.mlp.down_proj"_s));
+    }
+
     void rowsAreGroupedAsAsked()
     {
         LayersModel model;

@@ -112,7 +112,7 @@ private Q_SLOTS:
         SummaryBar bar;
         Summary summary;
         summary.bytes = 84'100'000;
-        summary.originalBytes = 269'000'000;
+        summary.fileBytes = 269'000'000;
         summary.bitsPerWeight = 4.583;
         summary.figure = Summary::Figure{u"KL"_s, 0.081, 0.006, false, false};
         summary.contract = u"vLLM · transformers"_s;
@@ -120,7 +120,7 @@ private Q_SLOTS:
         const auto value = [&](const QString& name) { return bar.findChild<ElidedLabel*>(name); };
         QCOMPARE(value(u"summarySizeValue"_s)->text(), u"84.1 MB (−69 %)"_s);
         QCOMPARE(value(u"summaryBitsValue"_s)->text(), u"4.58"_s);
-        QCOMPARE(value(u"summaryFigureValue"_s)->text(), u"0.081 ± 0.006"_s);
+        QCOMPARE(value(u"summaryFigureValue"_s)->text(), u"0.0810 ± 0.0060"_s);
         QVERIFY(value(u"summaryFigureValue"_s)->font().italic());
         summary.figure->measured = true;
         bar.setSummary(summary);
@@ -133,6 +133,16 @@ private Q_SLOTS:
         summary.contractIssue = u"vLLM loads no 3-bit weights."_s;
         bar.setSummary(summary);
         QVERIFY(value(u"summaryContractValue"_s)->text().startsWith(u'✕'));
+        summary.contractIssue.clear();
+        summary.denseOnly = true;   // under a contract and without one
+        bar.setSummary(summary);
+        QCOMPARE(value(u"summaryContractValue"_s)->text(), u"vLLM · transformers, dense only"_s);
+        summary.contract.clear();
+        summary.denseReason = u"3 bits are packed in two ways."_s;
+        bar.setSummary(summary);
+        QCOMPARE(value(u"summaryContractValue"_s)->text(), u"dense only"_s);
+        QVERIFY(bar.findChild<QWidget*>(u"summaryContract"_s)->toolTip().contains(u"3 bits are packed"_s));
+        QVERIFY(bar.findChild<QWidget*>(u"summarySize"_s)->toolTip().contains(u"against the model's file"_s));
         bar.clear();
         QCOMPARE(value(u"summarySizeValue"_s)->text(), u"–"_s);
     }
