@@ -49,7 +49,8 @@ std::unique_ptr<ViewFrame> curvesPlot(const PlotSource& source)
     view->setCurves(runCurves(source.project->runs(), [&](const RunInfo& run) { return &(read[run.id] = source.project->results(run.id)); }));
     if (view->curves().empty())
         throw Error(ErrorKind::BadFile, source.arguments.project + ": no run is done yet; run halftone-cli quantize", source.arguments.project);
-    view->setFigure(static_cast<CurveFigure>(mode));
+    if (!source.arguments.mode.empty())   // else what there is to show
+        view->setFigure(static_cast<CurveFigure>(mode));
     view->setChosen(toQString(source.arguments.run));
     return view;
 }
