@@ -61,9 +61,9 @@ private:
 template <typename Handler>
 class Sax {
 public:
-    Sax(Handler& handler, int depth)
+    Sax(Handler& handler, const JsonLimits& limits)
         : m_handler(handler)
-        , m_limit(depth)
+        , m_limits(limits)
     {
     }
 
@@ -117,17 +117,25 @@ private:
     template <typename V>
     bool value(V&& v)
     {
+        count();
         m_handler.value(std::forward<V>(v));
         return true;
     }
     void enter()
     {
-        if (++m_depth > m_limit)
-            throw JsonRefusal{"arrays and objects are nested more than " + std::to_string(m_limit) + " deep", "E-R04"};
+        count();
+        if (++m_depth > m_limits.depth)
+            throw JsonRefusal{"arrays and objects are nested more than " + std::to_string(m_limits.depth) + " deep", "E-R04"};
+    }
+    void count()
+    {
+        if (++m_values > m_limits.values)
+            throw JsonRefusal{"there are more than " + std::to_string(m_limits.values) + " values, which is the most that is read of such a file", "E-R04"};
     }
 
     Handler& m_handler;
-    int m_limit;
+    JsonLimits m_limits;
+    std::uint64_t m_values = 0;
     int m_depth = 0;
 };
 
@@ -142,7 +150,7 @@ void parse(std::string_view text, std::string_view subject, Handler& handler, co
     if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) // the lexer would take it for the end
         refuse(text, subject, nul + 1, {"a NUL byte stands in the JSON text", "E-R11"});
     const char* furthest = text.data();
-    Sax<Handler> sax(handler, limits.depth);
+    Sax<Handler> sax(handler, limits);
     const CountingIterator begin(text.data(), &furthest);
     const CountingIterator end(text.data() + text.size(), &furthest);
     try {

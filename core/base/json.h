@@ -15,6 +15,7 @@ using OrderedJson = nlohmann::ordered_json;  ///< keys in file order
 struct JsonLimits {
     std::uint64_t bytes = 64u << 20;
     int depth = 64;
+    std::uint64_t values = 2'000'000;   ///< numbers, strings, arrays, objects …, all together: a tree takes up to 100 bytes for each, a text two
 };
 
 /// The only JSON parser of the project (R11): depth and size limited, duplicate keys, invalid UTF-8 and trailing text refused.

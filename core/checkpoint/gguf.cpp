@@ -72,6 +72,20 @@ public:
         return {static_cast<const char*>(static_cast<const void*>(bytes.data())), bytes.size()};
     }
 
+    /// The next `bytes` as they are; `kind` goes along.
+    Json binary(std::uint64_t bytes, std::uint32_t kind)
+    {
+        Json::binary_t out;
+        out.reserve(static_cast<std::size_t>(bytes));
+        while (out.size() < bytes) {
+            const std::uint64_t part = std::min<std::uint64_t>(bytes - out.size(), 1u << 20);
+            for (const std::byte byte : need(part).bytes(part))
+                out.push_back(static_cast<std::uint8_t>(byte));
+        }
+        out.set_subtype(kind);
+        return Json::binary(std::move(out));
+    }
+
 private:
     ByteReader& need(std::uint64_t n)
     {
@@ -217,6 +231,16 @@ private:
                      + std::to_string(m_at.left()) + " bytes are left",
                  "E-R05");
         m_elements += count;
+        const std::uint64_t size = kSmallest[type];
+        if (size <= 2) {   // as values each would take sixteen bytes
+            if (count > limits::kGgufSmallNumbers - m_smallNumbers)
+                return m_at.binary(count * size, type);
+            m_smallNumbers += count;
+        }
+        if (static_cast<ValueType>(type) == ValueType::String && (m_texts += count) > limits::kGgufTexts)
+            fail("the array \"" + printable(key) + "\" has " + std::to_string(count) + " texts; at most " + std::to_string(limits::kGgufTexts)
+                     + " are allowed in all arrays",
+                 "E-R04");
         Json::array_t array;
         array.reserve(static_cast<std::size_t>(count));
         for (std::uint64_t i = 0; i < count; ++i)
@@ -316,7 +340,7 @@ private:
     InputFile m_input;
     Cursor m_at;
     Json m_metadata;
-    std::uint64_t m_elements = 0;
+    std::uint64_t m_elements = 0, m_smallNumbers = 0, m_texts = 0;
 };
 
 } // namespace

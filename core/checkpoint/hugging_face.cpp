@@ -35,7 +35,7 @@ public:
             failFile(folder, "holds no config.json; it says what kind of model this is", "E-R08");
         const InputFile config = InputFile::openIn(folder, "config.json");
         const std::string text = readText(config);
-        m_config = parseJson(text, config.path().string(), {limits::kJson, 64});
+        m_config = parseJson(text, config.path().string(), {limits::kJson, 64, limits::kConfigValues});
         if (!m_config.is_object())
             failFile(config.path(), "is no JSON object", "E-R11");
         if (fs::exists(folder / kSingle)) // what stock loaders take first, too

@@ -17,10 +17,13 @@ inline constexpr std::uint64_t kGgufRank = 4;
 inline constexpr std::uint64_t kGgufKey = (1u << 16) - 1;         ///< bytes
 inline constexpr std::uint64_t kGgufString = 16u << 20;           ///< bytes
 inline constexpr std::uint64_t kGgufArray = 64u << 20;            ///< elements, all arrays together
+inline constexpr std::uint64_t kGgufTexts = 6'000'000;            ///< elements of arrays of text, all together
+inline constexpr std::uint64_t kGgufSmallNumbers = 65'536;        ///< elements of one or two bytes that are kept one by one; further arrays stay bytes
 inline constexpr int kGgufArrayDepth = 2;
 inline constexpr std::uint64_t kGgufAlignment = 65'536;
 
 inline constexpr std::uint64_t kJson = 64u << 20;                 ///< bytes of config.json and of a shard index
+inline constexpr std::uint64_t kConfigValues = 200'000;
 inline constexpr std::uint64_t kShards = 10'000;
 
 } // namespace halftone::limits
