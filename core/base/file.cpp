@@ -149,6 +149,36 @@ void InputFile::checkUnchanged() const
         throw Error(ErrorKind::BadFile, m_path.string() + ": was changed on disk since it was opened; open it again.", m_path.string());
 }
 
+namespace {
+
+/// Whether `path` lies below `folder`; both without links.
+bool liesBelow(const std::filesystem::path& path, const std::filesystem::path& folder)
+{
+    return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
+}
+
+} // namespace
+
+std::filesystem::path fileInside(const std::filesystem::path& folder, std::string_view name)
+{
+    const std::filesystem::path path = folder / name;
+    std::error_code error;
+    if (!std::filesystem::is_symlink(path, error) || error)
+        return path;
+    const std::filesystem::path home = std::filesystem::canonical(folder, error);
+    const std::filesystem::path target = error ? std::filesystem::path() : std::filesystem::canonical(path, error);
+    if (error)
+        failOpen(path, error.value());
+    if (liesBelow(target, home))
+        return path;
+    for (std::filesystem::path at = home; at.has_relative_path(); at = at.parent_path())
+        if (at.filename() == "snapshots" && liesBelow(target, at.parent_path() / "blobs"))
+            return path;
+    throw Error(ErrorKind::BadFile,
+                path.string() + ": is a link that leads out of its folder, which is not followed. Copy the file itself into the folder (E-R08).",
+                path.string());
+}
+
 std::string readTextFile(const std::filesystem::path& path, std::uint64_t limit)
 {
     const InputFile file(path);

@@ -39,6 +39,10 @@ private:
     std::int64_t m_mtimeNs = 0;
 };
 
+/// A file beside a model's weights. A link is followed inside the folder, or as a hub's cache lays it (…/snapshots/REVISION/NAME → ../../blobs/HASH),
+/// and nowhere else: a folder from somebody else must not name files of this machine. @throws Error{BadFile} for a link that leads out or to nothing.
+std::filesystem::path fileInside(const std::filesystem::path& folder, std::string_view name);
+
 /// The whole of a small file. @throws Error{BadFile} if it is longer than `limit`.
 std::string readTextFile(const std::filesystem::path& path, std::uint64_t limit);
 
