@@ -207,11 +207,11 @@ void BpeModel::mergeLong(std::vector<Symbol>& symbols) const
     std::erase_if(symbols, [](const Symbol& s) { return s.next == -2; });
 }
 
-void BpeModel::encode(std::string_view word, std::vector<std::int32_t>& out) const
+void BpeModel::encode(std::string_view word, const TextBudget&, std::vector<std::int32_t>& out) const
 {
     if (word.empty())
         return;
-    if (m_parts.ignoreMerges) {
+    if (m_parts.ignoreMerges || (m_parts.wholeLineFeeds && word.find_first_not_of('\n') == std::string_view::npos)) {
         if (const auto id = m_parts.vocabulary.find(word)) {
             out.push_back(*id);
             return;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/text/vocabulary.h"
+#include "core/text/word_models.h"
 
 #include <cstdint>
 #include <optional>
@@ -23,19 +23,19 @@ struct BpeParts {
     std::optional<std::string> continuingPrefix, wordSuffix;  ///< "##" and "</w>" styles
     /// llama.cpp: of a pair that is listed twice the first counts, and an unknown character is dropped only after merging.
     bool asLlamaCpp = false;
+    bool wholeLineFeeds = false;  ///< llama.cpp's Gemma 4: a run of line feeds that is a token stays whole
 };
 
 /// Byte-pair encoding: merges the best-ranked neighbours until none is left, equal ranks from the left (Sennrich et al., arXiv:1508.07909).
-class BpeModel {
+class BpeModel final : public WordModel {
 public:
     /// @throws Error{BadFile} naming a merge whose parts or result are no tokens, or an unknown token that is none.
     explicit BpeModel(BpeParts parts);
 
-    const Vocabulary& vocabulary() const { return m_parts.vocabulary; }
-    /// Appends the ids of one word of valid UTF-8. O(n log n).
-    void encode(std::string_view word, std::vector<std::int32_t>& out) const;
-    /// Whether cutBeforeMarks() leaves the ids as they are.
-    bool cutsBeforeMarks() const { return m_cutsBeforeMarks; }
+    const Vocabulary& vocabulary() const override { return m_parts.vocabulary; }
+    /// O(n log n).
+    void encode(std::string_view word, const TextBudget& budget, std::vector<std::int32_t>& out) const override;
+    bool cutsBeforeMarks() const override { return m_cutsBeforeMarks; }
 
 private:
     struct Merge {

@@ -58,7 +58,7 @@ constexpr const char* kDeepSeek3 =
 struct Known {
     std::vector<const char*> names;
     std::vector<const char*> expressions;  ///< each isolates its matches in what the ones before left
-    bool ignoreMerges = false, addBos = false, noBos = false;
+    bool ignoreMerges = false, addBos = false, noBos = false, marks = false;
 };
 
 const std::vector<Known>& known()
@@ -83,9 +83,15 @@ const std::vector<Known>& known()
         {{"deepseek-llm"}, {"[\\r\\n]", kDeepSeekLetters, kDeepSeekPunctuation, "\\s+$", kCjk, "\\p{N}+"}},
         {{"deepseek-coder"}, {"[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", kCjk, "\\p{N}"}},
         {{"deepseek-v3", "hunyuan-dense", "joyai-llm"}, {"\\p{N}{1,3}", kDeepSeek3Cjk, kDeepSeek3}},
+        {{"gemma4"}, {"[^\\n]+|[\\n]+"}, false, true, false, true},
         {{"default"}, {"[\\p{P}\\$\\+<=>\\^~\\|]+", kGpt2, "\\p{N}+", "[0-9][0-9][0-9]"}},
     };
     return all;
+}
+
+Json replaceJson(const char* what, const char* by)
+{
+    return {{"type", "Replace"}, {"pattern", {{"String", what}}}, {"content", by}};
 }
 
 } // namespace
@@ -99,15 +105,20 @@ GgufPreTokenizer ggufPreTokenizer(std::string_view name, std::string_view subjec
             Json steps = Json::array();
             for (const char* expression : entry.expressions)
                 steps.push_back({{"type", "Split"}, {"pattern", {{"Regex", expression}}}, {"behavior", "Isolated"}, {"invert", false}});
+            if (entry.marks)
+                return {replaceJson(" ", "▁"), Json{{"type", "Sequence"}, {"pretokenizers", std::move(steps)}},
+                        Json{{"type", "Sequence"}, {"decoders", {replaceJson("▁", " "), {{"type", "ByteFallback"}}, {{"type", "Fuse"}}}}}, true, entry.ignoreMerges, entry.addBos,
+                        entry.noBos};
             steps.push_back({{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}});
-            return {Json{{"type", "Sequence"}, {"pretokenizers", std::move(steps)}}, entry.ignoreMerges, entry.addBos, entry.noBos};
+            return {nullptr, Json{{"type", "Sequence"}, {"pretokenizers", std::move(steps)}},
+                    Json{{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}, false, entry.ignoreMerges, entry.addBos, entry.noBos};
         }
     if (name.empty())
         throw Error(ErrorKind::Unsupported,
                     std::string(subject) + ": the file does not say which pre-tokenizer its vocabulary needs (tokenizer.ggml.pre); "
                                            "convert the model again with a current converter.",
                     std::string(subject));
-    throw Error(ErrorKind::Unsupported, std::string(subject) + ": the pre-tokenizer \"" + std::string(name) + "\" is not known.",
+    throw Error(ErrorKind::Unsupported, std::string(subject) + ": the pre-tokenizer \"" + printable(name) + "\" is not known.",
                 std::string(subject));
 }
 

@@ -8,7 +8,8 @@ namespace halftone {
 
 /// What a name in tokenizer.ggml.pre stands for.
 struct GgufPreTokenizer {
-    Json description;           ///< in tokenizer.json's words
+    Json normalizer, description, decoder;   ///< in tokenizer.json's words; null: none
+    bool byteFallback = false;  ///< tokens are UTF-8 with "▁" for a space and "<0x0A>" for bytes, not GPT-2's alphabet
     bool ignoreMerges = false;  ///< a word that is a token stays whole
     bool addBos = false;        ///< where the file is silent
     bool noBos = false;         ///< the BOS of the file counts for nothing (ChatGLM)

@@ -1,6 +1,7 @@
 #include "core/text/gguf_vocabulary.h"
 
 #include "core/base/error.h"
+#include "core/text/bpe.h"
 #include "core/text/gguf_pre_tokenizers.h"
 #include "core/text/unicode.h"
 
@@ -93,31 +94,42 @@ GgufTokens ggufTokens(const GgufVocabulary& vocabulary, bool addBosByDefault, bo
     return out;
 }
 
+std::string_view preTokenizerName(const GgufVocabulary& vocabulary)
+{
+    return vocabulary.model == "gemma4" ? std::string_view(vocabulary.model) : vocabulary.pre;
+}
+
 PipelineParts ggufPipeline(const GgufVocabulary& vocabulary)
 {
-    const GgufPreTokenizer pre = ggufPreTokenizer(vocabulary.pre, vocabulary.file);
+    const GgufPreTokenizer pre = ggufPreTokenizer(preTokenizerName(vocabulary), vocabulary.file);
     GgufTokens tokens = ggufTokens(vocabulary, pre.addBos, pre.noBos);
     if (vocabulary.merges.empty())
         refuse(vocabulary, "the vocabulary has no merges.");
-    PipelineParts parts;
-    parts.preTokenizer = pre.description;
-    parts.decoder = {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
-    parts.model.subject = vocabulary.file;
-    parts.model.ignoreMerges = pre.ignoreMerges;
-    parts.model.asLlamaCpp = true;
-    parts.model.vocabulary.reserve(tokens.texts.size());
+    BpeParts model;
+    model.subject = vocabulary.file;
+    model.ignoreMerges = pre.ignoreMerges;
+    model.asLlamaCpp = true;
+    model.byteFallback = pre.byteFallback;
+    model.wholeLineFeeds = pre.byteFallback;
+    model.vocabulary.reserve(tokens.texts.size());
     for (std::size_t id = 0; id < tokens.texts.size(); ++id) {
         if (unicode::validPrefix(tokens.texts[id]) != tokens.texts[id].size())
             refuse(vocabulary, "the text of token " + std::to_string(id) + " is not UTF-8.");
-        parts.model.vocabulary.add(std::move(tokens.texts[id]), static_cast<std::int32_t>(id), vocabulary.file);
+        model.vocabulary.add(std::move(tokens.texts[id]), static_cast<std::int32_t>(id), vocabulary.file);
     }
-    parts.model.merges.reserve(vocabulary.merges.size());
+    model.merges.reserve(vocabulary.merges.size());
     for (const std::string& merge : vocabulary.merges) {
         const std::size_t space = merge.find(' ', 1);
         if (space == std::string::npos)
-            refuse(vocabulary, "the merge \"" + merge + "\" is no pair.");
-        parts.model.merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
+            refuse(vocabulary, "the merge \"" + printable(merge) + "\" is no pair.");
+        model.merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
     }
+    PipelineParts parts;
+    parts.subject = vocabulary.file;
+    parts.normalizer = pre.normalizer;
+    parts.preTokenizer = pre.description;
+    parts.decoder = pre.decoder;
+    parts.model = std::make_unique<BpeModel>(std::move(model));
     parts.addedTokens = std::move(tokens.userDefined);
     parts.before = std::move(tokens.before);
     parts.behind = std::move(tokens.behind);
@@ -127,12 +139,12 @@ PipelineParts ggufPipeline(const GgufVocabulary& vocabulary)
 
 std::unique_ptr<Tokenizer> Tokenizer::fromGguf(const GgufVocabulary& vocabulary)
 {
-    if (vocabulary.model == "gpt2")
+    if (vocabulary.model == "gpt2" || vocabulary.model == "gemma4")
         return std::make_unique<PipelineTokenizer>(ggufPipeline(vocabulary));
     if (vocabulary.model == "llama")
         return spmTokenizer(vocabulary);
     throw Error(ErrorKind::Unsupported,
-                vocabulary.file + ": the tokenizer model \"" + vocabulary.model + "\" is not known; known are \"gpt2\" and \"llama\".",
+                vocabulary.file + ": the tokenizer model \"" + printable(vocabulary.model) + "\" is not known; known are \"gpt2\", \"llama\" and \"gemma4\".",
                 vocabulary.file);
 }
 

@@ -18,7 +18,10 @@ struct GgufTokens {
 /// @throws Error{BadFile} naming a count or an id that does not fit.
 GgufTokens ggufTokens(const GgufVocabulary& vocabulary, bool addBosByDefault, bool noBos);
 
-/// A "gpt2" vocabulary as parts of a pipeline; control tokens are not looked for. @throws Error{Unsupported} for an unknown `pre`.
+/// tokenizer.ggml.pre, or what the model implies.
+std::string_view preTokenizerName(const GgufVocabulary& vocabulary);
+
+/// A "gpt2" or "gemma4" vocabulary as parts of a pipeline; control tokens are not looked for. @throws Error{Unsupported} for an unknown `pre`.
 PipelineParts ggufPipeline(const GgufVocabulary& vocabulary);
 
 /// A "llama" vocabulary: neighbours merge by the score of what they form, from the left where scores are equal; characters that are no

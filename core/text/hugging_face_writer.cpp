@@ -119,9 +119,9 @@ Json bpeDocument(const GgufVocabulary& vocabulary, const GgufTokens& tokens, con
             throw Error(ErrorKind::BadFile, vocabulary.file + ": the merge \"" + merge + "\" is no pair.", vocabulary.file);
         merges.push_back(Json::array({merge.substr(0, space), merge.substr(space + 1)}));
     }
-    return {{"normalizer", nullptr},
+    return {{"normalizer", pre.normalizer},
             {"pre_tokenizer", pre.description},
-            {"decoder", {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
+            {"decoder", pre.decoder},
             {"model",
              {{"type", "BPE"},
               {"dropout", nullptr},
@@ -129,7 +129,7 @@ Json bpeDocument(const GgufVocabulary& vocabulary, const GgufTokens& tokens, con
               {"continuing_subword_prefix", nullptr},
               {"end_of_word_suffix", nullptr},
               {"fuse_unk", false},
-              {"byte_fallback", false},
+              {"byte_fallback", pre.byteFallback},
               {"ignore_merges", pre.ignoreMerges},
               {"vocab", vocabularyJson(tokens)},
               {"merges", std::move(merges)}}}};
@@ -189,11 +189,11 @@ std::string dumped(const Json& document, int indent, const GgufVocabulary& vocab
 std::vector<std::string> writeHuggingFaceTokenizer(const GgufVocabulary& vocabulary, const std::filesystem::path& folder)
 {
     const bool spm = vocabulary.model == "llama";
-    if (!spm && vocabulary.model != "gpt2")
+    if (!spm && vocabulary.model != "gpt2" && vocabulary.model != "gemma4")
         throw Error(ErrorKind::Unsupported,
                     vocabulary.file + ": the tokenizer model \"" + vocabulary.model + "\" cannot be written as tokenizer.json.",
                     vocabulary.file);
-    const GgufPreTokenizer pre = spm ? GgufPreTokenizer{{}, false, true, false} : ggufPreTokenizer(vocabulary.pre, vocabulary.file);
+    const GgufPreTokenizer pre = spm ? GgufPreTokenizer{{}, {}, {}, false, false, true, false} : ggufPreTokenizer(preTokenizerName(vocabulary), vocabulary.file);
     const GgufTokens tokens = ggufTokens(vocabulary, pre.addBos, pre.noBos);
     for (const std::string& text : tokens.texts)
         if (unicode::validPrefix(text) != text.size())

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes unicode_tables.h: what NFC, NFD and lower-casing need, from this Python's unicodedata. Run: make_unicode_tables.py > unicode_tables.h"""
+"""Writes unicode_tables.h: what NFC, NFD, NFKC, NFKD and lower-casing need, from this Python's unicodedata. Run: make_unicode_tables.py > unicode_tables.h"""
 import sys
 import unicodedata as u
 
@@ -14,6 +14,14 @@ for c in points:
     parts = [int(x, 16) for x in d.split()]
     composes = len(parts) == 2 and u.normalize("NFC", chr(parts[0]) + chr(parts[1])) == chr(c)
     decompositions.append((c, parts[0], parts[1] if len(parts) == 2 else 0, int(composes)))
+
+compatible, parts_of = [], []  # point, where its parts begin, how many; the parts, decomposed no further
+for c in points:
+    d = u.decomposition(chr(c))
+    if d.startswith("<"):
+        parts = [int(x, 16) for x in d.split()[1:]]
+        compatible.append((c, len(parts_of), len(parts)))
+        parts_of += parts
 
 classes = []
 for c in points:
@@ -66,6 +74,10 @@ struct Decomposition {
     std::uint32_t point, first, second;
     bool composes;
 };
+/// Compatibility decomposition of one step: `count` of kCompatibleParts from `begin`.
+struct CompatibleDecomposition {
+    std::uint32_t point, begin, count;
+};
 /// Code points first…last have this canonical combining class.
 struct CombiningRange {
     std::uint32_t first, last;
@@ -78,6 +90,10 @@ struct LowercaseRange {
 };
 """ % u.unidata_version)
 print(table("kDecompositions", "Decomposition", decompositions))
+print()
+print(table("kCompatible", "CompatibleDecomposition", compatible))
+print()
+print(table("kCompatibleParts", "std::uint32_t", [(p,) for p in parts_of]).replace("{{", "{").replace("{0x", "0x").replace("},", ",").replace("    ,", "    "))
 print()
 print(table("kCombining", "CombiningRange", classes))
 print()

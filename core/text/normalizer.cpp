@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/text/byte_level.h"
 #include "core/text/json_fields.h"
+#include "core/text/precompiled_map.h"
 #include "core/text/regex.h"
 #include "core/text/unicode.h"
 
@@ -10,31 +11,86 @@ namespace halftone {
 
 namespace {
 
-std::string replaced(const Regex& pattern, std::string_view by, std::string_view text)
+/// What a rule makes, byte by byte, within a budget.
+class Growing {
+public:
+    Growing(const TextBudget& budget, std::string_view subject, std::string_view rule)
+        : m_budget(budget)
+        , m_subject(subject)
+        , m_rule(rule)
+    {
+    }
+    void add(std::string_view text)
+    {
+        m_budget.checkSize(m_out.size() + text.size(), m_subject, m_rule);
+        m_out += text;
+    }
+    std::string finish() { return std::move(m_out); }
+
+private:
+    const TextBudget& m_budget;
+    std::string_view m_subject, m_rule;
+    std::string m_out;
+};
+
+std::string replaced(const Regex& pattern, std::string_view by, std::string_view text, Growing out, const TextBudget& budget)
 {
-    std::string out;
     std::size_t at = 0;
-    for (const auto& [begin, end] : pattern.all(text, RegexBudget(text.size()))) {
-        out += text.substr(at, begin - at);
-        out += by;
+    for (const auto& [begin, end] : pattern.all(text, budget)) {
+        out.add(text.substr(at, begin - at));
+        out.add(by);
         at = end;
     }
-    out += text.substr(at);
+    out.add(text.substr(at));
+    return out.finish();
+}
+
+std::string replacedLiteral(std::string_view what, std::string_view by, std::string_view text, Growing out)
+{
+    for (std::size_t at = 0;;) {
+        const std::size_t found = text.find(what, at);
+        out.add(text.substr(at, found - at));
+        if (found == std::string_view::npos)
+            return out.finish();
+        out.add(by);
+        at = found + what.size();
+    }
+}
+
+/// Character by character; `change` appends what it becomes.
+template <typename Change>
+std::string mapped(std::string_view text, Change change)
+{
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t at = 0; at < text.size();)
+        change(unicode::next(text, at), out);
     return out;
 }
 
-std::string replacedLiteral(std::string_view what, std::string_view by, std::string_view text)
+template <typename Predicate>
+std::string without(std::string_view text, Predicate dropped)
 {
-    std::string out;
-    out.reserve(text.size() + text.size() / 4);
-    for (std::size_t at = 0;;) {
-        const std::size_t found = text.find(what, at);
-        out += text.substr(at, found - at);
-        if (found == std::string_view::npos)
-            return out;
-        out += by;
-        at = found + what.size();
-    }
+    return mapped(text, [&](char32_t p, std::string& out) {
+        if (!dropped(p))
+            unicode::append(out, p);
+    });
+}
+
+bool isChinese(char32_t p)
+{
+    return (p >= 0x4E00 && p <= 0x9FFF) || (p >= 0x3400 && p <= 0x4DBF) || (p >= 0x20000 && p <= 0x2A6DF) || (p >= 0x2A700 && p <= 0x2B73F)
+        || (p >= 0x2B740 && p <= 0x2B81F) || (p >= 0x2B920 && p <= 0x2CEAF) || (p >= 0xF900 && p <= 0xFAFF) || (p >= 0x2F800 && p <= 0x2FA1F);
+}
+
+/// SentencePiece's rules for machine translation: some control characters go, odd spaces become spaces.
+void nmt(char32_t p, std::string& out)
+{
+    if ((p >= 0x01 && p <= 0x08) || p == 0x0B || (p >= 0x0E && p <= 0x1F) || p == 0x7F || p == 0x8F || p == 0x9F)
+        return;
+    const bool space = p == 0x09 || p == 0x0A || p == 0x0C || p == 0x0D || p == 0x1680 || (p >= 0x200B && p <= 0x200F) || p == 0x2028 || p == 0x2029
+        || p == 0x2581 || p == 0xFEFF || p == 0xFFFD;
+    unicode::append(out, space ? U' ' : p);
 }
 
 std::string stripped(std::string_view text, bool left, bool right)
@@ -62,56 +118,112 @@ std::string stripped(std::string_view text, bool left, bool right)
 } // namespace
 
 Normalizer::Normalizer(const Json& description, std::string_view subject)
+    : m_subject(subject)
 {
-    add(description, subject, 0);
+    add(description, 0);
 }
 
-void Normalizer::add(const Json& description, std::string_view subject, int depth)
+void Normalizer::add(const Json& description, int depth)
 {
     if (description.is_null())
         return;
+    const std::string_view subject = m_subject;
     fields::object(description, "normalizer", subject);
     const std::string type = fields::text(description, "type", subject);
+    const auto step = [&](Change change) { m_steps.push_back({type, std::move(change)}); };
+    const auto plain = [&](std::string (*change)(std::string_view)) { step([change](const std::string& t, const TextBudget&) { return change(t); }); };
     if (type == "Sequence" && depth < 8) {
-        for (const Json& step : fields::list(description, "normalizers", subject))
-            add(step, subject, depth + 1);
+        for (const Json& one : fields::list(description, "normalizers", subject))
+            add(one, depth + 1);
     } else if (type == "NFC") {
-        m_steps.emplace_back([](const std::string& t) { return unicode::nfc(t); });
+        plain(unicode::nfc);
     } else if (type == "NFD") {
-        m_steps.emplace_back([](const std::string& t) { return unicode::nfd(t); });
+        plain(unicode::nfd);
+    } else if (type == "NFKC") {
+        plain(unicode::nfkc);
+    } else if (type == "NFKD") {
+        plain(unicode::nfkd);
     } else if (type == "Lowercase") {
-        m_steps.emplace_back([](const std::string& t) { return unicode::lowered(t); });
+        plain(unicode::lowered);
     } else if (type == "ByteLevel") {
-        m_steps.emplace_back([](const std::string& t) { return byte_level::mapped(t); });
+        plain(byte_level::mapped);
+    } else if (type == "Nmt") {
+        plain([](std::string_view t) { return mapped(t, nmt); });
+    } else if (type == "StripAccents") {
+        plain([](std::string_view t) { return without(t, unicode::isMark); });
+    } else if (type == "BertNormalizer") {
+        addBert(description);
+    } else if (type == "Precompiled") {
+        if (!fields::member(description, "precompiled_charsmap").is_null()) {
+            const PrecompiledMap map(fields::text(description, "precompiled_charsmap", subject), subject);
+            step([map](const std::string& t, const TextBudget&) { return map.apply(t); });
+        }
     } else if (type == "Strip") {
         const bool left = fields::flag(description, "strip_left", false, subject);
         const bool right = fields::flag(description, "strip_right", false, subject);
-        m_steps.emplace_back([=](const std::string& t) { return stripped(t, left, right); });
+        step([=](const std::string& t, const TextBudget&) { return stripped(t, left, right); });
     } else if (type == "Prepend") {
         const std::string prefix = fields::text(description, "prepend", subject);
-        m_steps.emplace_back([=](const std::string& t) { return t.empty() ? t : prefix + t; });
+        step([=](const std::string& t, const TextBudget&) { return t.empty() ? t : prefix + t; });
     } else if (type == "Replace") {
         const Json& pattern = fields::object(fields::member(description, "pattern"), "pattern", subject);
         const std::string by = fields::text(description, "content", subject);
+        const std::string what = fields::text(pattern, pattern.contains("String") ? "String" : "Regex", subject);
+        const std::string rule = "Replace " + what;
         if (pattern.contains("String")) {
-            const std::string what = fields::text(pattern, "String", subject);
             if (what.empty())
                 fields::refuse(subject, "pattern", "a string with characters");
-            m_steps.emplace_back([=](const std::string& t) { return replacedLiteral(what, by, t); });
+            m_steps.push_back({rule, [=, subject = m_subject](const std::string& t, const TextBudget& b) { return replacedLiteral(what, by, t, Growing(b, subject, rule)); }});
         } else {
-            const Regex regex(fields::text(pattern, "Regex", subject), subject);
-            m_steps.emplace_back([=](const std::string& t) { return replaced(regex, by, t); });
+            const Regex regex(what, subject);
+            m_steps.push_back({rule, [=, subject = m_subject](const std::string& t, const TextBudget& b) { return replaced(regex, by, t, Growing(b, subject, rule), b); }});
         }
     } else {
-        throw Error(ErrorKind::Unsupported, std::string(subject) + ": the normalizer \"" + type + "\" is not known.", std::string(subject));
+        throw Error(ErrorKind::Unsupported, m_subject + ": the normalizer \"" + printable(type) + "\" is not known.", m_subject);
     }
 }
 
-std::string Normalizer::apply(std::string_view text) const
+void Normalizer::addBert(const Json& description)
+{
+    const auto step = [&](const char* rule, std::string (*change)(std::string_view)) {
+        m_steps.push_back({rule, [change](const std::string& t, const TextBudget&) { return change(t); }});
+    };
+    const bool lower = fields::flag(description, "lowercase", true, m_subject);
+    if (fields::flag(description, "clean_text", true, m_subject))
+        step("BertNormalizer, clean_text", [](std::string_view t) {
+            return mapped(t, [](char32_t p, std::string& out) {
+                const bool space = p == '\t' || p == '\n' || p == '\r' || unicode::isSpace(p);
+                if (p != 0 && p != 0xFFFD && (p == '\t' || p == '\n' || p == '\r' || !unicode::isControl(p)))
+                    unicode::append(out, space ? U' ' : p);
+            });
+        });
+    if (fields::flag(description, "handle_chinese_chars", true, m_subject))
+        step("BertNormalizer, handle_chinese_chars", [](std::string_view t) {
+            return mapped(t, [](char32_t p, std::string& out) {
+                const bool apart = isChinese(p);
+                if (apart)
+                    out += ' ';
+                unicode::append(out, p);
+                if (apart)
+                    out += ' ';
+            });
+        });
+    if (fields::flag(description, "strip_accents", lower, m_subject)) {
+        step("BertNormalizer, strip_accents", unicode::nfd);
+        step("BertNormalizer, strip_accents", [](std::string_view t) { return without(t, unicode::isNonspacingMark); });
+    }
+    if (lower)
+        step("BertNormalizer, lowercase", unicode::lowered);
+}
+
+std::string Normalizer::apply(std::string_view text, const TextBudget& budget) const
 {
     std::string out(text);
-    for (const auto& step : m_steps)
-        out = step(std::move(out));
+    for (const Step& step : m_steps) {
+        out = step.change(out, budget);
+        budget.checkSize(out.size(), m_subject, step.rule);
+        budget.check(m_subject, step.rule);
+    }
     return out;
 }
 

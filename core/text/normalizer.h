@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/json.h"
+#include "core/text/text_budget.h"
 
 #include <functional>
 #include <string>
@@ -13,18 +14,25 @@ namespace halftone {
 class Normalizer {
 public:
     Normalizer() = default;
-    /// Knows Sequence, NFC, NFD, Lowercase, Strip, Prepend, Replace (String, Regex) and ByteLevel; null does nothing.
-    /// @throws Error{Unsupported} naming any other.
+    /// Knows Sequence, NFC, NFD, NFKC, NFKD, Nmt, Lowercase, Strip, StripAccents, BertNormalizer, Precompiled, Prepend, Replace (String, Regex)
+    /// and ByteLevel; null does nothing. @throws Error{Unsupported} naming any other.
     Normalizer(const Json& description, std::string_view subject);
 
     bool empty() const { return m_steps.empty(); }
-    /// `text`: valid UTF-8.
-    std::string apply(std::string_view text) const;
+    /// `text`: valid UTF-8. @throws Error{BadFile} naming the rule that takes too long or grows the text beyond `budget`.
+    std::string apply(std::string_view text, const TextBudget& budget) const;
 
 private:
-    void add(const Json& description, std::string_view subject, int depth);
+    using Change = std::function<std::string(const std::string&, const TextBudget&)>;
+    struct Step {
+        std::string rule;   ///< for messages
+        Change change;
+    };
+    void add(const Json& description, int depth);
+    void addBert(const Json& description);
 
-    std::vector<std::function<std::string(std::string)>> m_steps;
+    std::string m_subject;
+    std::vector<Step> m_steps;
 };
 
 } // namespace halftone

@@ -1,5 +1,6 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/text/bpe.h"
 #include "core/text/json_fields.h"
 #include "core/text/pipeline_tokenizer.h"
 #include "core/text/sentencepiece_tokenizer.h"
@@ -14,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr JsonLimits kTokenizerLimits{256u << 20, 64};
+constexpr JsonLimits kTokenizerLimits{256u << 20, 64, 8'000'000};
 
 bool isThere(const fs::path& path)
 {
@@ -22,9 +23,9 @@ bool isThere(const fs::path& path)
     return fs::exists(path, ignored);
 }
 
-Json optionalJson(const fs::path& path)
+Json optionalJson(const fs::path& folder, const char* name)
 {
-    return isThere(path) ? readJsonFile(path) : Json::object();
+    return isThere(folder / name) ? readJsonFile(fileInside(folder, name)) : Json::object();
 }
 
 /// The small files beside a vocabulary that name its special tokens.
@@ -33,10 +34,10 @@ struct Configuration {
     std::string subject;
 
     explicit Configuration(const fs::path& folder)
-        : tokenizer(optionalJson(folder / "tokenizer_config.json"))
-        , specialTokens(optionalJson(folder / "special_tokens_map.json"))
-        , addedTokens(optionalJson(folder / "added_tokens.json"))
-        , model(optionalJson(folder / "config.json"))
+        : tokenizer(optionalJson(folder, "tokenizer_config.json"))
+        , specialTokens(optionalJson(folder, "special_tokens_map.json"))
+        , addedTokens(optionalJson(folder, "added_tokens.json"))
+        , model(optionalJson(folder, "config.json"))
         , subject((folder / "tokenizer_config.json").string())
     {
     }
@@ -109,7 +110,7 @@ std::unique_ptr<Tokenizer> openSentencePiece(const fs::path& folder)
     const Configuration configuration(folder);
     SentencePieceParts parts;
     parts.subject = (folder / "tokenizer.model").string();
-    parts.model = readTextFile(folder / "tokenizer.model", 256u << 20);
+    parts.model = readTextFile(fileInside(folder, "tokenizer.model"), 256u << 20);
     parts.addedTokens = configuration.tokens();
     parts.addBos = fields::flag(configuration.tokenizer, "add_bos_token", true, configuration.subject);
     parts.addEos = fields::flag(configuration.tokenizer, "add_eos_token", false, configuration.subject);
@@ -158,12 +159,13 @@ std::unique_ptr<Tokenizer> openVocabularyAndMerges(const fs::path& folder)
         const Json split = {{"type", "Split"}, {"pattern", {{"Regex", kQwen2}}}, {"behavior", "Isolated"}, {"invert", false}};
         parts.preTokenizer = {{"type", "Sequence"}, {"pretokenizers", Json::array({split, byteLevel(false)})}};
     }
-    parts.model.subject = subject;
-    const Json vocabulary = readJsonFile(folder / "vocab.json", kTokenizerLimits);
+    BpeParts model;
+    parts.subject = model.subject = subject;
+    const Json vocabulary = readJsonFile(fileInside(folder, "vocab.json"), kTokenizerLimits);
     fields::object(vocabulary, "the document", subject);
     for (const auto& [text, id] : vocabulary.items())
-        parts.model.vocabulary.add(text, fields::id(id, text, subject), subject);
-    const std::string merges = readTextFile(folder / "merges.txt", 256u << 20);
+        model.vocabulary.add(text, fields::id(id, text, subject), subject);
+    const std::string merges = readTextFile(fileInside(folder, "merges.txt"), 256u << 20);
     for (std::size_t at = 0, line = 1; at < merges.size(); ++line) {
         const std::size_t end = std::min(merges.find('\n', at), merges.size());
         std::string_view text = std::string_view(merges).substr(at, end - at);
@@ -176,7 +178,7 @@ std::unique_ptr<Tokenizer> openVocabularyAndMerges(const fs::path& folder)
         if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos)
             throw Error(ErrorKind::BadFile, (folder / "merges.txt").string() + ": line " + std::to_string(line) + " is no pair of tokens.",
                         subject);
-        parts.model.merges.emplace_back(text.substr(0, space), text.substr(space + 1));
+        model.merges.emplace_back(text.substr(0, space), text.substr(space + 1));
     }
     // What the classes use where the files name nothing.
     std::vector<AddedToken> tokens = configuration.tokens();
@@ -189,11 +191,11 @@ std::unique_ptr<Tokenizer> openVocabularyAndMerges(const fs::path& folder)
             if (std::none_of(tokens.begin(), tokens.end(), [&](const AddedToken& t) { return t.content == token.content; }))
                 tokens.push_back(token);
         }
-    std::int32_t next = parts.model.vocabulary.size();
+    std::int32_t next = model.vocabulary.size();
     for (const AddedToken& token : tokens)
         next = std::max(next, token.id + 1);
     for (AddedToken& token : tokens) {
-        const auto known = parts.model.vocabulary.find(token.content);
+        const auto known = model.vocabulary.find(token.content);
         if (known)
             token.id = *known;
         else if (token.id < 0)
@@ -207,6 +209,7 @@ std::unique_ptr<Tokenizer> openVocabularyAndMerges(const fs::path& folder)
             if (token.content == bos)
                 parts.before.push_back(token.id);
     }
+    parts.model = std::make_unique<BpeModel>(std::move(model));
     parts.addedTokens = std::move(tokens);
     return std::make_unique<PipelineTokenizer>(std::move(parts));
 }
@@ -216,7 +219,7 @@ std::unique_ptr<Tokenizer> openVocabularyAndMerges(const fs::path& folder)
 std::unique_ptr<Tokenizer> Tokenizer::openFolder(const fs::path& folder)
 {
     if (isThere(folder / "tokenizer.json"))
-        return tokenizerFromJson(readJsonFile(folder / "tokenizer.json", kTokenizerLimits), (folder / "tokenizer.json").string());
+        return tokenizerFromJson(readJsonFile(fileInside(folder, "tokenizer.json"), kTokenizerLimits), (folder / "tokenizer.json").string());
     if (isThere(folder / "tokenizer.model"))
         return openSentencePiece(folder);
     if (isThere(folder / "vocab.json") && isThere(folder / "merges.txt"))

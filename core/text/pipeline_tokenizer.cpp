@@ -20,23 +20,28 @@ std::string_view validText(std::string_view text, std::string& storage)
 }
 
 PipelineTokenizer::PipelineTokenizer(PipelineParts parts)
-    : m_normalizer(parts.normalizer, parts.model.subject)
-    , m_preTokenizer(parts.preTokenizer, parts.model.subject)
-    , m_decoder(parts.decoder, parts.model.subject)
+    : m_normalizer(parts.normalizer, parts.subject)
+    , m_preTokenizer(parts.preTokenizer, parts.subject)
+    , m_decoder(parts.decoder, parts.subject)
     , m_model(std::move(parts.model))
     , m_before(std::move(parts.before))
     , m_behind(std::move(parts.behind))
     , m_longestFirst(parts.longestFirst)
-    , m_size(m_model.vocabulary().size())
+    , m_size(m_model->vocabulary().size())
 {
     std::vector<AddedToken> raw, normalized;
     std::vector<std::string> rawPatterns, normalizedPatterns;
+    std::size_t bytes = 0, grown = 0;
+    for (const AddedToken& token : parts.addedTokens)
+        bytes += token.content.size();
+    const TextBudget budget(bytes);
     for (const AddedToken& token : parts.addedTokens) {
         m_addedTexts.emplace(token.id, token.content);
         m_size = std::max(m_size, token.id + 1);
         if (token.normalized) {
             normalized.push_back(token);
-            normalizedPatterns.push_back(m_normalizer.apply(token.content));
+            normalizedPatterns.push_back(m_normalizer.apply(token.content, budget));
+            budget.checkSize(grown += normalizedPatterns.back().size(), parts.subject, "normalizer");
         } else {
             raw.push_back(token);
             rawPatterns.push_back(token.content);
@@ -46,15 +51,15 @@ PipelineTokenizer::PipelineTokenizer(PipelineParts parts)
     m_normalized = AddedTokens(std::move(normalized), normalizedPatterns);
 }
 
-void PipelineTokenizer::encodePart(std::string_view text, bool first, const RegexBudget& budget, WordCache& cache,
+void PipelineTokenizer::encodePart(std::string_view text, bool first, const TextBudget& budget, WordCache& cache,
                                    std::vector<std::int32_t>& out) const
 {
     Pieces pieces{std::string(text), {{0, text.size(), first}}};
     m_preTokenizer.apply(pieces, budget);
-    const auto encode = [this](std::string_view word, std::vector<std::int32_t>& ids) { m_model.encode(word, ids); };
+    const auto encode = [&](std::string_view word, std::vector<std::int32_t>& ids) { m_model->encode(word, budget, ids); };
     for (const Pieces::Piece& piece : pieces.pieces) {
         const std::string_view word = std::string_view(pieces.text).substr(piece.begin, piece.end - piece.begin);
-        if (m_model.cutsBeforeMarks()) {
+        if (m_model->cutsBeforeMarks()) {
             for (const std::string_view part : cutBeforeMarks(word))
                 cache.append(part, out, encode);
         } else {
@@ -67,7 +72,7 @@ std::vector<std::int32_t> PipelineTokenizer::encode(std::string_view input, bool
 {
     std::string storage;
     const std::string_view text = validText(input, storage);
-    const RegexBudget budget(text.size());
+    const TextBudget budget(text.size());
     WordCache cache;
     std::vector<std::int32_t> ids;
     if (special)
@@ -78,7 +83,7 @@ std::vector<std::int32_t> PipelineTokenizer::encode(std::string_view input, bool
             continue;
         }
         const std::string_view raw = text.substr(segment.begin, segment.end - segment.begin);
-        const std::string normalized = m_normalizer.empty() ? std::string() : m_normalizer.apply(raw);
+        const std::string normalized = m_normalizer.empty() ? std::string() : m_normalizer.apply(raw, budget);
         const std::string_view ready = m_normalizer.empty() ? raw : std::string_view(normalized);
         for (const Segment& inner : m_normalized.split(ready)) {
             if (inner.id >= 0)
@@ -100,8 +105,8 @@ std::string PipelineTokenizer::decode(std::span<const std::int32_t> ids) const
     for (const std::int32_t id : ids) {
         if (const auto added = m_addedTexts.find(id); added != m_addedTexts.end())
             tokens.push_back(added->second);
-        else if (m_model.vocabulary().contains(id))
-            tokens.push_back(m_model.vocabulary().text(id));
+        else if (m_model->vocabulary().contains(id))
+            tokens.push_back(m_model->vocabulary().text(id));
     }
     return m_decoder.decode(std::move(tokens));
 }
@@ -110,7 +115,7 @@ std::string PipelineTokenizer::tokenText(std::int32_t id) const
 {
     if (const auto added = m_addedTexts.find(id); added != m_addedTexts.end())
         return added->second;
-    const std::string& text = m_model.vocabulary().text(id);
+    const std::string& text = m_model->vocabulary().text(id);
     if (m_decoder.byteLevel())
         return shownBytes(byte_level::unmapped(text).value_or(text));
     std::string shown;

@@ -1,11 +1,11 @@
 #pragma once
 
 #include "core/text/added_tokens.h"
-#include "core/text/bpe.h"
 #include "core/text/decoder.h"
 #include "core/text/normalizer.h"
 #include "core/text/pre_tokenizer.h"
 #include "core/text/tokenizer.h"
+#include "core/text/word_models.h"
 
 #include <memory>
 #include <string>
@@ -14,10 +14,11 @@
 
 namespace halftone {
 
-/// All of a BPE tokenizer: added tokens → normalizer → pre-tokenizer → model → special tokens around.
+/// All of a tokenizer: added tokens → normalizer → pre-tokenizer → model → special tokens around.
 struct PipelineParts {
     Json normalizer, preTokenizer, decoder;  ///< in tokenizer.json's words; null: none
-    BpeParts model;
+    std::unique_ptr<const WordModel> model;
+    std::string subject;  ///< the file, for errors
     std::vector<AddedToken> addedTokens;
     std::vector<std::int32_t> before, behind;  ///< what `special` adds
     bool longestFirst = false;                 ///< added tokens are found in llama.cpp's order
@@ -33,12 +34,12 @@ public:
     std::int32_t size() const override { return m_size; }
 
 private:
-    void encodePart(std::string_view text, bool first, const RegexBudget& budget, WordCache& cache, std::vector<std::int32_t>& out) const;
+    void encodePart(std::string_view text, bool first, const TextBudget& budget, WordCache& cache, std::vector<std::int32_t>& out) const;
 
     Normalizer m_normalizer;
     PreTokenizer m_preTokenizer;
     Decoder m_decoder;
-    BpeModel m_model;
+    std::unique_ptr<const WordModel> m_model;
     AddedTokens m_raw, m_normalized;  ///< looked for before and after the normalizer
     std::unordered_map<std::int32_t, std::string> m_addedTexts;
     std::vector<std::int32_t> m_before, m_behind;

@@ -20,11 +20,11 @@ struct Range {
 };
 
 /// All of a piece, in order: what the pattern matched and what lies between.
-using Pattern = std::function<std::vector<Range>(std::string_view, const RegexBudget&)>;
+using Pattern = std::function<std::vector<Range>(std::string_view, const TextBudget&)>;
 
 Pattern regexPattern(Regex regex)
 {
-    return [regex = std::move(regex)](std::string_view text, const RegexBudget& budget) {
+    return [regex = std::move(regex)](std::string_view text, const TextBudget& budget) {
         std::vector<Range> ranges;
         std::size_t at = 0;
         for (const auto& [begin, end] : regex.all(text, budget)) {
@@ -43,7 +43,7 @@ Pattern regexPattern(Regex regex)
 template <typename Predicate>
 Pattern characterPattern(Predicate isMatch)
 {
-    return [isMatch](std::string_view text, const RegexBudget&) {
+    return [isMatch](std::string_view text, const TextBudget&) {
         std::vector<Range> ranges;
         std::size_t last = 0;
         for (std::size_t at = 0; at < text.size();) {
@@ -63,7 +63,7 @@ Pattern characterPattern(Predicate isMatch)
 
 Pattern inverted(Pattern pattern)
 {
-    return [pattern = std::move(pattern)](std::string_view text, const RegexBudget& budget) {
+    return [pattern = std::move(pattern)](std::string_view text, const TextBudget& budget) {
         std::vector<Range> ranges = pattern(text, budget);
         for (Range& r : ranges)
             r.match = !r.match;
@@ -114,7 +114,7 @@ std::vector<Range> arranged(const std::vector<Range>& ranges, Behavior behavior)
     return out;
 }
 
-void split(Pieces& pieces, const Pattern& pattern, Behavior behavior, const RegexBudget& budget)
+void split(Pieces& pieces, const Pattern& pattern, Behavior behavior, const TextBudget& budget)
 {
     std::vector<Pieces::Piece> out;
     out.reserve(pieces.pieces.size() * 2);
@@ -170,7 +170,7 @@ Behavior behaviorOf(const Json& description, std::string_view subject)
     for (const auto& [text, behavior] : known)
         if (name == text)
             return behavior;
-    throw Error(ErrorKind::Unsupported, std::string(subject) + ": the split behavior \"" + name + "\" is not known.", std::string(subject));
+    throw Error(ErrorKind::Unsupported, std::string(subject) + ": the split behavior \"" + printable(name) + "\" is not known.", std::string(subject));
 }
 
 constexpr std::string_view kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
@@ -178,30 +178,31 @@ constexpr std::string_view kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+|
 } // namespace
 
 PreTokenizer::PreTokenizer(const Json& description, std::string_view subject)
+    : m_subject(subject)
 {
-    add(description, subject, 0);
+    add(description, 0);
 }
 
-void PreTokenizer::add(const Json& description, std::string_view subject, int depth)
+void PreTokenizer::add(const Json& description, int depth)
 {
     if (description.is_null())
         return;
+    const std::string_view subject = m_subject;
     fields::object(description, "pre_tokenizer", subject);
     const std::string type = fields::text(description, "type", subject);
-    const auto splitBy = [this](Pattern pattern, Behavior behavior) {
-        m_steps.emplace_back([pattern = std::move(pattern), behavior](Pieces& pieces, const RegexBudget& budget) {
-            split(pieces, pattern, behavior, budget);
-        });
+    const auto step = [&](std::function<void(Pieces&, const TextBudget&)> cut) { m_steps.push_back({type, std::move(cut)}); };
+    const auto splitBy = [&](Pattern pattern, Behavior behavior) {
+        step([pattern = std::move(pattern), behavior](Pieces& pieces, const TextBudget& budget) { split(pieces, pattern, behavior, budget); });
     };
     if (type == "Sequence" && depth < 8) {
-        for (const Json& step : fields::list(description, "pretokenizers", subject))
-            add(step, subject, depth + 1);
+        for (const Json& one : fields::list(description, "pretokenizers", subject))
+            add(one, depth + 1);
     } else if (type == "ByteLevel") {
         if (fields::flag(description, "add_prefix_space", true, subject))
-            m_steps.emplace_back([](Pieces& pieces, const RegexBudget&) { prependSpace(pieces); });
+            step([](Pieces& pieces, const TextBudget&) { prependSpace(pieces); });
         if (fields::flag(description, "use_regex", true, subject))
             splitBy(regexPattern(Regex(kGpt2, subject)), Behavior::Isolated);
-        m_steps.emplace_back([](Pieces& pieces, const RegexBudget&) { mapBytes(pieces); });
+        step([](Pieces& pieces, const TextBudget&) { mapBytes(pieces); });
     } else if (type == "Split") {
         const Json& pattern = fields::object(fields::member(description, "pattern"), "pattern", subject);
         Pattern by = pattern.contains("String") ? regexPattern(Regex::literal(fields::text(pattern, "String", subject), subject))
@@ -209,6 +210,11 @@ void PreTokenizer::add(const Json& description, std::string_view subject, int de
         if (fields::flag(description, "invert", false, subject))
             by = inverted(std::move(by));
         splitBy(std::move(by), behaviorOf(description, subject));
+    } else if (type == "CharDelimiterSplit") {
+        const std::string mark = fields::text(description, "delimiter", subject);
+        if (mark.empty() || unicode::lengthAt(mark, 0) != mark.size())
+            fields::refuse(subject, "delimiter", "one character");
+        splitBy(regexPattern(Regex::literal(mark, subject)), Behavior::Removed);
     } else if (type == "Digits") {
         const bool each = fields::flag(description, "individual_digits", false, subject);
         splitBy(characterPattern(unicode::isNumeric), each ? Behavior::Isolated : Behavior::Contiguous);
@@ -231,9 +237,9 @@ void PreTokenizer::add(const Json& description, std::string_view subject, int de
         if (!fields::flag(description, "add_prefix_space", true, subject))
             scheme = "never";
         if (scheme != "always" && scheme != "first" && scheme != "never")
-            throw Error(ErrorKind::Unsupported, std::string(subject) + ": the prepend scheme \"" + scheme + "\" is not known.",
+            throw Error(ErrorKind::Unsupported, std::string(subject) + ": the prepend scheme \"" + printable(scheme) + "\" is not known.",
                         std::string(subject));
-        m_steps.emplace_back([mark, scheme](Pieces& pieces, const RegexBudget&) {
+        step([mark, scheme](Pieces& pieces, const TextBudget&) {
             rewrite(pieces, [&](std::string_view t, bool first, std::string& out) {
                 const bool has = t.starts_with(' ') || t.starts_with(mark);
                 if (!has && (scheme == "always" || (scheme == "first" && first)))
@@ -245,15 +251,17 @@ void PreTokenizer::add(const Json& description, std::string_view subject, int de
         if (fields::flag(description, "split", true, subject))
             splitBy(regexPattern(Regex::literal(mark, subject)), Behavior::MergedWithNext);
     } else {
-        throw Error(ErrorKind::Unsupported, std::string(subject) + ": the pre-tokenizer \"" + type + "\" is not known.",
-                    std::string(subject));
+        throw Error(ErrorKind::Unsupported, m_subject + ": the pre-tokenizer \"" + printable(type) + "\" is not known.", m_subject);
     }
 }
 
-void PreTokenizer::apply(Pieces& pieces, const RegexBudget& budget) const
+void PreTokenizer::apply(Pieces& pieces, const TextBudget& budget) const
 {
-    for (const Step& step : m_steps)
-        step(pieces, budget);
+    for (const Step& step : m_steps) {
+        step.cut(pieces, budget);
+        budget.checkSize(pieces.text.size(), m_subject, step.rule);
+        budget.check(m_subject, step.rule);
+    }
 }
 
 } // namespace halftone

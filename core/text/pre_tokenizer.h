@@ -24,17 +24,22 @@ struct Pieces {
 class PreTokenizer {
 public:
     PreTokenizer() = default;
-    /// Knows Sequence, ByteLevel, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, Metaspace and BertPreTokenizer.
+    /// Knows Sequence, ByteLevel, Split, CharDelimiterSplit, Digits, Punctuation, Whitespace, WhitespaceSplit, Metaspace and BertPreTokenizer.
     /// @throws Error{Unsupported} naming any other.
     PreTokenizer(const Json& description, std::string_view subject);
 
     /// Cuts every piece further, and rewrites the text where a step says so (bytes to characters, spaces to "▁").
-    void apply(Pieces& pieces, const RegexBudget& budget) const;
+    /// @throws Error{BadFile} naming the rule that takes too long or grows the text beyond `budget`.
+    void apply(Pieces& pieces, const TextBudget& budget) const;
 
 private:
-    using Step = std::function<void(Pieces&, const RegexBudget&)>;
-    void add(const Json& description, std::string_view subject, int depth);
+    struct Step {
+        std::string rule;   ///< for messages
+        std::function<void(Pieces&, const TextBudget&)> cut;
+    };
+    void add(const Json& description, int depth);
 
+    std::string m_subject;
     std::vector<Step> m_steps;
 };
 

@@ -17,9 +17,11 @@ namespace halftone {
 namespace {
 
 constexpr std::uint32_t kMatchLimit = 50'000'000;  ///< steps of one match
-constexpr std::uint32_t kHeapKib = 512 * 1024;     ///< memory of one match without JIT
-constexpr std::size_t kStartsAtOnce = 512;
-constexpr std::size_t kJitStack = 64u << 20;
+constexpr std::uint32_t kFirstLimit = 100'000;     ///< the same, before the clock is looked at
+constexpr std::uint32_t kHeapKib = 64 * 1024;      ///< memory of one match without JIT
+constexpr std::size_t kStartsAtOnce = 64;
+constexpr std::size_t kJitStack = 16u << 20;
+constexpr std::size_t kShownPattern = 120;         ///< of a pattern in a message
 
 template <auto Free>
 struct Deleter {
@@ -40,7 +42,6 @@ struct Scratch {
     {
         if (!data || !context)
             throw std::bad_alloc();
-        pcre2_set_match_limit(context.get(), kMatchLimit);
         pcre2_set_heap_limit(context.get(), kHeapKib);
         if (stack)
             pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
@@ -55,23 +56,6 @@ std::string pcreMessage(int code)
 }
 
 } // namespace
-
-RegexBudget::RegexBudget(std::size_t textBytes)
-    : RegexBudget(std::chrono::seconds(10 + 10 * (textBytes >> 20)))
-{
-}
-
-RegexBudget::RegexBudget(std::chrono::milliseconds time)
-    : m_end(std::chrono::steady_clock::now() + time)
-{
-}
-
-void RegexBudget::check(std::string_view pattern) const
-{
-    if (std::chrono::steady_clock::now() > m_end)
-        throw Error(ErrorKind::BadFile,
-                    "The tokenizer's regular expression \"" + std::string(pattern) + "\" takes too long over this text.");
-}
 
 struct Regex::Compiled {
     std::unique_ptr<pcre2_code, Deleter<pcre2_code_free>> code;
@@ -93,6 +77,11 @@ Regex Regex::literal(std::string_view text, std::string_view subject)
     return Regex(std::string(text), quoted, subject);
 }
 
+Regex Regex::grapheme()
+{
+    return Regex("\\X", "\\X", "grapheme clusters");
+}
+
 Regex::Regex(std::string pattern, const std::string& pcre, std::string_view subject)
     : m_pattern(std::move(pattern))
     , m_subject(subject)
@@ -112,20 +101,32 @@ Regex::Regex(std::string pattern, const std::string& pcre, std::string_view subj
                                        &offset, context.get()));
     if (!compiled->code)
         throw Error(ErrorKind::BadFile,
-                    m_subject + ": the regular expression \"" + m_pattern + "\" does not compile: " + pcreMessage(error) + ".", m_subject);
+                    m_subject + ": the regular expression \"" + printable(m_pattern, kShownPattern) + "\" does not compile: " + pcreMessage(error) + ".", m_subject);
     pcre2_jit_compile(compiled->code.get(), PCRE2_JIT_COMPLETE);  // where it cannot, the interpreter matches the same
     m_compiled = std::move(compiled);
 }
 
-std::optional<Regex::Match> Regex::search(std::string_view text, std::size_t from, const RegexBudget* budget) const
+void Regex::giveUp(std::size_t at, int why) const
+{
+    throw Error(ErrorKind::BadFile,
+                m_subject + ": the regular expression \"" + printable(m_pattern, kShownPattern) + "\" gave up at byte " + std::to_string(at)
+                    + " of the text: " + pcreMessage(why) + ".",
+                m_subject);
+}
+
+std::optional<Regex::Match> Regex::search(std::string_view text, std::size_t from, const TextBudget* budget) const
 {
     thread_local Scratch scratch;
+    std::uint32_t steps = kFirstLimit;
+    std::size_t starts = kStartsAtOnce;
     for (;;) {
-        // A few start positions at a time: even where each of them walks to the end of a long text, the clock is read in between.
-        std::size_t limit = std::min(text.size(), from + kStartsAtOnce);
+        // A few start positions at a time, with few steps each: the clock is read in between, even where each of them walks to the end of a long
+        // text, or a single one tries without end.
+        std::size_t limit = std::min(text.size(), from + starts - 1);
         while (limit < text.size() && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80)
             ++limit;
         pcre2_set_offset_limit(scratch.context.get(), limit);
+        pcre2_set_match_limit(scratch.context.get(), steps);
         const auto run = [&](std::uint32_t options) {
             return pcre2_match(m_compiled->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
                                PCRE2_NO_UTF_CHECK | options, scratch.data.get(), scratch.context.get());
@@ -137,27 +138,32 @@ std::optional<Regex::Match> Regex::search(std::string_view text, std::size_t fro
             const PCRE2_SIZE* range = pcre2_get_ovector_pointer(scratch.data.get());
             return Match(range[0], range[1]);
         }
+        if (budget != nullptr)
+            budget->check(m_subject, m_pattern);
+        if (result == PCRE2_ERROR_MATCHLIMIT && (starts > 1 || steps < kMatchLimit)) {   // once more, with smaller strides
+            steps = starts > 1 ? steps : std::min(kMatchLimit, steps * 2);
+            starts = 1;
+            continue;
+        }
         if (result != PCRE2_ERROR_NOMATCH)
-            throw Error(ErrorKind::BadFile,
-                        m_subject + ": the regular expression \"" + m_pattern + "\" gave up at byte " + std::to_string(from)
-                            + " of the text: " + pcreMessage(result) + ".",
-                        m_subject);
+            giveUp(from, result);
         if (limit >= text.size())
             return std::nullopt;
         from = limit + unicode::lengthAt(text, limit);
-        if (budget != nullptr)
-            budget->check(m_pattern);
+        if (steps == kFirstLimit)
+            starts = std::min(kStartsAtOnce, starts * 2);
+        steps = kFirstLimit;
     }
 }
 
-std::vector<Regex::Match> Regex::all(std::string_view text, const RegexBudget& budget) const
+std::vector<Regex::Match> Regex::all(std::string_view text, const TextBudget& budget) const
 {
     std::vector<Match> matches;
     std::size_t from = 0;
     std::optional<std::size_t> lastEnd;
     for (std::size_t count = 1; from <= text.size(); ++count) {
         if (count % 64 == 0)
-            budget.check(m_pattern);
+            budget.check(m_subject, m_pattern);
         const auto found = search(text, from, &budget);
         if (!found)
             break;

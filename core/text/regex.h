@@ -1,6 +1,7 @@
 #pragma once
 
-#include <chrono>
+#include "core/text/text_budget.h"
+
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -10,18 +11,6 @@
 #include <vector>
 
 namespace halftone {
-
-/// How long regular expressions of a tokenizer file may take over one text (file-safety R13): 10 s and 10 s more per MiB.
-class RegexBudget {
-public:
-    explicit RegexBudget(std::size_t textBytes);
-    explicit RegexBudget(std::chrono::milliseconds time);
-    /// @throws Error{BadFile} naming `pattern` when the time is over.
-    void check(std::string_view pattern) const;
-
-private:
-    std::chrono::steady_clock::time_point m_end;
-};
 
 /// A regular expression in the dialect of Hugging Face tokenizers (Oniguruma, Ruby syntax), run by PCRE2 in UTF mode.
 /// Immutable; any thread may match.
@@ -33,16 +22,19 @@ public:
     explicit Regex(std::string_view pattern, std::string_view subject);
     /// `text` as it stands, no operators.
     static Regex literal(std::string_view text, std::string_view subject);
+    /// One extended grapheme cluster.
+    static Regex grapheme();
 
     const std::string& pattern() const { return m_pattern; }
     /// The first match at or after `from` in valid UTF-8.
     /// @throws Error{BadFile} when a match takes too many steps, or all together more time than `budget` leaves.
-    std::optional<Match> search(std::string_view text, std::size_t from, const RegexBudget* budget = nullptr) const;
+    std::optional<Match> search(std::string_view text, std::size_t from, const TextBudget* budget = nullptr) const;
     /// All matches in order, not overlapping; empty ones too, but none right behind the one before it.
-    std::vector<Match> all(std::string_view text, const RegexBudget& budget) const;
+    std::vector<Match> all(std::string_view text, const TextBudget& budget) const;
 
 private:
     struct Compiled;
+    [[noreturn]] void giveUp(std::size_t at, int why) const;
     Regex(std::string pattern, const std::string& pcre, std::string_view subject);
 
     std::string m_pattern;

@@ -43,7 +43,7 @@ private:
     [[noreturn]] void refuse(std::string_view what) const
     {
         throw Error(ErrorKind::Unsupported,
-                    std::string(m_subject) + ": the regular expression \"" + std::string(m_in) + "\" uses " + std::string(what)
+                    std::string(m_subject) + ": the regular expression \"" + printable(m_in) + "\" uses " + printable(what)
                         + ", for which no exact equivalent is known.",
                     std::string(m_subject));
     }

@@ -1,3 +1,4 @@
+#include "core/text/bpe.h"
 #include "core/text/json_fields.h"
 #include "core/text/pipeline_tokenizer.h"
 
@@ -36,25 +37,26 @@ void readMerges(const Json& list, BpeParts& parts)
     }
 }
 
-BpeParts readModel(const Json& model, std::string_view subject)
+Vocabulary readVocabulary(const Json& model, std::string_view subject)
 {
-    fields::object(model, "model", subject);
-    const bool typed = !fields::member(model, "type").is_null();
-    const std::string type = typed ? fields::text(model, "type", subject) : model.contains("merges") ? "BPE" : "without a type";
-    if (type != "BPE")
-        throw Error(ErrorKind::Unsupported, std::string(subject) + ": the tokenizer model \"" + type + "\" is not known; known is BPE.",
-                    std::string(subject));
+    const Json& listed = fields::object(fields::member(model, "vocab"), "vocab", subject);
+    if (listed.size() > kMaxTokens)
+        fields::refuse(subject, "vocab", "of at most 4000000 tokens");
+    Vocabulary vocabulary;
+    vocabulary.reserve(listed.size());
+    for (const auto& [text, id] : listed.items())
+        vocabulary.add(text, fields::id(id, text, subject), subject);
+    return vocabulary;
+}
+
+std::unique_ptr<const WordModel> readBpe(const Json& model, std::string_view subject)
+{
     const Json& dropout = fields::member(model, "dropout");
     if (!dropout.is_null() && !(dropout.is_number() && dropout.get<double>() == 0.0))
         throw Error(ErrorKind::Unsupported, std::string(subject) + ": BPE with dropout gives no definite ids.", std::string(subject));
     BpeParts parts;
     parts.subject = subject;
-    const Json& vocabulary = fields::object(fields::member(model, "vocab"), "vocab", subject);
-    if (vocabulary.size() > kMaxTokens)
-        fields::refuse(subject, "vocab", "of at most 4000000 tokens");
-    parts.vocabulary.reserve(vocabulary.size());
-    for (const auto& [text, id] : vocabulary.items())
-        parts.vocabulary.add(text, fields::id(id, text, subject), subject);
+    parts.vocabulary = readVocabulary(model, subject);
     readMerges(fields::list(model, "merges", subject), parts);
     parts.unknown = optionalText(model, "unk_token", subject);
     parts.continuingPrefix = affix(model, "continuing_subword_prefix", subject);
@@ -62,7 +64,61 @@ BpeParts readModel(const Json& model, std::string_view subject)
     parts.fuseUnknown = fields::flag(model, "fuse_unk", false, subject);
     parts.byteFallback = fields::flag(model, "byte_fallback", false, subject);
     parts.ignoreMerges = fields::flag(model, "ignore_merges", false, subject);
-    return parts;
+    return std::make_unique<BpeModel>(std::move(parts));
+}
+
+std::unique_ptr<const WordModel> readUnigram(const Json& model, std::string_view subject)
+{
+    UnigramParts parts;
+    parts.subject = subject;
+    const Json& listed = fields::list(model, "vocab", subject);
+    if (listed.size() > kMaxTokens)
+        fields::refuse(subject, "vocab", "of at most 4000000 tokens");
+    parts.pieces.reserve(listed.size());
+    for (const Json& piece : listed) {
+        if (!piece.is_array() || piece.size() != 2 || !piece[0].is_string() || !piece[1].is_number())
+            fields::refuse(subject, "vocab[" + std::to_string(parts.pieces.size()) + "]", "a token and its score");
+        parts.pieces.emplace_back(piece[0].get<std::string>(), piece[1].get<double>());
+    }
+    if (const Json& unknown = fields::member(model, "unk_id"); !unknown.is_null())
+        parts.unknown = fields::id(unknown, "unk_id", subject);
+    parts.byteFallback = fields::flag(model, "byte_fallback", false, subject);
+    return std::make_unique<UnigramModel>(std::move(parts));
+}
+
+std::unique_ptr<const WordModel> readWordPiece(const Json& model, std::string_view subject)
+{
+    const Json& longest = fields::member(model, "max_input_chars_per_word");
+    if (!longest.is_number_unsigned() && !longest.is_null())
+        fields::refuse(subject, "max_input_chars_per_word", "a count");
+    return std::make_unique<WordPieceModel>(std::string(subject), readVocabulary(model, subject), fields::text(model, "unk_token", subject),
+                                            optionalText(model, "continuing_subword_prefix", subject).value_or("##"), longest.is_null() ? 100 : longest.get<std::size_t>());
+}
+
+/// What a model that does not say its type is, by what only one type has.
+std::string typeOf(const Json& model)
+{
+    if (model.contains("merges"))
+        return "BPE";
+    if (fields::member(model, "vocab").is_array())
+        return "Unigram";
+    return model.contains("max_input_chars_per_word") ? "WordPiece" : model.contains("unk_token") ? "WordLevel" : "without a type";
+}
+
+std::unique_ptr<const WordModel> readModel(const Json& model, std::string_view subject)
+{
+    fields::object(model, "model", subject);
+    const std::string type = fields::member(model, "type").is_null() ? typeOf(model) : fields::text(model, "type", subject);
+    if (type == "BPE")
+        return readBpe(model, subject);
+    if (type == "Unigram")
+        return readUnigram(model, subject);
+    if (type == "WordLevel")
+        return std::make_unique<WordLevelModel>(std::string(subject), readVocabulary(model, subject), fields::text(model, "unk_token", subject));
+    if (type == "WordPiece")
+        return readWordPiece(model, subject);
+    throw Error(ErrorKind::Unsupported,
+                std::string(subject) + ": the tokenizer model \"" + printable(type) + "\" is not known; known are BPE, Unigram, WordLevel and WordPiece.", std::string(subject));
 }
 
 std::vector<AddedToken> readAddedTokens(const Json& list, const Vocabulary& vocabulary, std::string_view subject)
@@ -84,13 +140,13 @@ std::vector<AddedToken> readAddedTokens(const Json& list, const Vocabulary& voca
         const auto inModel = vocabulary.find(token.content);
         if (inModel && *inModel != token.id)
             throw Error(ErrorKind::BadFile,
-                        std::string(subject) + ": the added token \"" + token.content + "\" has id " + std::to_string(token.id) + ", but "
+                        std::string(subject) + ": the added token \"" + printable(token.content) + "\" has id " + std::to_string(token.id) + ", but "
                             + std::to_string(*inModel) + " in the vocabulary.",
                         std::string(subject));
         if (!inModel && vocabulary.contains(token.id))
             throw Error(ErrorKind::BadFile,
-                        std::string(subject) + ": the added token \"" + token.content + "\" has id " + std::to_string(token.id)
-                            + ", which is that of \"" + vocabulary.text(token.id) + "\".",
+                        std::string(subject) + ": the added token \"" + printable(token.content) + "\" has id " + std::to_string(token.id)
+                            + ", which is that of \"" + printable(vocabulary.text(token.id)) + "\".",
                         std::string(subject));
         if (!token.content.empty())
             tokens.push_back(std::move(token));
@@ -135,7 +191,7 @@ void readPostProcessor(const Json& description, PipelineParts& parts, std::strin
         before.push_back(idOf("cls"));
         behind.push_back(idOf("sep"));
     } else {
-        throw Error(ErrorKind::Unsupported, std::string(subject) + ": the post-processor \"" + type + "\" is not known.",
+        throw Error(ErrorKind::Unsupported, std::string(subject) + ": the post-processor \"" + printable(type) + "\" is not known.",
                     std::string(subject));
     }
     parts.before.insert(parts.before.begin(), before.begin(), before.end());
@@ -149,14 +205,15 @@ std::unique_ptr<Tokenizer> tokenizerFromJson(const Json& document, std::string_v
     fields::object(document, "the document", subject);
     const Json& version = fields::member(document, "version");
     if (!version.is_null() && version != "1.0")
-        throw Error(ErrorKind::Unsupported, std::string(subject) + ": the version " + version.dump() + " is not known; known is \"1.0\".",
+        throw Error(ErrorKind::Unsupported, std::string(subject) + ": the version " + printable(version.dump()) + " is not known; known is \"1.0\".",
                     std::string(subject));
     PipelineParts parts;
     parts.normalizer = fields::member(document, "normalizer");
     parts.preTokenizer = fields::member(document, "pre_tokenizer");
     parts.decoder = fields::member(document, "decoder");
     parts.model = readModel(fields::member(document, "model"), subject);
-    parts.addedTokens = readAddedTokens(fields::member(document, "added_tokens"), parts.model.vocabulary, subject);
+    parts.addedTokens = readAddedTokens(fields::member(document, "added_tokens"), parts.model->vocabulary(), subject);
+    parts.subject = subject;
     readPostProcessor(fields::member(document, "post_processor"), parts, subject);
     return std::make_unique<PipelineTokenizer>(std::move(parts));
 }

@@ -128,6 +128,26 @@ bool isPunctuation(char32_t p)
     return matches(one, p);
 }
 
+bool isMark(char32_t p)
+{
+    static const Regex one("\\p{M}", "marks");
+    return p >= 0x300 && matches(one, p);
+}
+
+bool isNonspacingMark(char32_t p)
+{
+    static const Regex one("\\p{Mn}", "nonspacing marks");
+    return p >= 0x300 && matches(one, p);
+}
+
+bool isControl(char32_t p)
+{
+    if (p < 0x80)
+        return p < 0x20 || p == 0x7F;
+    static const Regex one("[\\p{Cc}\\p{Cf}\\p{Co}]", "control characters");
+    return matches(one, p);
+}
+
 bool isWord(char32_t p)
 {
     if (p < 0x80)
@@ -149,7 +169,7 @@ int combiningClass(char32_t p)
     return range != std::begin(kCombining) && p <= (range - 1)->last ? (range - 1)->combiningClass : 0;
 }
 
-void decompose(char32_t p, std::vector<char32_t>& out)
+void decompose(char32_t p, bool compatible, std::vector<char32_t>& out)
 {
     if (p >= kHangulFirst && p <= kHangulLast) {
         const char32_t index = p - kHangulFirst;
@@ -161,13 +181,21 @@ void decompose(char32_t p, std::vector<char32_t>& out)
     }
     const auto* found = std::lower_bound(std::begin(kDecompositions), std::end(kDecompositions), p,
                                          [](const Decomposition& d, char32_t value) { return d.point < value; });
-    if (p < 0xC0 || found == std::end(kDecompositions) || found->point != p) {
+    if (p >= 0xC0 && found != std::end(kDecompositions) && found->point == p) {
+        decompose(found->first, compatible, out);
+        if (found->second != 0)
+            decompose(found->second, compatible, out);
+        return;
+    }
+    const auto* alike = !compatible ? std::end(kCompatible)
+                                    : std::lower_bound(std::begin(kCompatible), std::end(kCompatible), p,
+                                                       [](const CompatibleDecomposition& d, char32_t value) { return d.point < value; });
+    if (p < 0xA0 || alike == std::end(kCompatible) || alike->point != p) {
         out.push_back(p);
         return;
     }
-    decompose(found->first, out);
-    if (found->second != 0)
-        decompose(found->second, out);
+    for (std::uint32_t i = 0; i < alike->count; ++i)
+        decompose(kCompatibleParts[alike->begin + i], compatible, out);
 }
 
 /// 0 when the two do not compose.
@@ -189,12 +217,12 @@ char32_t composed(char32_t a, char32_t b)
 }
 
 /// Decomposed, each run of marks in canonical order.
-std::vector<char32_t> decomposed(std::string_view text)
+std::vector<char32_t> decomposed(std::string_view text, bool compatible)
 {
     std::vector<char32_t> points;
     points.reserve(text.size());
     for (std::size_t at = 0; at < text.size();)
-        decompose(next(text, at), points);
+        decompose(next(text, at), compatible, points);
     for (std::size_t i = 0; i < points.size();) {
         if (combiningClass(points[i]) == 0) {
             ++i;
@@ -226,16 +254,10 @@ bool isAscii(std::string_view text)
 
 } // namespace
 
-std::string nfd(std::string_view text)
-{
-    return isAscii(text) ? std::string(text) : encoded(decomposed(text));
-}
+namespace {
 
-std::string nfc(std::string_view text)
+std::string composedAgain(std::vector<char32_t> points)
 {
-    if (isAscii(text))
-        return std::string(text);
-    std::vector<char32_t> points = decomposed(text);
     constexpr std::size_t kNone = static_cast<std::size_t>(-1);
     std::size_t starter = kNone;
     std::size_t out = 0;
@@ -258,6 +280,28 @@ std::string nfc(std::string_view text)
     }
     points.resize(out);
     return encoded(points);
+}
+
+} // namespace
+
+std::string nfd(std::string_view text)
+{
+    return isAscii(text) ? std::string(text) : encoded(decomposed(text, false));
+}
+
+std::string nfc(std::string_view text)
+{
+    return isAscii(text) ? std::string(text) : composedAgain(decomposed(text, false));
+}
+
+std::string nfkd(std::string_view text)
+{
+    return isAscii(text) ? std::string(text) : encoded(decomposed(text, true));
+}
+
+std::string nfkc(std::string_view text)
+{
+    return isAscii(text) ? std::string(text) : composedAgain(decomposed(text, true));
 }
 
 std::string lowered(std::string_view text)

@@ -48,12 +48,20 @@ bool isSpace(char32_t point);
 bool isNumeric(char32_t point);
 /// ASCII punctuation (with $+<=>^`|~) or general category P.
 bool isPunctuation(char32_t point);
+/// General category M; Mn.
+bool isMark(char32_t point);
+bool isNonspacingMark(char32_t point);
+/// General categories Cc, Cf and Co.
+bool isControl(char32_t point);
 /// \w of Unicode's technical standard 18: Alphabetic, marks, decimal digits, connectors, joiners.
 bool isWord(char32_t point);
 
 /// Canonical decomposition, and composition again.
 std::string nfc(std::string_view text);
 std::string nfd(std::string_view text);
+/// Compatibility decomposition, and composition again.
+std::string nfkc(std::string_view text);
+std::string nfkd(std::string_view text);
 /// Character by character, as Rust's char::to_lowercase does.
 std::string lowered(std::string_view text);
 

@@ -131,16 +131,29 @@ private Q_SLOTS:
         QVERIFY(sampleWindows(*m_tokenizer, m_text, "text", 0, 16, 0).unseen.empty());
     }
 
-    void moreSamplesThanTheTextHoldsNameBothCounts()
+    void ofAShortTextAllSamplesAreTakenAndItIsSaid()
     {
-        try {
-            sampleWindows(*m_tokenizer, m_text, "notes.txt", 100000, 16, 3);
-            QFAIL("no error");
-        } catch (const Error& error) {
-            QCOMPARE(error.kind(), ErrorKind::BadFile);
-            QVERIFY(QString(error.what()).contains(QString("%1 tokens").arg(m_ids.size())));
-            QVERIFY(QString(error.what()).contains("1600000"));
+        const TokenWindows all = cutWindows(*m_tokenizer, m_text, "text", 0, 64);
+        for (const std::uint64_t seed : {0, 3}) {
+            const TokenWindows windows = sampleWindows(*m_tokenizer, m_text, "text", 100000, 64, seed);
+            QCOMPARE(windows.ids, all.ids);
+            QCOMPARE(windows.wanted, 100000);
+            QVERIFY(windows.unseen.empty());
+            // What is left behind the last whole window is no sample: it can be the canary.
+            const auto rest = m_ids.size() % 64;
+            QCOMPARE(windows.heldOut, rest < 32 ? Ids() : Ids(m_ids.end() - static_cast<std::ptrdiff_t>(rest), m_ids.end()));
         }
+        QCOMPARE(shortTextSentence(23, 128), std::string("23 of 128 samples: the text is short"));
+        QVERIFY(shortTextSentence(128, 128).empty());
+        QVERIFY(shortTextSentence(7, 0).empty());
+    }
+
+    void theRestOfATextIsTheCanaryWhereAllWindowsAreSamples()
+    {
+        const int length = static_cast<int>(m_ids.size()) - 40;
+        QCOMPARE(sampleWindows(*m_tokenizer, m_text, "text", 9, length, 0).heldOut.size(), std::size_t{40});
+        QVERIFY(sampleWindows(*m_tokenizer, m_text, "text", 9, length + 20, 0).heldOut.empty());   // too little for a perplexity
+        QVERIFY(cutWindows(*m_tokenizer, m_text, "text", 9, length).heldOut.empty());
     }
 
 private:
