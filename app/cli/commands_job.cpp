@@ -6,6 +6,7 @@
 #include "core/pipeline/jobs.h"
 #include "core/pipeline/quantize_plan.h"
 #include "core/project/evaluation_store.h"
+#include "core/recipe/text_needs.h"
 
 #include <chrono>
 #include <ctime>
@@ -15,18 +16,37 @@ namespace halftone::cli {
 
 namespace {
 
+/// Which texts: of every command that reads some.
+struct TextsOptions {
+    std::vector<std::string> texts;
+    std::string field;
+
+    CLI::Option* addTo(CLI::App& command, const std::string& what)
+    {
+        command.add_option("--text-field", field, "field of JSON lines that holds the text, or a chat (default: text, else messages)");
+        return command.add_option("--text", texts, what + ": a text file, JSON lines (*.jsonl), or a folder of both; may be given several times")->allow_extra_args(false);
+    }
+    TextChoice choice() const
+    {
+        TextChoice choice;
+        choice.paths.assign(texts.begin(), texts.end());
+        choice.field = field;
+        return choice;
+    }
+};
+
 /// Text, number of windows and their length: the options of analyze and evaluate.
 struct TextOptions {
-    std::string file;
+    TextsOptions texts;
     int windows = 0, length = 2048;
 
     void addTo(CLI::App& command)
     {
-        command.add_option("--text", file, "text file")->required();
+        texts.addTo(command, "text")->required();
         command.add_option("--windows", windows, "how many windows from the start (default: all)")->check(CLI::PositiveNumber);
         command.add_option("--length", length, "tokens a window")->check(CLI::Range(2, 1 << 20))->capture_default_str();
     }
-    TextSource source() const { return {file, windows, length}; }
+    TextSource source() const { return {texts.choice(), windows, length}; }
 };
 
 struct AnalyzeArguments {
@@ -95,7 +115,7 @@ void remember(const EvaluateArguments& a, const EvaluateJob& job, const Evaluati
     const std::time_t now = std::time(nullptr);
     char when[32] = {};
     std::strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", std::localtime(&now));
-    storeEvaluation(project->folder(), {StoredEvaluation::Target::Run, run.id, run.id, std::filesystem::absolute(job.text.file).string(), job.text.windows, job.text.length,
+    storeEvaluation(project->folder(), {StoredEvaluation::Target::Run, run.id, run.id, job.text.texts.absolute().line(), job.text.windows, job.text.length,
                                         run.bitsPerWeight, seconds, when, result});
 }
 
@@ -134,7 +154,8 @@ void runEvaluate(const EvaluateArguments& a)
 
 struct QuantizeArguments {
     Common common;
-    std::string model, recipe, text, project;
+    TextsOptions texts;
+    std::string model, recipe, project;
     int samples = 0, length = 0;
     bool resume = false, stopAtFlags = false;
 };
@@ -151,16 +172,21 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
         job.recipe.calibration.length = a.length;
     if (seedGiven)
         job.recipe.calibration.seed = a.common.seed;
-    job.text = a.text;
+    job.text = a.texts.choice();
+    const std::vector<ResolvedPlan> plans = resolve(job.recipe, model);
+    if (const std::string learner = learnsFromText(plans); job.text.empty() && !learner.empty())
+        throw CLI::ValidationError("--text", "is needed: the recipe uses " + learner + ", which learns from calibration text");
+    readCalibration(job);
+    const CalibrationUse calibration = calibrationOf(job);
     job.project = Project::open(a.project, std::filesystem::absolute(a.model));
     job.resume = a.resume;
     job.stopAtFlags = a.stopAtFlags;
     job.options = a.common.options();
     TerminalProgress progress(a.common.quiet);
-    const std::vector<ResolvedPlan> plans = resolve(job.recipe, model);
     if (const PackingFit fit = packingOf(plans, model, job.recipe.kvCache); fit.packing == Packing::DenseOnly)
         progress.note("dense only: no packed format can hold this recipe: " + fit.why);
-    const QuantizePlan plan = planQuantize(model, plans, job.recipe.calibration, job.options, job.project->folder());
+    const CalibrationSettings used{calibration.samples, calibration.length, job.recipe.calibration.seed};
+    const QuantizePlan plan = planQuantize(model, plans, used, job.options, job.project->folder());
     progress.note("planned: " + std::to_string(plan.blocks) + " blocks, " + std::to_string(plan.tokens) + " calibration tokens, up to "
                   + bytesText(plan.diskBytes()) + " on disk (" + bytesText(plan.freeBytes) + " free), about " + bytesText(plan.peakMemory)
                   + " of memory (" + bytesText(plan.availableMemory) + " available)");
@@ -186,12 +212,16 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
     if (a.common.json) {
         printJson({{"run", result.run.id}, {"bits_per_weight", result.run.bitsPerWeight}, {"bytes", result.run.bytes}, {"seconds", result.run.seconds},
                    {"peak_bytes", result.run.peakBytes}, {"canary_perplexity", result.run.canaryPerplexity}, {"canary_reference", result.run.canaryReference},
+                   {"calibration", {{"samples", calibration.samples}, {"wanted", calibration.wanted}, {"length", calibration.length},
+                                    {"text_tokens", calibration.textTokens}, {"notes", calibration.notes}}},
                    {"flags", flags}, {"linears", linears}, {"curves", curves}});
         return;
     }
     printTable({"linear", "method", "bits", "SQNR dB", "output MSE", "s"}, rows);
     std::printf("\n%s: %.3f bits per weight, %s, %.1f s, peak memory %s\n", result.run.id.c_str(), result.run.bitsPerWeight,
                 bytesText(result.run.bytes).c_str(), result.run.seconds, bytesText(result.run.peakBytes).c_str());
+    for (const std::string& note : calibration.notes)
+        std::printf("%s\n", note.c_str());
     if (result.run.canaryReference > 0)
         std::printf("canary: perplexity of 128 unseen tokens %+.1f %% against the float model's; it shows faults, evaluate measures quality\n",
                     100 * (result.run.canaryPerplexity / result.run.canaryReference - 1));
@@ -265,7 +295,7 @@ void addJobCommands(CLI::App& program)
         CLI::App* command = program.add_subcommand("quantize", "runs a recipe");
         command->add_option("MODEL", a->model, "Hugging Face folder or GGUF file")->required();
         command->add_option("--recipe", a->recipe, "recipe file, or preset:ID")->required();
-        command->add_option("--text", a->text, "calibration text")->required();
+        a->texts.addTo(*command, "calibration text (needed where the recipe learns from it)");
         command->add_option("--project", a->project, "project folder NAME.halftone")->required();
         command->add_option("--samples", a->samples, "calibration samples (default: the recipe's)")->check(CLI::PositiveNumber);
         command->add_option("--length", a->length, "tokens a sample (default: the recipe's)")->check(CLI::Range(2, 1 << 20));

@@ -66,7 +66,7 @@ Dropped lookAtFile(const QFileInfo& info)
         return nothing(tr("%1 is a pickled checkpoint, which can run code when it is read. Convert it to safetensors first.").arg(name));
     const bool text = !head.isEmpty() && !head.contains('\0')
         && std::count_if(head.begin(), head.end(), [](char c) { return static_cast<unsigned char>(c) < 32 && c != '\n' && c != '\r' && c != '\t' && c != '\f'; }) == 0;
-    if (text && (ending == u"txt"_s || ending == u"md"_s || ending == u"text"_s || ending == u"raw"_s))
+    if (text && (ending == u"txt"_s || ending == u"md"_s || ending == u"text"_s || ending == u"raw"_s || ending == u"jsonl"_s || ending == u"ndjson"_s))
         return {Dropped::Kind::Text, info.filePath(), {}};
     return nothing(tr("%1 is nothing that Halftone works with: no GGUF file, safetensors folder, project, recipe (.json) or text (.txt).").arg(name));
 }

@@ -15,7 +15,7 @@ EvaluationRecord fromStored(const StoredEvaluation& stored)
     record.run = toQString(stored.run);
     record.label = toQString(stored.label);
     record.textPath = toQString(stored.textPath);
-    record.textName = record.textPath.section(u'/', -1);
+    record.textName = textsTitle(record.textPath);
     record.windows = stored.windows;
     record.length = stored.length;
     record.bitsPerWeight = stored.bitsPerWeight;

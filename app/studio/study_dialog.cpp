@@ -194,7 +194,7 @@ void StudyDialog::buildChoices()
 void StudyDialog::buildTexts(const Study& last)
 {
     const int longest = static_cast<int>(std::clamp<std::int64_t>(m_document.model().config.maxPositions, 2, 1 << 20));
-    m_text = new TextField(u"text"_s, resourceFile(u"text/held-out.txt"_s), this);
+    m_text = new TextField(u"text"_s, resourceFile(u"text/held-out.txt"_s), this, TextField::Takes::One);
     if (!last.texts.empty())
         m_text->setFile(QString::fromStdString(last.texts.front().file.string()));
     m_windows = spin(u"windows"_s, 0, 100000, last.texts.empty() ? 4 : last.windows, {}, this);
@@ -202,7 +202,7 @@ void StudyDialog::buildTexts(const Study& last)
     m_length = spin(u"length"_s, 2, longest, last.texts.empty() ? 512 : last.length, tr(" tokens"), this);
     m_windows->setAccessibleName(tr("Windows"));
     m_length->setAccessibleName(tr("Window length"));
-    m_calibration = new TextField(u"calibration"_s, resourceFile(u"text/sample.txt"_s), this);
+    m_calibration = new TextField(u"calibration"_s, resourceFile(u"text/sample.txt"_s), this, TextField::Takes::One);
     if (!last.calibrationText.empty())
         m_calibration->setFile(QString::fromStdString(last.calibrationText.string()));
     m_samples = spin(u"samples"_s, 1, 100000, last.texts.empty() ? 16 : last.base.calibration.samples, {}, this);

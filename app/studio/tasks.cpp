@@ -8,7 +8,6 @@
 #include "core/pipeline/quantize_plan.h"
 
 #include <QElapsedTimer>
-#include <QFileInfo>
 
 #include <algorithm>
 
@@ -46,7 +45,7 @@ void Tasks::analyze(const AnalyzeRequest& request)
     if (!m_document.isOpen())
         return;
     const std::shared_ptr<Project> project = m_document.project();
-    AnalyzeJob job{m_document.model().path, {toPath(request.text), request.windows, request.length}, request.settings,
+    AnalyzeJob job{m_document.model().path, {TextChoice::parse(request.text.toStdString()), request.windows, request.length}, request.settings,
                    m_document.readOnly() ? nullptr : project, m_options, {}};
     // Blocks reach the document as they are finished; those of a document closed, or of a job replaced, since are dropped.
     job.blockDone = [this, project, serial = ++m_serial](int block, const std::vector<SiteStatistics>& sites,
@@ -59,7 +58,7 @@ void Tasks::analyze(const AnalyzeRequest& request)
             },
             Qt::QueuedConnection);
     };
-    const QString name = QFileInfo(request.text).fileName();
+    const QString name = textsTitle(request.text);
     JobSpec spec{u"analyze"_s, tr("Analyze · %1 windows of %2 · %3").arg(request.windows ? QString::number(request.windows) : tr("all")).arg(request.length).arg(name),
                  JobSpec::Lane::Compute, true, [this, request] { analyze(request); }, {}};
     if (request.windows > 0)   // of a whole text the length is not known
@@ -84,7 +83,7 @@ void Tasks::quantize(const QuantizeRequest& request)
     QuantizeJob job;
     job.model = m_document.model().path;
     job.recipe = m_document.recipe();
-    job.text = toPath(request.text);
+    job.text = TextChoice::parse(request.text.toStdString());
     job.project = project;
     job.resume = request.resume;
     job.options = m_options;
@@ -133,14 +132,14 @@ void Tasks::evaluate(const EvaluateRequest& request)
         return;
     const std::shared_ptr<Project> project = m_document.project();
     EvaluateJob job;
-    job.text = {toPath(request.text), request.windows, request.length};
+    job.text = {TextChoice::parse(request.text.toStdString()), request.windows, request.length};
     job.options = m_options;
     job.target = m_document.model().path.string();
 
     EvaluationRecord record;
     record.target = request.target;
     record.textPath = request.text;
-    record.textName = QFileInfo(request.text).fileName();
+    record.textName = textsTitle(request.text);
     record.windows = request.windows;
     record.length = request.length;
     switch (request.target) {

@@ -2,6 +2,7 @@
 
 #include "core/quant/grid.h"
 #include "core/quant/kv_cache_grid.h"
+#include "core/text/text_choice.h"
 #include "widgets/colour_map.h"
 
 #include <QCoreApplication>
@@ -39,6 +40,15 @@ QString withoutStop(QString sentence)
     while (sentence.endsWith(u'.') || sentence.endsWith(u' '))
         sentence.chop(1);
     return sentence;
+}
+
+QString textsTitle(const QString& line)
+{
+    const std::vector<std::filesystem::path> paths = TextChoice::parse(line.toStdString()).paths;
+    if (paths.empty())
+        return {};
+    const QString first = pathText(paths.front().filename().empty() ? paths.front().parent_path().filename() : paths.front().filename());
+    return paths.size() == 1 ? first : tr("%1 and %2 more").arg(first).arg(paths.size() - 1);
 }
 
 QString countText(std::int64_t count)

@@ -20,6 +20,8 @@ inline std::filesystem::path toPath(const QString& path) { return std::filesyste
 
 /// A sentence without its full stop, to go on with.
 QString withoutStop(QString sentence);
+/// What a title says of a line of texts (TextChoice::parse()): "a.txt", "a.txt and 2 more".
+QString textsTitle(const QString& line);
 /// "2 048" below 100 000, above it "134.5 M" (decimal units, four significant digits).
 QString countText(std::int64_t count);
 /// "4 bits, groups of 64, symmetric"; "left float".

@@ -1,80 +1,151 @@
 #include "app/studio/text_field.h"
 
 #include "app/studio/settings.h"
+#include "app/studio/text.h"
 
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QHBoxLayout>
+#include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
+#include <QVBoxLayout>
+
+#include <algorithm>
 
 namespace halftone {
 
 using namespace Qt::StringLiterals;
 
-TextField::TextField(const QString& name, const QString& sample, QWidget* parent)
+namespace {
+
+bool mayHoldRows(const std::filesystem::path& path)
+{
+    const QFileInfo info(pathText(path));
+    return QStringList{u"jsonl"_s, u"ndjson"_s, u"json"_s}.contains(info.suffix().toLower()) || info.isDir();
+}
+
+} // namespace
+
+TextField::TextField(const QString& name, const QString& sample, QWidget* parent, Takes takes)
     : QWidget(parent)
+    , m_takes(takes)
 {
     setObjectName(name + u"Field"_s);
     m_edit = new QLineEdit(sample, this);
     m_edit->setObjectName(name);
     m_edit->setAccessibleName(tr("Text file"));
     m_edit->setMinimumWidth(320);
-    m_edit->setPlaceholderText(tr("a plain text file, UTF-8"));
+    m_edit->setPlaceholderText(takes == Takes::Several ? tr("text files, JSON lines or folders; several with ; between") : tr("a text file, JSON lines or a folder"));
     auto* browse = new QPushButton(tr("&Browse…"), this);
     browse->setObjectName(name + u"Browse"_s);
     browse->setAutoDefault(false);
-    auto* layout = new QHBoxLayout(this);
+    auto* folder = new QPushButton(tr("F&older…"), this);
+    folder->setObjectName(name + u"Folder"_s);
+    folder->setAutoDefault(false);
+    folder->setToolTip(tr("All *.txt, *.jsonl and *.ndjson of a folder"));
+    auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(8);
-    layout->addWidget(m_edit, 1);
-    layout->addWidget(browse);
+    layout->setSpacing(6);
+    auto* line = new QHBoxLayout;
+    line->setSpacing(8);
+    layout->addLayout(line);
+    line->addWidget(m_edit, 1);
+    line->addWidget(browse);
+    line->addWidget(folder);
     if (!sample.isEmpty()) {
         auto* use = new QPushButton(tr("&Sample"), this);
         use->setObjectName(name + u"Sample"_s);
         use->setAutoDefault(false);
         use->setToolTip(tr("The text that comes with Halftone: %1").arg(sample));
-        layout->addWidget(use);
+        line->addWidget(use);
         connect(use, &QPushButton::clicked, this, [this, sample] { setFile(sample); });
     }
+    m_fieldRow = new QWidget(this);
+    auto* fieldLine = new QHBoxLayout(m_fieldRow);
+    fieldLine->setContentsMargins(0, 0, 0, 0);
+    auto* label = new QLabel(tr("&Field of a JSON line"), m_fieldRow);
+    m_field = new QLineEdit(m_fieldRow);
+    m_field->setObjectName(name + u"Key"_s);
+    m_field->setAccessibleName(tr("Field of a JSON line that holds the text"));
+    m_field->setPlaceholderText(tr("text, else a chat under messages"));
+    m_field->setToolTip(tr("A chat is written as lines \"role: content\": the model's chat template is not applied."));
+    label->setBuddy(m_field);
+    fieldLine->addWidget(label);
+    fieldLine->addWidget(m_field, 1);
+    layout->addWidget(m_fieldRow);
     setFocusProxy(m_edit);
-    connect(m_edit, &QLineEdit::textChanged, this, &TextField::changed);
-    connect(browse, &QPushButton::clicked, this, [this] {
-        Settings settings;
-        auto* dialog = new QFileDialog(this, tr("Choose a text"), settings.folder(u"text"_s, QFileInfo(file()).absolutePath()));
+    showField();
+    connect(m_edit, &QLineEdit::textChanged, this, [this] {
+        showField();
+        Q_EMIT changed();
+    });
+    connect(m_field, &QLineEdit::textChanged, this, &TextField::changed);
+    const auto choose = [this](QFileDialog::FileMode mode, const QString& title) {
+        const std::vector<std::filesystem::path> paths = choice().paths;
+        auto* dialog = new QFileDialog(this, title, Settings().folder(u"text"_s, paths.empty() ? QString() : QFileInfo(pathText(paths.front())).absolutePath()));
         dialog->setAttribute(Qt::WA_DeleteOnClose);
-        dialog->setFileMode(QFileDialog::ExistingFile);
-        connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& chosen) {
-            Settings().setFolder(u"text"_s, chosen);
-            setFile(chosen);
+        dialog->setFileMode(mode);
+        if (mode == QFileDialog::Directory)
+            dialog->setOption(QFileDialog::ShowDirsOnly);
+        connect(dialog, &QFileDialog::filesSelected, this, [this](const QStringList& chosen) {
+            if (chosen.isEmpty())
+                return;
+            Settings().setFolder(u"text"_s, chosen.front());
+            m_edit->setText(chosen.join(u"; "_s));
         });
         dialog->open();
-    });
+    };
+    connect(browse, &QPushButton::clicked, this, [this, choose] { choose(m_takes == Takes::Several ? QFileDialog::ExistingFiles : QFileDialog::ExistingFile, tr("Choose texts")); });
+    connect(folder, &QPushButton::clicked, this, [choose] { choose(QFileDialog::Directory, tr("Choose a folder of texts")); });
+}
+
+void TextField::showField()
+{
+    const std::vector<std::filesystem::path> paths = TextChoice::parse(m_edit->text().trimmed().toStdString()).paths;
+    m_fieldRow->setVisible(m_takes == Takes::Several && std::any_of(paths.begin(), paths.end(), mayHoldRows));
+}
+
+TextChoice TextField::choice() const
+{
+    TextChoice texts = TextChoice::parse(m_edit->text().trimmed().toStdString());
+    if (!m_fieldRow->isHidden() && texts.field.empty())
+        texts.field = m_field->text().trimmed().toStdString();
+    return texts;
 }
 
 QString TextField::file() const
 {
-    return m_edit->text().trimmed();
+    return toQString(choice().line());
 }
 
-void TextField::setFile(const QString& file)
+void TextField::setFile(const QString& line)
 {
-    m_edit->setText(file);
+    TextChoice texts = TextChoice::parse(line.toStdString());
+    m_field->setText(toQString(texts.field));
+    texts.field.clear();
+    m_edit->setText(toQString(texts.line()));
 }
 
 QString TextField::problem() const
 {
-    if (file().isEmpty())
+    const TextChoice texts = choice();
+    if (texts.empty())
         return tr("Choose a text.");
-    const QFileInfo info(file());
-    if (!info.exists())
-        return tr("There is no file %1.").arg(file());
-    if (!info.isFile())
-        return tr("%1 is not a file.").arg(file());
-    if (!info.isReadable())
-        return tr("%1 may not be read.").arg(file());
-    if (info.size() == 0)
-        return tr("%1 is empty.").arg(file());
+    if (m_takes == Takes::One && texts.paths.size() > 1)
+        return tr("Choose one text: a file or a folder.");
+    for (const std::filesystem::path& path : texts.paths) {
+        const QString name = pathText(path);
+        const QFileInfo info(name);
+        if (!info.exists())
+            return tr("There is no file %1.").arg(name);
+        if (!info.isFile() && !info.isDir())
+            return tr("%1 is neither a file nor a folder.").arg(name);
+        if (!info.isReadable())
+            return tr("%1 may not be read.").arg(name);
+        if (info.isFile() && info.size() == 0)
+            return tr("%1 is empty.").arg(name);
+    }
     return {};
 }
 

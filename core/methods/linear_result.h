@@ -49,7 +49,7 @@ struct LinearResult {
     WeightGrid weights;
     ActivationGrid activations;
     double weightSqnrDb = 0;      ///< 10·log10(Σw² / Σ(w−ŵ)²)
-    double outputMse = 0;         ///< mean (xŵᵀ − xwᵀ)² over calibration tokens, x as the run saw it
+    double outputMse = 0;         ///< mean (xŵᵀ − xwᵀ)² over calibration tokens, x as the run saw it; NaN: there was no text
     double damping = 0;
     std::string compensation;          ///< really applied: "lorc", or empty
     double compensated = 0;            ///< share of the rounding error's energy in its factors

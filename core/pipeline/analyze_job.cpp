@@ -14,7 +14,10 @@ Analysis analyze(const AnalyzeJob& job, Progress& progress, const std::stop_toke
         const ComputeScope scope(job.options);
         const std::shared_ptr<const Model> model = Model::open(job.model);
         const std::unique_ptr<Tokenizer> tokenizer = model->tokenizer();
-        const TokenWindows windows = cutWindows(*tokenizer, readText(job.text.file), job.text.file.string(), job.text.windows, job.text.length);
+        const TextRead read = readTexts(job.text.texts);
+        for (const std::string& note : read.notes)
+            progress.note(note);
+        const TokenWindows windows = cutWindows(*tokenizer, read.text, job.text.texts.name(), job.text.windows, job.text.length);
         if (job.project)
             job.project->beginAnalysis(job.settings, static_cast<int>(windows.ids.size()), windows.length, windows.textHash);
         result = analyzeModel(*model, windows, job.settings, job.options, progress, stop,

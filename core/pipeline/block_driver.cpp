@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace halftone {
 
@@ -103,7 +104,7 @@ void BlockDriver::compensate(StoredLinear& stored, const Plan& plan, const at::T
 {
     if (plan.compensation.method == "none")
         return;
-    const CompensationInputs in{stored.name, weight, stored.weight->dequantize(), &hessian};
+    const CompensationInputs in{stored.name, weight, stored.weight->dequantize(), hessian.h.defined() ? &hessian : nullptr};
     CompensationResult made = makeCompensation(plan.compensation.method)->compensate(in, plan.compensation, m_stop);
     stored.factors = std::move(made.factors);
     stored.result.compensation = plan.compensation.method;
@@ -153,7 +154,7 @@ void BlockDriver::roundLinear(std::size_t index, SiteHessian& hessian)
         const at::Tensor error = linear.weight - quantized;
         result.method = plan.rounding.method;
         result.weightSqnrDb = sqnrDb(linear.weight, error);
-        result.outputMse = outputMse(error, hessian.h);
+        result.outputMse = hessian.h.defined() ? outputMse(error, hessian.h) : std::numeric_limits<double>::quiet_NaN();   // no text went through
         result.damping = rounded.damping;
         result.notes.insert(result.notes.end(), rounded.notes.begin(), rounded.notes.end());
         if (rounded.evidence) {

@@ -49,7 +49,10 @@ Evaluation run(const EvaluateJob& job, Progress& progress, const std::stop_token
 {
     const ComputeScope scope(job.options);
     Target target = openTarget(job.target);
-    const TokenWindows windows = cutWindows(*target.tokenizer, readText(job.text.file), job.text.file.string(), job.text.windows, job.text.length);
+    const TextRead read = readTexts(job.text.texts);
+    for (const std::string& note : read.notes)
+        progress.note(note);
+    const TokenWindows windows = cutWindows(*target.tokenizer, read.text, job.text.texts.name(), job.text.windows, job.text.length);
     if (job.recipe) {
         requireFloatModel(job.target);
         std::vector<ResolvedPlan> plans = resolve(*job.recipe, describeModel(job.target, false));

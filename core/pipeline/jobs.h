@@ -6,6 +6,7 @@
 #include "core/eval/evaluation.h"
 #include "core/project/project.h"
 #include "core/recipe/recipe.h"
+#include "core/text/text_choice.h"
 
 #include <filesystem>
 #include <functional>
@@ -22,7 +23,7 @@ class Model;
 struct TokenWindows;
 
 struct TextSource {
-    std::filesystem::path file;
+    TextChoice texts;
     int windows = 0;     ///< 0: all
     int length = 2048;
 };
@@ -60,7 +61,7 @@ struct TrainingProgress {
 struct QuantizeJob {
     std::filesystem::path model;
     Recipe recipe;
-    std::filesystem::path text;
+    TextChoice text;                     ///< may be empty where nothing in the recipe learns from text (learnsFromText())
     std::shared_ptr<Project> project;
     bool resume = true;                  ///< go on with a run of the same fingerprint; else start anew
     ComputeOptions options;
@@ -71,11 +72,26 @@ struct QuantizeJob {
     std::shared_ptr<const Model> opened;          ///< `model`, where it is open already
     std::shared_ptr<const TokenWindows> windows;  ///< `text` as the recipe's calibration samples it, where that is known already
 };
+/// Reads and samples the text of a job, which quantize() does itself otherwise, so that it can be planned with what is there: fills `opened` and `windows`.
+/// @throws as quantize() before it computes anything: a text too short for one sample among them.
+void readCalibration(QuantizeJob& job);
+
+/// What a run was calibrated on.
+struct CalibrationUse {
+    int samples = 0, wanted = 0;         ///< `wanted` 0: all that there are
+    int length = 0;                      ///< tokens a sample
+    std::int64_t textTokens = 0;
+    std::vector<std::string> notes;      ///< in sentences: a short text, how rows of JSON were read, that there was no text
+};
+/// Of a job whose calibration was read.
+CalibrationUse calibrationOf(const QuantizeJob& job);
+
 struct QuantizeResult {
     RunInfo run;
     std::vector<LinearResult> linears;
     std::vector<BlockFlag> flags;        ///< of all blocks, those done before a resume included
     std::vector<LossCurve> curves = {};  ///< the same; none of a finished run that was taken
+    CalibrationUse calibration = {};
 };
 QuantizeResult quantize(const QuantizeJob& job, Progress& progress, const std::stop_token& stop);
 

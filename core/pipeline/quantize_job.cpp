@@ -12,6 +12,7 @@
 #include "core/pipeline/training_feed.h"
 #include "core/project/quantized_model.h"
 #include "core/project/run_store.h"
+#include "core/recipe/text_needs.h"
 #include "core/text/corpus.h"
 
 #include <ATen/ATen.h>
@@ -45,9 +46,66 @@ std::vector<std::span<const std::vector<std::int32_t>>> batchesOf(const TokenWin
     return batches;
 }
 
-QuantizeResult resultOf(const Project& project, const std::string& run)
+/// Of a job that learns from no text and was given none: figures come from Halftone's own, if the model has a tokenizer; else there are none.
+TokenWindows withoutText(const Model& model, int length)
 {
-    QuantizeResult result{project.run(run), {}, {}, {}};
+    TokenWindows windows;
+    windows.length = length;
+    try {
+        const std::unique_ptr<Tokenizer> tokenizer = model.tokenizer();
+        const auto tokens = static_cast<int>(tokenizer->encode(builtInText(), false).size());
+        windows = sampleWindows(*tokenizer, builtInText(), "the built-in text", 1, std::clamp(tokens - SentinelLimits::kCanaryTokens, 1, length), 0);
+        if (windows.heldOut.empty())   // no second window fits
+            windows = sampleWindows(*tokenizer, builtInText(), "the built-in text", 1, std::clamp(tokens / 2, 1, length), 0);
+        windows.wanted = 1;
+        windows.notes = {"no calibration text: the recipe learns from none; output errors and the canary come from a built-in text of " + std::to_string(tokens) + " tokens"};
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::BadFile && e.kind() != ErrorKind::Unsupported)
+            throw;
+        windows.notes = {"no calibration text: the recipe learns from none; output errors and the canary are not measured, since there is no tokenizer to read a text with: " + std::string(e.what())};
+    }
+    return windows;
+}
+
+TokenWindows calibrationWindows(const QuantizeJob& job, const Model& model, const std::vector<ResolvedPlan>& plans)
+{
+    const CalibrationSettings& calibration = job.recipe.calibration;
+    const std::string learner = learnsFromText(plans);
+    if (learner.empty() && (job.text.empty() || calibration.samples == 0))
+        return withoutText(model, calibration.length);
+    if (job.text.empty())
+        throw Error(ErrorKind::InvalidArgument, "the recipe uses " + learner + ", which learns from calibration text: name one", "text");
+    TextRead read = readTexts(job.text);
+    TokenWindows windows = sampleWindows(*model.tokenizer(), read.text, job.text.name(), calibration.samples, calibration.length, calibration.seed);
+    windows.notes = std::move(read.notes);
+    if (std::string less = shortTextSentence(static_cast<std::int64_t>(windows.ids.size()), windows.wanted); !less.empty())
+        windows.notes.push_back(std::move(less) + " (" + std::to_string(windows.tokensInText) + " tokens)");
+    return windows;
+}
+
+CalibrationUse useOf(const TokenWindows& windows)
+{
+    return {static_cast<int>(windows.ids.size()), windows.wanted, windows.length, windows.tokensInText, windows.notes};
+}
+
+std::vector<ResolvedPlan> plansOf(const Recipe& recipe, const ModelDescription& description)
+{
+    std::vector<ResolvedPlan> plans = resolve(recipe, description);
+    if (!quantizesAnything(plans, recipe.kvCache))
+        throw Error(ErrorKind::BadFile, "the recipe quantizes nothing: every linear keeps 16-bit weights and float activations, and the KV cache stays float; set "
+                    "weights.bits, activations.scheme or kv_cache.scheme", "/defaults");
+    if (std::none_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized(); })) {
+        const auto idle = std::find_if(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.rounding.method != "rtn"; });
+        if (idle != plans.end())
+            throw Error(ErrorKind::BadFile, "the rounding \"" + idle->plan.rounding.method + "\" has nothing to do: every linear keeps 16-bit weights; set weights.bits, or leave "
+                        "rounding out to quantize activations alone", "/defaults/rounding");
+    }
+    return plans;
+}
+
+QuantizeResult resultOf(const Project& project, const std::string& run, const TokenWindows& windows)
+{
+    QuantizeResult result{project.run(run), {}, {}, {}, useOf(windows)};
     for (BlockResult& block : project.results(run)) {
         std::move(block.linears.begin(), block.linears.end(), std::back_inserter(result.linears));
         std::move(block.flags.begin(), block.flags.end(), std::back_inserter(result.flags));
@@ -62,25 +120,19 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     takePeakResidentBytes();
     const std::shared_ptr<const Model> model = job.opened ? job.opened : Model::open(job.model);
     const ModelDescription description = model->describe();
-    const std::vector<ResolvedPlan> plans = resolve(job.recipe, description);
-    if (!quantizesAnything(plans, job.recipe.kvCache))
-        throw Error(ErrorKind::BadFile, "the recipe quantizes nothing: every linear keeps 16-bit weights and float activations, and the KV cache stays float; set "
-                    "weights.bits, activations.scheme or kv_cache.scheme", "/defaults");
-    if (std::none_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized(); })) {
-        const auto idle = std::find_if(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.rounding.method != "rtn"; });
-        if (idle != plans.end())
-            throw Error(ErrorKind::BadFile, "the rounding \"" + idle->plan.rounding.method + "\" has nothing to do: every linear keeps 16-bit weights; set weights.bits, or leave "
-                        "rounding out to quantize activations alone", "/defaults/rounding");
-    }
+    const std::vector<ResolvedPlan> plans = plansOf(job.recipe, description);
     const ModelConfig& config = model->config();
-    const CalibrationSettings& calibration = job.recipe.calibration;
-    const TokenWindows windows = job.windows ? *job.windows
-                                             : sampleWindows(*model->tokenizer(), readText(job.text), job.text.string(), calibration.samples, calibration.length, calibration.seed);
+    const TokenWindows windows = job.windows ? *job.windows : calibrationWindows(job, *model, plans);
+    CalibrationSettings calibration = job.recipe.calibration;   // as the text has it
+    calibration.samples = static_cast<int>(windows.ids.size());
+    calibration.length = windows.length;
+    for (const std::string& note : windows.notes)
+        progress.note(note);
 
     const std::string fingerprint = runFingerprint(*model, job.recipe, windows, scope.threads());
     if (job.takeFinished)
         if (const std::optional<RunInfo> known = findFinished(*job.project, fingerprint))
-            return resultOf(*job.project, known->id);
+            return resultOf(*job.project, known->id, windows);
     std::optional<RunInfo> resumed = job.resume ? findResumable(*job.project, fingerprint) : std::nullopt;
     const QuantizePlan room = planQuantize(description, plans, calibration, job.options, job.project->folder());
     if (!resumed)   // else part of it lies on the disk already
@@ -188,12 +240,27 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     info.canaryPerplexity = sentinels.perplexity();
     info.canaryReference = sentinels.reference();
     finishRun(*job.project, info);
-    QuantizeResult result = resultOf(*job.project, info.id);
+    QuantizeResult result = resultOf(*job.project, info.id, windows);
     result.curves = std::move(curves);
     return result;
 }
 
 } // namespace
+
+void readCalibration(QuantizeJob& job)
+{
+    translateErrors("quantize", [&] {
+        if (!job.opened)
+            job.opened = Model::open(job.model);
+        if (!job.windows)
+            job.windows = std::make_shared<const TokenWindows>(calibrationWindows(job, *job.opened, plansOf(job.recipe, job.opened->describe())));
+    });
+}
+
+CalibrationUse calibrationOf(const QuantizeJob& job)
+{
+    return job.windows ? useOf(*job.windows) : CalibrationUse{};
+}
 
 QuantizeResult quantize(const QuantizeJob& job, Progress& progress, const std::stop_token& stop)
 {

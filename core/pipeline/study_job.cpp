@@ -37,7 +37,7 @@ public:
     StudyResult run()
     {
         prepare();
-        readTexts();
+        openTexts();
         begin();
         if (m_result.done)
             return m_result;
@@ -87,12 +87,12 @@ private:
 
     bool needsRun(std::size_t member) const { return !m_members[member].isFloat() && !m_members[member].onTheFly(); }
 
-    void readTexts()
+    void openTexts()
     {
         const std::unique_ptr<Tokenizer> tokenizer = m_model->tokenizer();
         for (const StudyText& text : m_job.study.texts) {
             throwIfStopped(m_stop);
-            m_texts.push_back(cutWindows(*tokenizer, readText(text.file), text.file.string(), m_job.study.windows, m_job.study.length));
+            m_texts.push_back(cutWindows(*tokenizer, readTexts(text.file).text, text.file.string(), m_job.study.windows, m_job.study.length));
         }
         std::string calibration;
         for (std::size_t i = 0; i < m_members.size(); ++i) {
@@ -106,9 +106,11 @@ private:
                 continue;
             throwIfStopped(m_stop);
             if (calibration.empty())
-                calibration = readText(m_job.study.calibrationText);
-            windows = std::make_shared<const TokenWindows>(
-                sampleWindows(*tokenizer, calibration, m_job.study.calibrationText.string(), settings.samples, settings.length, settings.seed));
+                calibration = readTexts(m_job.study.calibrationText).text;
+            TokenWindows sampled = sampleWindows(*tokenizer, calibration, m_job.study.calibrationText.string(), settings.samples, settings.length, settings.seed);
+            if (std::string less = shortTextSentence(static_cast<std::int64_t>(sampled.ids.size()), sampled.wanted); !less.empty())
+                sampled.notes.push_back(std::move(less));
+            windows = std::make_shared<const TokenWindows>(std::move(sampled));
         }
     }
 

@@ -1,5 +1,6 @@
 #include "core/base/error.h"
 #include "core/recipe/recipe.h"
+#include "core/recipe/text_needs.h"
 
 #include <algorithm>
 #include <map>
@@ -91,21 +92,8 @@ void checkCalibration(const Recipe& recipe, const LinearInfo& linear, const Plan
 {
     if (recipe.calibration.samples > 0)
         return;
-    const auto check = [&](MethodKind kind, const MethodChoice& choice) {
-        const MethodInfo* info = findMethod(kind, choice.method);
-        if (info && (info->needs.calibration || info->needs.hessian || info->needs.gradients))
-            fail("/calibration/samples", "is 0, but \"" + linear.name + "\" uses " + choice.method
-                + ", which learns from calibration text.");
-    };
-    check(MethodKind::Transform, plan.transform);
-    if (plan.weights.quantized()) {
-        check(MethodKind::Rounding, plan.rounding);
-        check(MethodKind::Compensation, plan.compensation);
-    }
-    if (plan.activations.isStatic())
-        fail("/calibration/samples", "is 0, but the activation grid \"" + std::string(name(plan.activations.scheme)) + "\" of \""
-            + linear.name
-                + "\" takes its range from calibration text.");
+    if (const std::string what = learnsFromText(plan); !what.empty())
+        fail("/calibration/samples", "is 0, but \"" + linear.name + "\" uses " + what + ", which learns from calibration text.");
 }
 
 void checkActivations(const Recipe& recipe, const LinearInfo& linear, const Plan& plan)
