@@ -341,7 +341,7 @@ void Document::reloadRuns()
             if (newest != loaded.runs.rend()) {
                 loaded.results = project->results(newest->id);
                 const Recipe recipe = Recipe::parse(newest->recipeJson, newest->id);
-                loaded.plans = resolve(recipe, model);
+                loaded.plans = plansOfRun(recipe, model);
                 loaded.kvCache = recipe.kvCache;
             }
             return loaded;

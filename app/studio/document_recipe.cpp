@@ -66,7 +66,7 @@ bool Document::isRecipeOf(const RunInfo& run) const
         Resolved resolved{run.recipeJson, {}, {}};
         try {
             const Recipe recipe = Recipe::parse(run.recipeJson, run.id);
-            resolved.plans = resolve(recipe, m_model);
+            resolved.plans = plansOfRun(recipe, m_model);
             resolved.kvCache = recipe.kvCache;
         } catch (const Error&) {   // of another version: then it is not this one
         }

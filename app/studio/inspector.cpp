@@ -284,6 +284,9 @@ void Inspector::refreshResult(const LinearInfo* linear)
         fill(m_result, {});
         return;
     }
+    const auto ran = std::find_if(m_document.runPlans().begin(), m_document.runPlans().end(), [&](const ResolvedPlan& plan) { return plan.linear == linear->name; });
+    const Plan* now = m_document.plan(linear->name);
+    m_result.title->setText(now && ran != m_document.runPlans().end() && !(ran->plan == *now) ? tr("Last run, of another plan") : tr("Last run"));
     const MethodInfo* method = findMethod(MethodKind::Rounding, result->method);
     std::vector<QStringList> rows{{tr("Method applied"), method ? toQString(method->name) : toQString(result->method)},
                                   {tr("Grid"), shortGridText(result->weights, result->activations)}};

@@ -25,7 +25,7 @@ struct Opened {
     explicit Opened(const ExportJob& job)
         : model(Model::open(job.project->modelPath())), description(model->describe()), run(job.project->run(job.run)),
           recipe(Recipe::parse(run.recipeJson, "run " + run.id)),
-          source{*model, description, resolve(recipe, description), [project = job.project, id = run.id](int b) { return loadBlock(*project, id, b); },
+          source{*model, description, plansOfRun(recipe, description), [project = job.project, id = run.id](int b) { return loadBlock(*project, id, b); },
                  job.dtype == "auto" ? exportDTypeName(model->config()) : job.dtype, recipe.kvCache}
     {
         if (run.state != "done")
@@ -43,7 +43,7 @@ struct Opened {
 std::vector<ContractIssue> issuesOf(const ExportJob& job, const Opened& opened)
 {
     std::vector<ContractIssue> issues = exporter(job.format).check({opened.description, opened.source.plans, opened.recipe.kvCache});
-    if (!opened.recipe.contract.empty()) {
+    if (!opened.recipe.contract.empty() && exporter(job.format).info().packed) {   // plain weights open everywhere
         for (ContractIssue& issue : checkContract(opened.recipe.contract, opened.source.plans, opened.description, opened.recipe.kvCache))
             if (std::none_of(issues.begin(), issues.end(), [&](const ContractIssue& known) { return known.linear == issue.linear && known.reason == issue.reason; }))
                 issues.push_back(std::move(issue));   // the contract asks the format too

@@ -93,6 +93,8 @@ Plan planOf(const PlanPatch& patch);
 /// impossible combinations (linears of one site with different transforms, linears of one block learned by two methods, a transform with nothing to
 /// do), contract breaches with the reason.
 std::vector<ResolvedPlan> resolve(const Recipe& recipe, const ModelDescription& model);
+/// The plans that a run was made with. Its contract is not asked: it may take less today than it did then.
+std::vector<ResolvedPlan> plansOfRun(Recipe recipe, const ModelDescription& model);
 
 /// Size accounting over the whole model: the tensors that an export writes. Its headers, config and tokenizer come on top.
 struct SizeEstimate {

@@ -239,4 +239,10 @@ std::vector<ResolvedPlan> resolve(const Recipe& recipe, const ModelDescription& 
     return plans;
 }
 
+std::vector<ResolvedPlan> plansOfRun(Recipe recipe, const ModelDescription& model)
+{
+    recipe.contract.clear();
+    return resolve(recipe, model);
+}
+
 } // namespace halftone

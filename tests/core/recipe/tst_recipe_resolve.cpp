@@ -269,6 +269,14 @@ private Q_SLOTS:
         QVERIFY(checkContract("", plans, model, grid).empty());
     }
 
+    void aRunKeepsItsPlansWhateverItsContractTakesToday()
+    {
+        Recipe recipe = recipeOf(R"("defaults": {"weights": {"bits": 3, "group": 64}})");
+        recipe.contract = "transformers";
+        QVERIFY_EXCEPTION_THROWN(resolve(recipe, llamaDescription(1)), Error);
+        QCOMPARE(plansOfRun(recipe, llamaDescription(1)).front().plan.weights.bits, 3);
+    }
+
     void aTransformWithoutANormToFoldIntoIsRefused()
     {
         ModelDescription model = llamaDescription();
