@@ -2,7 +2,10 @@
 
 #include <QAction>
 #include <QKeySequence>
+#include <QLabel>
+#include <QMenu>
 #include <QVariant>
+#include <QWidgetAction>
 
 namespace halftone {
 
@@ -12,6 +15,8 @@ namespace {
 
 constexpr auto kTip = "halftoneTip";
 constexpr auto kWhenOff = "halftoneWhenOff";
+constexpr auto kKeywords = "halftoneKeywords";
+constexpr auto kConsequential = "halftoneConsequential";
 
 void showWords(QAction& action)
 {
@@ -40,6 +45,36 @@ void setActionEnabled(QAction& action, bool enabled, const QString& whenOff)
     action.setProperty(kWhenOff, whenOff);
     action.setEnabled(enabled);
     showWords(action);
+}
+
+void setActionKeywords(QAction& action, const QString& words)
+{
+    action.setProperty(kKeywords, words);
+}
+
+QString actionKeywords(const QAction& action)
+{
+    return action.property(kKeywords).toString();
+}
+
+void setConsequential(QAction& action)
+{
+    action.setProperty(kConsequential, true);
+}
+
+bool isConsequential(const QAction& action)
+{
+    return action.property(kConsequential).toBool();
+}
+
+void addMenuHeading(QMenu& menu, const QString& text)
+{
+    auto* label = new QLabel(text, &menu);
+    label->setObjectName(u"menuHeading"_s);
+    auto* heading = new QWidgetAction(&menu);
+    heading->setDefaultWidget(label);
+    heading->setEnabled(false);
+    menu.addAction(heading);
 }
 
 QString actionTip(const QAction& action)

@@ -9,17 +9,20 @@
 #include <QDockWidget>
 #include <QHash>
 #include <QKeyEvent>
+#include <QLabel>
 #include <QLineEdit>
 #include <QListView>
 #include <QMenu>
 #include <QMenuBar>
 #include <QPainter>
+#include <QStackedWidget>
 #include <QStyledItemDelegate>
 #include <QTextLayout>
 #include <QTimer>
 #include <QVBoxLayout>
 
 #include <algorithm>
+#include <utility>
 
 namespace halftone {
 
@@ -29,8 +32,10 @@ namespace {
 
 constexpr int kWidth = 640, kRow = 40, kRowsShown = 9;
 
+/// Without mnemonics, and what a menu says at its right edge.
 QString plain(QString text)
 {
+    text = text.section(u'\t', 0, 0);
     text.replace(u"&&"_s, u"\u0001"_s).remove(u'&').replace(u'\u0001', u'&');
     if (text.endsWith(u'…'))
         text.chop(1);
@@ -105,7 +110,8 @@ std::vector<Command> commandsOf(QWidget& window)
             if (const auto* dock = qobject_cast<const QDockWidget*>(at))
                 path.append(dock->windowTitle());
         path.append(plain(action->text()));
-        commands.push_back({action, path.join(u": "_s), actionTip(*action), actionReason(*action), action->shortcut().toString(QKeySequence::NativeText)});
+        commands.push_back({action, path.join(u": "_s), actionTip(*action), actionReason(*action), action->shortcut().toString(QKeySequence::NativeText),
+                            actionKeywords(*action), isConsequential(*action)});
     }
     std::stable_sort(commands.begin(), commands.end(), [](const Command& a, const Command& b) { return QString::localeAwareCompare(a.name, b.name) < 0; });
     return commands;
@@ -125,26 +131,57 @@ void CommandModel::setQuery(const QString& query)
     refresh();
 }
 
+std::optional<CommandModel::Shown> CommandModel::rated(int index) const
+{
+    const Command& command = m_commands[static_cast<std::size_t>(index)];
+    const std::optional<FuzzyMatch> name = fuzzyMatch(m_query, command.name);
+    const auto beginsWords = [](const std::optional<FuzzyMatch>& match) { return match && match->fit >= Fit::Beginning; };
+    if (command.consequential) {
+        constexpr qsizetype kFewest = 3;   // letters that one means
+        if (!beginsWords(name) || !name->own || m_query.simplified().size() < kFewest)
+            return std::nullopt;
+    }
+    // What is off, or has consequences, stands below as good a match that is on and has none.
+    constexpr int kOff = 6, kCareful = 4;
+    const int less = (command.reason.isEmpty() ? 0 : kOff) + (command.consequential ? kCareful : 0);
+    if (beginsWords(name))
+        return Shown{index, name->fit == Fit::Word ? Tier::Words : Tier::Beginnings, name->score - less, name->places};
+    // Together with the name, which may have the other word.
+    QString words = command.name;
+    for (const auto& [more, tier] : {std::pair{command.keywords, Tier::Keywords}, std::pair{command.tip, Tier::Tips}}) {
+        words += u' ' + more;
+        if (const auto match = fuzzyMatch(m_query, words); beginsWords(match)) {
+            QList<int> places = match->places;
+            places.removeIf([&](int place) { return place >= command.name.size(); });
+            return Shown{index, tier, match->score - less, places};
+        }
+    }
+    if (name)
+        return Shown{index, name->fit == Fit::Inside ? Tier::Pieces : Tier::Scattered, name->score - less, name->places};
+    return std::nullopt;
+}
+
 void CommandModel::refresh()
 {
     beginResetModel();
     m_shown.clear();
-    for (std::size_t i = 0; i < m_commands.size(); ++i)
-        if (auto match = fuzzyMatch(m_query, m_commands[i].name))
-            m_shown.push_back({static_cast<int>(i), match->score, std::move(match->places)});
-    if (m_query.isEmpty()) {   // nothing to rank by: in the order of the menus and names
-        endResetModel();
-        return;
+    const bool all = m_query.trimmed().isEmpty();   // nothing to rank by: in the order of the menus and names
+    for (int i = 0; i < static_cast<int>(m_commands.size()); ++i)
+        if (all)
+            m_shown.push_back({i, Tier::Words, 0, {}});
+        else if (auto shown = rated(i))
+            m_shown.push_back(std::move(*shown));
+    if (!all) {
+        const auto letters = [this](const Shown& one) { return m_commands[static_cast<std::size_t>(one.command)].name.size(); };
+        std::stable_sort(m_shown.begin(), m_shown.end(), [&](const Shown& a, const Shown& b) {
+            if (a.tier != b.tier)
+                return a.tier > b.tier;
+            return a.score != b.score ? a.score > b.score : letters(a) < letters(b);   // as good a match: the name with less beside it
+        });
+        // Where something fits, a mere resemblance is noise.
+        if (!m_shown.empty() && m_shown.front().tier != Tier::Scattered)
+            std::erase_if(m_shown, [](const Shown& one) { return one.tier == Tier::Scattered; });
     }
-    // What is off stands below as good a match that is on, but above letters that are merely scattered over one.
-    constexpr int kOff = 6;
-    const auto rank = [this](const Shown& one) { return one.score - (m_commands[static_cast<std::size_t>(one.command)].reason.isEmpty() ? 0 : kOff); };
-    std::stable_sort(m_shown.begin(), m_shown.end(), [&](const Shown& a, const Shown& b) {
-        if (rank(a) != rank(b))
-            return rank(a) > rank(b);
-        // As good a match: the name with less beside it.
-        return m_commands[static_cast<std::size_t>(a.command)].name.size() < m_commands[static_cast<std::size_t>(b.command)].name.size();
-    });
     endResetModel();
 }
 
@@ -209,15 +246,20 @@ CommandPalette::CommandPalette(QWidget* window)
     m_list->setItemDelegate(new CommandDelegate(m_list));
     m_model = new CommandModel(this);
     m_list->setModel(m_model);
+    m_nothing = new QLabel(this);
+    m_nothing->setObjectName(u"paletteNothing"_s);
+    m_nothing->setTextFormat(Qt::PlainText);
+    m_nothing->setWordWrap(true);
+    m_nothing->setAlignment(Qt::AlignTop | Qt::AlignLeft);
+    m_nothing->setContentsMargins(12, 8, 12, 8);
+    m_answers = new QStackedWidget(this);
+    m_answers->addWidget(m_list);
+    m_answers->addWidget(m_nothing);
     column->addWidget(m_line);
-    column->addWidget(m_list, 1);
+    column->addWidget(m_answers, 1);
     m_line->installEventFilter(this);
     m_window->installEventFilter(this);
-    connect(m_line, &QLineEdit::textEdited, this, [this](const QString& text) {
-        m_model->setQuery(text);
-        m_list->setCurrentIndex(m_model->index(0));
-        m_list->scrollToTop();
-    });
+    connect(m_line, &QLineEdit::textEdited, this, &CommandPalette::showQuery);
     connect(m_list, &QListView::clicked, this, &CommandPalette::run);
     hide();
 }
@@ -225,14 +267,25 @@ CommandPalette::CommandPalette(QWidget* window)
 void CommandPalette::popUp()
 {
     m_focus = m_window->focusWidget();
-    m_model->setQuery({});
-    m_model->setCommands(commandsOf(*m_window));
     m_line->clear();
+    showQuery({});
+    m_model->setCommands(commandsOf(*m_window));
     place();
     show();
     raise();
-    m_list->setCurrentIndex(m_model->index(0));
     m_line->setFocus();
+}
+
+/// The best of what fits is the one that Return runs; of all commands none is, until an arrow chooses it.
+void CommandPalette::showQuery(const QString& text)
+{
+    m_model->setQuery(text);
+    m_list->setCurrentIndex(text.trimmed().isEmpty() ? QModelIndex() : m_model->index(0));
+    m_list->scrollToTop();
+    const bool nothing = m_model->rowCount() == 0;
+    m_nothing->setText(nothing ? tr("Nothing found for \u201c%1\u201d.\nCommands are found by the words of their names and of what they do.").arg(text.simplified()) : QString());
+    m_answers->setCurrentWidget(nothing ? static_cast<QWidget*>(m_nothing) : m_list);
+    m_line->setAccessibleDescription(nothing ? tr("Nothing found") : QString());
 }
 
 void CommandPalette::dismiss()
@@ -255,7 +308,7 @@ void CommandPalette::step(int rows)
     const int count = m_model->rowCount();
     if (count == 0)
         return;
-    const int row = m_list->currentIndex().row() + rows;
+    const int at = m_list->currentIndex().row(), row = at < 0 && rows < 0 ? count - 1 : at + rows;   // of none: from either end
     m_list->setCurrentIndex(m_model->index(rows == 1 || rows == -1 ? (row + count) % count : std::clamp(row, 0, count - 1)));
 }
 

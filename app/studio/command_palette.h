@@ -4,11 +4,14 @@
 #include <QFrame>
 #include <QPointer>
 
+#include <optional>
 #include <vector>
 
 class QAction;
 class QLineEdit;
+class QLabel;
 class QListView;
+class QStackedWidget;
 
 namespace halftone {
 
@@ -18,12 +21,16 @@ struct Command {
     QString name;        ///< "View: Dark": where it stands, then its words, without mnemonics
     QString tip, reason; ///< what it does; why it is off
     QString shortcut;
+    QString keywords;    ///< see setActionKeywords()
+    bool consequential = false;   ///< see setConsequential()
 };
 
 /// Every action below `window` that can be triggered: not separators, sub-menus, hidden ones, or those of an editor's own.
 std::vector<Command> commandsOf(QWidget& window);
 
-/// The commands that fit what is typed, best first; those that are off come after those that are on.
+/// The commands that fit what is typed, best first: whole words before beginnings of words, these before what the tip says, and that before pieces and
+/// scattered letters, which are shown only where nothing else fits. Those that are off come after those that are on. What has consequences is listed
+/// for words of its own name alone.
 class CommandModel : public QAbstractListModel {
     Q_OBJECT
 public:
@@ -38,8 +45,10 @@ public:
     Qt::ItemFlags flags(const QModelIndex& index) const override;
 
 private:
-    struct Shown { int command = 0, score = 0; QList<int> places; };
+    enum class Tier { Scattered, Pieces, Tips, Keywords, Beginnings, Words };   ///< the poorest first
+    struct Shown { int command = 0; Tier tier = Tier::Words; int score = 0; QList<int> places; };
     void refresh();
+    std::optional<Shown> rated(int command) const;
     std::vector<Command> m_commands;
     std::vector<Shown> m_shown;
     QString m_query;
@@ -62,9 +71,12 @@ private:
     void run(const QModelIndex& index);
     void place();
     void step(int rows);
+    void showQuery(const QString& text);
     QWidget* m_window;
     QLineEdit* m_line = nullptr;
+    QStackedWidget* m_answers = nullptr;
     QListView* m_list = nullptr;
+    QLabel* m_nothing = nullptr;
     CommandModel* m_model = nullptr;
     QPointer<QWidget> m_focus;   ///< who had it before
 };

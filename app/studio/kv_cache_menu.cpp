@@ -46,6 +46,7 @@ KvCacheMenu::KvCacheMenu(QWidget* parent) : QMenu(parent)
         action->setObjectName(name);
         action->setCheckable(true);
         describeAction(*action, tip);
+        setConsequential(*action);
         connect(action, &QAction::triggered, this, [this, set](bool on) {
             KvCacheGrid grid = m_grid;
             set(grid, on);
@@ -78,6 +79,7 @@ QAction* KvCacheMenu::addChoice(QActionGroup* group, const QString& name, const 
     action->setCheckable(true);
     action->setData(value);
     describeAction(*action, tip);
+    setConsequential(*action);
     group->addAction(action);
     return action;
 }
