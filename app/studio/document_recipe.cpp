@@ -6,6 +6,7 @@
 #include "app/studio/text.h"
 #include "core/base/error_text.h"
 #include "core/recipe/bulk_edit.h"
+#include "core/recipe/preset_fit.h"
 
 #include <QSet>
 
@@ -223,7 +224,7 @@ bool Document::resetPlans(const QStringList& linears)
 bool Document::applyPreset(const Preset& preset)
 {
     return pushRecipe(tr("Preset %1").arg(toQString(preset.name)), EditRecipe::Single, {}, [&](Recipe& recipe) {
-        const Recipe fitted = presetForModel(preset.id, m_model);
+        const Recipe fitted = presetForModel(preset, m_model, m_analysis);
         recipe.defaults = fitted.defaults;
         recipe.rules = fitted.rules;
         if (!(fitted.calibration == CalibrationSettings{})) {   // methods that learn say how much text they want
@@ -237,7 +238,7 @@ bool Document::applyPreset(const Preset& preset, const QStringList& linears)
 {
     const QStringList all = withTied(linears);
     return pushRecipe(tr("Preset %1: %2").arg(toQString(preset.name), subjectText(all)), EditRecipe::Single, all, [&](Recipe& recipe) {
-        const Recipe fitted = presetForModel(preset.id, m_model);
+        const Recipe fitted = presetForModel(preset, m_model, m_analysis);
         for (const QString& linear : all)
             setPlan(recipe, m_model, linear.toStdString(), wholePatch(planOf(fitted, linear.toStdString())));
     });

@@ -1,0 +1,77 @@
+#include "app/studio/preset_menu.h"
+
+#include "app/studio/document.h"
+#include "app/studio/text.h"
+#include "core/base/error.h"
+#include "core/recipe/preset_fit.h"
+#include "widgets/action_reason.h"
+#include "widgets/colour_map.h"
+
+#include <array>
+
+namespace halftone {
+
+using namespace Qt::StringLiterals;
+
+PresetMenu::PresetMenu(QWidget* parent) : QMenu(parent)
+{
+    setObjectName(u"presetMenu"_s);
+    setTitle(tr("Apply &preset"));
+    setToolTipsVisible(true);
+    std::array<QMenu*, kPresetKinds> kinds{};
+    for (const Preset& preset : presets()) {
+        const PresetKind kind = presetKind(preset);
+        QMenu*& menu = kinds[static_cast<std::size_t>(kind)];
+        if (!menu) {
+            menu = addMenu(toQString(label(kind)));
+            menu->setObjectName(u"presetKind%1"_s.arg(static_cast<int>(kind)));
+            menu->setToolTipsVisible(true);
+        }
+        QAction* action = menu->addAction(toQString(preset.name));
+        action->setObjectName(u"preset-"_s + toQString(preset.id));
+        describeAction(*action, toQString(preset.summary));
+        setConsequential(*action);
+        connect(action, &QAction::triggered, this, [this, preset] { Q_EMIT presetRequested(preset); });
+        m_presets.emplace_back(preset, action);
+    }
+}
+
+void PresetMenu::refresh(const Document& document)
+{
+    const Recipe& recipe = document.recipe();
+    Seen now{document.path(), recipe.contract, recipe.kvCache, document.analysis().sites.size()};
+    if (m_seen == now)
+        return;
+    m_seen = std::move(now);
+    for (const auto& [preset, action] : m_presets) {
+        const QString name = toQString(preset.name), mark = isRecommended(preset) ? tr("recommended") : QString();
+        QString right = mark, reason = tr("Open a model first."), tip = toQString(preset.summary);
+        if (document.isOpen()) {
+            try {
+                const std::vector<ResolvedPlan> plans = resolve(presetForModel(preset, document.model(), document.analysis()), document.model());
+                const QString size = formatBytes(estimateSize(plans, document.model()).bytes);
+                right = mark.isEmpty() ? size : u"%1 · %2"_s.arg(mark, size);
+                reason = presetRefusal(document, plans);
+            } catch (const Error& e) {
+                reason = toQString(e.what());
+            }
+            if (followsOutliers(preset))
+                tip += u' ' + (document.hasAnalysis() ? tr("As analyzed: the quarter of the sites with the largest outlier ratios.") : tr("Analyze first, and it is the sites with the largest outlier ratios."));
+        }
+        action->setText(right.isEmpty() ? name : name + u'\t' + right);
+        describeAction(*action, tip, reason);
+        setActionEnabled(*action, reason.isEmpty(), reason);
+    }
+}
+
+QString presetRefusal(const Document& document, const std::vector<ResolvedPlan>& plans)
+{
+    if (document.recipe().contract.empty())
+        return {};
+    for (const ContractIssue& issue : checkContract(document.recipe().contract, plans, document.model(), document.recipe().kvCache))
+        if (issue.fatal && !issue.linear.empty())
+            return toQString(issue.reason);
+    return {};
+}
+
+} // namespace halftone

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "core/recipe/recipe.h"
+
+#include <QMenu>
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace halftone {
+
+class Document;
+
+/// Presets by kind, each with the size that it would give the open model; what the contract cannot take is off, with the reason.
+class PresetMenu : public QMenu {
+    Q_OBJECT
+public:
+    explicit PresetMenu(QWidget* parent = nullptr);
+    /// Brings sizes and refusals up to date: before the menu, or the palette, is shown.
+    void refresh(const Document& document);
+
+Q_SIGNALS:
+    void presetRequested(const halftone::Preset& preset);
+
+private:
+    struct Seen {   ///< what the texts were made for
+        QString model;
+        std::string contract;
+        KvCacheGrid kvCache;
+        std::size_t sites = 0;
+        bool operator==(const Seen&) const = default;
+    };
+    std::optional<Seen> m_seen;
+    std::vector<std::pair<Preset, QAction*>> m_presets;
+};
+
+/// Why the contract of the open recipe cannot take a preset for the whole model, as a sentence; empty where it can.
+QString presetRefusal(const Document& document, const std::vector<ResolvedPlan>& plans);
+
+} // namespace halftone
