@@ -95,7 +95,7 @@ QRectF HeatmapView::bandCells(const QPointF& from, const QPointF& to) const
 void HeatmapView::endBrush(const QPointF& end)
 {
     const QRect cells = bandCells(QPointF(*m_press), end).toRect();
-    const std::optional<QPoint> pressed = cellAt(QPointF(*m_press));
+    const std::optional<QPoint> pressed = strongestCell(QPointF(*m_press), 0, 0);
     const bool rows = m_gesture != Gesture::Columns && m_brush == Brush::Both, columns = m_gesture != Gesture::Rows;
     const int row = rows ? cells.top() : pressed ? pressed->y() : -1;
     const int column = columns ? cells.left() : -1;

@@ -102,6 +102,8 @@ void HeatmapView::drawAxes(QPainter& painter, const Layout& layout) const
         const double x = cellsToPixels(map, c + (m_visible.width() < 64 ? 0.5 : 0), 0, 1, 1).left();
         painter.drawText(QRectF(x - widest, map.bottom() + kGap, 2 * widest, line), Qt::AlignHCenter | Qt::AlignTop, QString::number(c));
     }
+    if (!m_title.isEmpty())
+        painter.drawText(QRectF(map.left(), map.top() - line - kGap / 2, map.width(), line), Qt::AlignHCenter | Qt::AlignTop, metrics.elidedText(m_title, Qt::ElideMiddle, map.width()));
     painter.drawText(QRectF(map.left(), map.bottom() + kGap + line, map.width(), line), Qt::AlignHCenter | Qt::AlignTop,
         metrics.elidedText(m_axes.columns, Qt::ElideMiddle, map.width()));
 
@@ -212,7 +214,8 @@ void HeatmapView::drawPicture(QPainter& painter, const QRect& area)
     }
     painter.setRenderHint(QPainter::Antialiasing);
     drawAxes(painter, layout);
-    drawBar(painter, layout.bar);
+    if (m_barShown)
+        drawBar(painter, layout.bar);
     drawSelection(painter, layout.map);
     painter.restore();
 }

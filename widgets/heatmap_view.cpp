@@ -77,6 +77,18 @@ void HeatmapView::setAxes(Axes axes)
     invalidate();
 }
 
+void HeatmapView::setBarShown(bool shown)
+{
+    m_barShown = shown;
+    invalidate();
+}
+
+void HeatmapView::setTitle(const QString& title)
+{
+    m_title = title;
+    invalidate();
+}
+
 void HeatmapView::setColours(const ColourMap& map, Pooling pooling, double inside)
 {
     m_map = &map;
@@ -198,6 +210,12 @@ void HeatmapView::showAll()
     setVisibleCells(QRectF(0, 0, m_data.columns(), m_data.rows()));
 }
 
+int HeatmapView::barRoom() const
+{
+    const QFontMetrics metrics(tabularFont(font(), false, 1));
+    return kBarGap + kBarWidth + metrics.horizontalAdvance(u"0 000 000"_s) + metrics.height();
+}
+
 HeatmapView::Layout HeatmapView::layoutFor(const QRect& area) const
 {
     const QFontMetrics metrics(tabularFont(font(), false, 1));
@@ -205,9 +223,9 @@ HeatmapView::Layout HeatmapView::layoutFor(const QRect& area) const
     int left = metrics.horizontalAdvance(u"0000"_s) + 2 * kGap + line;
     if (!m_rowLabels.isEmpty())
         left = std::min(m_widestLabel, area.width() / 4) + 2 * kGap + line;
-    const int right = kBarGap + kBarWidth + kGap + metrics.horizontalAdvance(u"0 000 000"_s) + line;
+    const int right = kGap + (m_barShown ? barRoom() : 0);
     const int bottom = 2 * line + 2 * kGap;
-    const QRect map = area.adjusted(left, line / 2, -right, -bottom);
+    const QRect map = area.adjusted(left, m_title.isEmpty() ? line / 2 : line + kGap, -right, -bottom);
     return {area.left(), map, QRect(map.right() + 1 + kBarGap, map.top(), kBarWidth, map.height())};
 }
 
@@ -219,15 +237,27 @@ QRect HeatmapView::mapRect() const
 std::optional<QPoint> HeatmapView::cellAt(const QPointF& position) const
 {
     const QRect map = mapRect();
+    if (m_data.isEmpty() || m_pooling == Pooling::Mean)
+        return strongestCell(position, 0, 0);
+    const auto around = [](double pixels, double cells) { return pixels / cells < kTarget ? kTarget / 2 : 0; };
+    return strongestCell(position, around(map.width(), m_visible.width()), around(map.height(), m_visible.height()));
+}
+
+/// Of the cells that the pixel shows, and so many pixels around it: the one that gave its pixel the colour.
+std::optional<QPoint> HeatmapView::strongestCell(const QPointF& position, int aroundX, int aroundY) const
+{
+    const QRect map = mapRect();
     if (m_data.isEmpty() || !QRectF(map).contains(position) || map.width() <= 0 || map.height() <= 0)
         return std::nullopt;
-    // The pixels of the drawn image, so that what is pointed at is what is seen: the cell that gave the pixel its colour.
+    // The pixels of the drawn image, so that what is pointed at is what is seen.
     const int width = std::max(1, m_pooled.width > 0 ? m_pooled.width : map.width());
     const int height = std::max(1, m_pooled.height > 0 ? m_pooled.height : map.height());
-    const int x = std::clamp(static_cast<int>((position.x() - map.left()) / map.width() * width), 0, width - 1);
-    const int y = std::clamp(static_cast<int>((position.y() - map.top()) / map.height() * height), 0, height - 1);
-    const CellRange columns = cellsOfPixel(m_visible.left(), m_visible.right(), x, width, m_data.columns());
-    const CellRange rows = cellsOfPixel(m_visible.top(), m_visible.bottom(), y, height, m_data.rows());
+    const auto cells = [](double offset, int pixels, int drawn, int around, double from, double to, int count) {
+        const auto pixel = [&](double at) { return std::clamp(static_cast<int>(std::floor(at / pixels * drawn)), 0, drawn - 1); };
+        return CellRange{cellsOfPixel(from, to, pixel(offset - around), drawn, count).first, cellsOfPixel(from, to, pixel(offset + around), drawn, count).last};
+    };
+    const CellRange columns = cells(position.x() - map.left(), map.width(), width, aroundX, m_visible.left(), m_visible.right(), m_data.columns());
+    const CellRange rows = cells(position.y() - map.top(), map.height(), height, aroundY, m_visible.top(), m_visible.bottom(), m_data.rows());
     QPoint best(columns.first, rows.first);
     bool started = false;
     for (int r = rows.first; r <= rows.last; ++r) {

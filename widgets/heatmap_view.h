@@ -38,6 +38,10 @@ public:
     const HeatmapData& data() const { return m_data; }
 
     void setAxes(Axes axes);
+    /// Of maps side by side on one scale, one has the bar; each has its title above.
+    void setBarShown(bool shown);
+    void setTitle(const QString& title);
+    int barRoom() const;   ///< pixels that a bar takes beside the map
     /// `inside`: of diverging maps, the share of the values that the colours tell apart, see fitSymmetric(); the bar says where they end.
     void setColours(const ColourMap& map, Pooling pooling = Pooling::Maximum, double inside = 1);
     /// Log or linear, fitted to the data as it comes; diverging maps are symmetric about 0.
@@ -67,7 +71,8 @@ public:
     void setVisibleCells(const QRectF& region);
     void showAll();
 
-    /// Where the map itself lies in the widget, and the cell under a point (nullopt outside).
+    /// Where the map itself lies in the widget, and the cell that a point means (nullopt outside): the one under it; where cells are too small to
+    /// aim at, the strongest of those around it.
     QRect mapRect() const;
     std::optional<QPoint> cellAt(const QPointF& position) const;
     /// The pixels' values as drawn now (tests, linked views).
@@ -101,6 +106,8 @@ protected:
 
 private:
     static constexpr int kLeastColumns = 4;   ///< on screen, however far one zooms in
+    static constexpr int kTarget = 4;         ///< pixels of a side that a hand can aim at
+    std::optional<QPoint> strongestCell(const QPointF& position, int aroundX, int aroundY) const;
     struct Layout { int left = 0; QRect map, bar; };
     Layout layoutFor(const QRect& area) const;
     void measureLabels();
@@ -129,6 +136,8 @@ private:
     std::optional<ValueScale> m_fixedScale;
     Readout m_readout;
     int m_bands = 0;
+    bool m_barShown = true;
+    QString m_title;
     QStringList m_rowLabels;
     int m_widestLabel = 0;        ///< pixels, of m_rowLabels
     QRectF m_visible;

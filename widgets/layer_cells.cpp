@@ -72,6 +72,9 @@ QString LayerCells::text(int row, Column column) const
     case Size: return facts.plan ? formatBytes(layer_texts::storedBytes(facts.info, *facts.plan, dense)) : QString();
     case Kurtosis: return facts.weights ? formatValue(facts.weights->kurtosis, 3) : QString();
     case Shape: return u"%1 × %2"_s.arg(facts.info.out).arg(facts.info.in);
+    case Outlier: return facts.outlier ? formatValue(facts.outlier->absmax, 3) : QString();
+    case Ratio: return facts.outlier ? u"%1 ×"_s.arg(formatValue(facts.outlier->ratio, 3)) : QString();
+    case Channel: return facts.outlier ? QString::number(facts.outlier->channel) : QString();
     case Rule: return !facts.plan ? QString() : facts.rule < 0 ? Texts::tr("defaults") : Texts::tr("rule %1").arg(facts.rule + 1);
     default: return {};
     }
@@ -146,6 +149,12 @@ QString LayerCells::toolTip(int row, Column column) const
     case Kurtosis:
         return facts.weights ? Texts::tr("Fourth standardised moment of the weights: 3 for a normal distribution, more where few stand far out")
                              : Texts::tr("Not measured yet; Analyze counts it");
+    case Outlier:
+    case Ratio:
+    case Channel:
+        return facts.outlier ? Texts::tr("Channel %1 of the input reaches %2, %3 times the median channel (%4)").arg(facts.outlier->channel)
+                                   .arg(formatValue(facts.outlier->absmax), formatValue(facts.outlier->ratio, 3), formatValue(facts.outlier->median, 3))
+                             : Texts::tr("Not measured yet; Analyze finds it");
     case Rule:
         return facts.rule < 0 ? Texts::tr("No rule of the recipe touches it") : Texts::tr("The last rule of the recipe that touches it");
     default:
@@ -176,6 +185,9 @@ QVariant LayerCells::sortValue(int row, Column column) const
     case Kurtosis: return facts.weights ? facts.weights->kurtosis : -1.0;
     case Size: return facts.plan ? double(layer_texts::storedBytes(facts.info, *facts.plan, dense)) : -1.0;
     case Shape: return double(facts.info.weights());
+    case Outlier: return facts.outlier ? facts.outlier->absmax : -1.0;
+    case Ratio: return facts.outlier ? facts.outlier->ratio : -1.0;
+    case Channel: return facts.outlier ? double(facts.outlier->channel) : -1.0;
     case Rule: return facts.rule;
     case Bits: return facts.plan ? facts.plan->weights.bits : -1;
     case Group: return facts.plan && facts.plan->weights.quantized() ? facts.plan->weights.group : -1;
@@ -233,6 +245,11 @@ QVariant LayerCells::linear(int row, Column column, int role) const
     }
 }
 
+int LayerCells::worstOf(const std::vector<int>& rows, Column column) const
+{
+    return *std::max_element(rows.begin(), rows.end(), [&](int a, int b) { return sortValue(a, column).toDouble() < sortValue(b, column).toDouble(); });
+}
+
 QString LayerCells::groupText(const QString& title, const std::vector<int>& rows, Column column) const
 {
     switch (column) {
@@ -255,6 +272,11 @@ QString LayerCells::groupText(const QString& title, const std::vector<int>& rows
         const QString first = text(rows.front(), column);
         const bool same = std::all_of(rows.begin(), rows.end(), [&](int row) { return text(row, column) == first; });
         return same ? first : Texts::tr("mixed");
+    }
+    case Outlier:
+    case Ratio: {
+        const int worst = worstOf(rows, column);
+        return at(worst).outlier ? text(worst, column) : QString();
     }
     case Size: {
         std::uint64_t bytes = 0;
@@ -303,12 +325,16 @@ QVariant LayerCells::group(const QString& title, const std::vector<int>& rows, C
                 sum += sortValue(row, column).toDouble();
             return sum;
         }
+        if (column == Outlier || column == Ratio)
+            return sortValue(worstOf(rows, column), column);
         return mean([&](int row) { return sortValue(row, column); }).toDouble();
     case ChangedRole:
         return std::any_of(rows.begin(), rows.end(), [&](int row) { return at(row).changedSinceRun(); });
     case Qt::ToolTipRole:
         if (column == Kernel || column == Error)
             return Texts::tr("Mean over the linears of the group");
+        if (column == Outlier || column == Ratio)
+            return Texts::tr("The largest of the group");
         return column == Name ? Texts::tr("%n linear(s)", nullptr, static_cast<int>(rows.size())) : QString();
     case Qt::FontRole:
         return column == Name ? demiBold() : QVariant();

@@ -37,6 +37,8 @@ private:
     QVariant sortValue(int row, Column column) const;
     QVariant bar(int row, Column column) const;
     QString groupText(const QString& title, const std::vector<int>& rows, Column column) const;
+    /// The linear whose figure in a column is the largest.
+    int worstOf(const std::vector<int>& rows, Column column) const;
     /// Why a contract leaves no other choice in this cell; empty when it leaves some.
     QString forcedReason(int row, Column column) const;
 

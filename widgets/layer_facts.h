@@ -8,13 +8,14 @@
 #include <QString>
 
 #include <array>
+#include <cstdint>
 #include <optional>
 
 namespace halftone {
 
 /// The words that the Layers table's model, cells, delegate and view share.
 struct LayersTable {
-    enum Column { Name, Method, Bits, Group, Activations, Kernel, Error, Size, State, Kurtosis, Shape, Rule, Columns };
+    enum Column { Name, Method, Bits, Group, Activations, Kernel, Error, Size, State, Kurtosis, Shape, Rule, Outlier, Ratio, Channel, Columns };
     enum Role {
         LinearsRole = Qt::UserRole + 1,   ///< QStringList: the linear, or those of the group
         BarRole,                          ///< double in [0, 1]: share of the cell to fill; absent: no bar
@@ -38,6 +39,8 @@ struct LinearFacts {
     std::optional<Plan> plan, runPlan;
     int rule = -1;                                             ///< the last rule that touched the plan; −1: defaults only
     std::optional<std::array<double, kKernelSchemes>> kernel;  ///< share of the input that rounds to zero, by kernelScheme()
+    struct Outlier { double absmax = 0, ratio = 0, median = 0; std::int64_t channel = -1; };
+    std::optional<Outlier> outlier;                            ///< of the input's channels the largest, as analyzed
     std::optional<LinearResult> result;                        ///< of the run shown
     std::optional<WeightStatistics> weights;
     QString lock;                                              ///< the contract's word; empty: none

@@ -23,46 +23,64 @@ struct Texts {
 using Row = LayersFilter::Row;
 using Term = LayersFilter::Term;
 
-std::function<std::optional<double>(const Row&)> numberOf(const QString& column)
+struct NumberColumn {
+    QString name;
+    std::optional<double> (*of)(const Row&);
+};
+struct TextColumn {
+    QString name;
+    const QString& (*of)(const Row&);
+};
+
+/// What can be compared by number, and by name; an error lists them in this order.
+const std::vector<NumberColumn>& numberColumns()
 {
-    if (column == u"bits"_s || column == u"w"_s)
-        return [](const Row& row) { return row.bits; };
-    if (column == u"group"_s)
-        return [](const Row& row) { return row.group; };
-    if (column == u"kernel"_s)
-        return [](const Row& row) { return row.kernel; };
-    if (column == u"error"_s)
-        return [](const Row& row) { return row.error; };
-    if (column == u"sqnr"_s)
-        return [](const Row& row) { return row.sqnr; };
-    if (column == u"output"_s)
-        return [](const Row& row) { return row.output; };
-    if (column == u"kurtosis"_s)
-        return [](const Row& row) { return row.kurtosis; };
-    if (column == u"weights"_s)
-        return [](const Row& row) { return row.weights; };
-    if (column == u"size"_s)
-        return [](const Row& row) { return row.size; };
-    if (column == u"block"_s)
-        return [](const Row& row) { return std::optional<double>(row.block); };
-    return {};
+    static const std::vector<NumberColumn> columns{
+        {u"bits"_s, [](const Row& row) { return row.bits; }},
+        {u"group"_s, [](const Row& row) { return row.group; }},
+        {u"kernel"_s, [](const Row& row) { return row.kernel; }},
+        {u"outlier"_s, [](const Row& row) { return row.outlier; }},
+        {u"ratio"_s, [](const Row& row) { return row.ratio; }},
+        {u"channel"_s, [](const Row& row) { return row.channel; }},
+        {u"error"_s, [](const Row& row) { return row.error; }},
+        {u"sqnr"_s, [](const Row& row) { return row.sqnr; }},
+        {u"output"_s, [](const Row& row) { return row.output; }},
+        {u"kurtosis"_s, [](const Row& row) { return row.kurtosis; }},
+        {u"weights"_s, [](const Row& row) { return row.weights; }},
+        {u"size"_s, [](const Row& row) { return row.size; }},
+        {u"block"_s, [](const Row& row) { return std::optional<double>(row.block); }},
+    };
+    return columns;
 }
 
-std::function<const QString&(const Row&)> textOf(const QString& column)
+const std::vector<TextColumn>& textColumns()
 {
-    if (column == u"kind"_s)
-        return [](const Row& row) -> const QString& { return row.kind; };
-    if (column == u"site"_s)
-        return [](const Row& row) -> const QString& { return row.site; };
-    if (column == u"method"_s)
-        return [](const Row& row) -> const QString& { return row.method; };
-    if (column == u"activations"_s || column == u"a"_s)
-        return [](const Row& row) -> const QString& { return row.activations; };
-    if (column == u"dtype"_s)
-        return [](const Row& row) -> const QString& { return row.dtype; };
-    if (column == u"name"_s)
-        return [](const Row& row) -> const QString& { return row.name; };
-    return {};
+    static const std::vector<TextColumn> columns{
+        {u"kind"_s, [](const Row& row) -> const QString& { return row.kind; }},
+        {u"site"_s, [](const Row& row) -> const QString& { return row.site; }},
+        {u"method"_s, [](const Row& row) -> const QString& { return row.method; }},
+        {u"activations"_s, [](const Row& row) -> const QString& { return row.activations; }},
+        {u"dtype"_s, [](const Row& row) -> const QString& { return row.dtype; }},
+        {u"name"_s, [](const Row& row) -> const QString& { return row.name; }},
+    };
+    return columns;
+}
+
+template <typename Column> const Column* columnNamed(const std::vector<Column>& columns, const QString& name)
+{
+    const auto found = std::find_if(columns.begin(), columns.end(), [&](const Column& column) { return column.name == name; });
+    return found == columns.end() ? nullptr : &*found;
+}
+
+QString columnNames()
+{
+    QStringList names;
+    for (const NumberColumn& column : numberColumns())
+        names << column.name;
+    for (const TextColumn& column : textColumns())
+        names << column.name;
+    const QString last = names.takeLast();
+    return Texts::tr("%1 and %2").arg(names.join(u", "_s), last);
 }
 
 Term flagOf(const QString& word)
@@ -94,10 +112,10 @@ bool holds(double a, const QString& op, double b)
     return same;
 }
 
-/// "12.5", "1%", "1.5k", "2M", "40MB".
+/// "12.5", "1%", "1.5k", "2M", "40MB", "100×".
 std::optional<double> parseNumber(QString text)
 {
-    if (text.endsWith(u'%') || text.endsWith(u'B'))
+    if (text.endsWith(u'%') || text.endsWith(u'B') || text.endsWith(u'×'))
         text.chop(1);
     double factor = 1;
     static constexpr std::array kUnits{std::pair{u'k', 1e3}, std::pair{u'M', 1e6}, std::pair{u'G', 1e9}};
@@ -246,11 +264,11 @@ private:
 
     Term condition(const QString& column, const QString& op)
     {
-        const auto number = numberOf(column);
-        const auto text = textOf(column);
+        const QString named = column == u"w"_s ? u"bits"_s : column == u"a"_s ? u"activations"_s : column;   // as the headers have them
+        const NumberColumn* number = columnNamed(numberColumns(), named);
+        const TextColumn* text = columnNamed(textColumns(), named);
         if (!number && !text)
-            return fail(Texts::tr("There is no column \"%1\"; there are bits, group, kernel, error, sqnr, output, kurtosis, weights, size, block, kind, site, method, "
-                                  "activations, dtype and name.").arg(column));
+            return fail(Texts::tr("There is no column \"%1\"; there are %2.").arg(column, columnNames()));
         if (done() || m_tokens[m_at].kind != Token::Kind::Word)
             return fail(Texts::tr("\"%1 %2\" is compared with nothing.").arg(column, op));
         const QString wanted = m_tokens[m_at++].text;
@@ -259,14 +277,14 @@ private:
                 return fail(Texts::tr("\"%1\" is text: compare it by = or !=.").arg(column));
             if (const std::string problem = globProblem(wanted.toStdString()); !problem.empty())
                 return fail(Texts::tr("\"%1\" %2.").arg(wanted, QString::fromStdString(problem)));
-            return [text, equal = op != u"!="_s, pattern = wanted.toLower().toStdString()](const Row& row) {
+            return [text = text->of, equal = op != u"!="_s, pattern = wanted.toLower().toStdString()](const Row& row) {
                 return globMatches(pattern, text(row).toLower().toStdString()) == equal;
             };
         }
         const std::optional<double> value = parseNumber(wanted);
         if (!value)
             return fail(Texts::tr("\"%1\" is compared with \"%2\", which is no number.").arg(column, wanted));
-        return [number, op, value = *value](const Row& row) {
+        return [number = number->of, op, value = *value](const Row& row) {
             const std::optional<double> has = number(row);
             return has && holds(*has, op, value);
         };

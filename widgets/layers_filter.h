@@ -22,7 +22,7 @@ public:
         int block = 0;
         bool quantized = false, changed = false, tied = false;
         /// kernel and error in percent, size in bytes; what is absent never matches
-        std::optional<double> bits, group, kernel, error, sqnr, output, kurtosis, weights, size;
+        std::optional<double> bits, group, kernel, error, sqnr, output, kurtosis, weights, size, outlier, ratio, channel;
     };
     using Term = std::function<bool(const Row&)>;
 

@@ -203,18 +203,23 @@ void LayersModel::setSites(const std::vector<SiteStatistics>& sites)
         std::array<double, kKernelSchemes> shares{};
         for (int scheme = 0; scheme < kKernelSchemes; ++scheme)
             shares[static_cast<std::size_t>(scheme)] = site.kernelShare(scheme);
+        const LinearFacts::Outlier outlier{site.absmax(), site.outlierRatio(), site.medianChannelAbsmax(), site.outlierChannel()};
         for (const std::string& linear : site.site.linears)
-            if (LinearFacts* facts = find(linear))
+            if (LinearFacts* facts = find(linear)) {
                 facts->kernel = shares;
+                facts->outlier = outlier;
+            }
     }
-    changed(Kernel, Kernel);
+    changed(Kernel, Channel);   // once: each call makes the table look at all of its rows
 }
 
 void LayersModel::clearSites()
 {
-    for (LinearFacts& facts : m_facts)
+    for (LinearFacts& facts : m_facts) {
         facts.kernel.reset();
-    changed(Kernel, Kernel);
+        facts.outlier.reset();
+    }
+    changed(Kernel, Channel);
 }
 
 void LayersModel::setKernelScheme(int index)
@@ -406,7 +411,7 @@ QVariant LayersModel::data(const QModelIndex& at, int role) const
     if (role == Qt::TextAlignmentRole) {
         if (column == Bits)
             return QVariant(Qt::AlignCenter);
-        const bool right = column == Size || column == Kurtosis || column == Shape;
+        const bool right = column == Size || column == Kurtosis || column == Shape || column >= Outlier;
         return QVariant((right ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
     }
     if (const int row = rowAt(at); row >= 0)
@@ -431,7 +436,7 @@ QVariant LayersModel::headerData(int section, Qt::Orientation orientation, int r
     if (orientation != Qt::Horizontal)
         return {};
     if (role == Qt::TextAlignmentRole) {
-        const bool right = section == Size || section == Kurtosis || section == Shape;
+        const bool right = section == Size || section == Kurtosis || section == Shape || section >= Outlier;
         return QVariant((section == Bits ? Qt::AlignHCenter : right ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
     }
     const bool tip = role == Qt::ToolTipRole;
@@ -450,6 +455,9 @@ QVariant LayersModel::headerData(int section, Qt::Orientation orientation, int r
     case Kurtosis: return tip ? tr("How far single weights stand out: 3 for a normal distribution") : tr("Kurtosis");
     case Shape: return tip ? tr("Outputs × inputs") : tr("Shape");
     case Rule: return tip ? tr("What of the recipe says the plan") : tr("Rule");
+    case Outlier: return tip ? tr("Largest magnitude of the input, over the text analyzed") : tr("Outlier");
+    case Ratio: return tip ? tr("The input's largest channel against its median one") : tr("Ratio");
+    case Channel: return tip ? tr("The input's channel that holds the outlier") : tr("Channel");
     default: return {};
     }
 }

@@ -52,6 +52,7 @@ public:
     /// Whose refusals editors say (a contract's id, or none), and its word about linears.
     void setContract(const std::string& contract, const std::vector<Lock>& locks);
     void setWeightStatistics(const std::vector<WeightStatistics>& statistics);
+    const std::string& contract() const { return m_cells.contract; }
     /// Default: methodInfos().
     void setMethods(const std::vector<MethodInfo>& methods);
 

@@ -43,6 +43,11 @@ LayersFilter::Row rowOf(const LinearFacts& facts, int kernelScheme, bool dense)
         if (row.sqnr)
             row.output = facts.result->outputMse;
     }
+    if (facts.outlier) {
+        row.outlier = facts.outlier->absmax;
+        row.ratio = facts.outlier->ratio;
+        row.channel = static_cast<double>(facts.outlier->channel);
+    }
     if (facts.weights)
         row.kurtosis = facts.weights->kurtosis;
     return row;

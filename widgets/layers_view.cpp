@@ -25,7 +25,7 @@ using namespace Qt::Literals::StringLiterals;
 
 namespace {
 
-constexpr qint32 kStateVersion = 1;
+constexpr qint32 kStateVersion = 2;
 
 } // namespace
 
@@ -37,7 +37,7 @@ LayersView::LayersView(LayersModel* model, QWidget* parent) : QWidget(parent), m
     m_filter->setObjectName(u"layersFilter"_s);
     m_filter->setAccessibleName(tr("Filter of the layers"));
     m_filter->setPlaceholderText(tr("filter: down_proj and kernel > 1%"));
-    m_filter->setToolTip(tr("Part of a name, a glob, or conditions on bits, group, kernel (%), error (%), sqnr (dB), output (mean squared error), kurtosis, weights, size, block, kind, "
+    m_filter->setToolTip(tr("Part of a name, a glob, or conditions on bits, group, kernel (%), outlier, ratio, channel, error (%), sqnr (dB), output (mean squared error), kurtosis, weights, size, block, kind, "
                             "site, method, activations, dtype; changed, quantized, float, tied. Joined by and, or, not and parentheses."));
     m_filter->setClearButtonEnabled(true);
     m_matches = new QLabel(this);
@@ -140,9 +140,12 @@ void LayersView::buildTree()
     width(LayersModel::Kurtosis, u"Kurtosis"_s, 12);
     width(LayersModel::Shape, u"16384 × 53248"_s, 12);
     width(LayersModel::Rule, u"defaults"_s, 12);
+    width(LayersModel::Outlier, u"Outlier"_s, 16);
+    width(LayersModel::Ratio, u"2 362 ×"_s, 12);
+    width(LayersModel::Channel, u"Channel"_s, 16);
     m_tree->setColumnWidth(LayersModel::State, 36);
     header->moveSection(header->visualIndex(LayersModel::State), 1);   // the signs stand beside the name
-    m_hidden = {LayersModel::Kurtosis, LayersModel::Shape, LayersModel::Rule};
+    m_hidden = {LayersModel::Kurtosis, LayersModel::Shape, LayersModel::Rule, LayersModel::Outlier, LayersModel::Ratio, LayersModel::Channel};
     fitColumns();
 }
 
@@ -150,7 +153,7 @@ void LayersView::sortChanged(int column, Qt::SortOrder order)
 {
     // What stands out first: figures begin with the largest.
     const bool figures = column == LayersModel::Kernel || column == LayersModel::Error || column == LayersModel::Size || column == LayersModel::Kurtosis
-        || column == LayersModel::Shape || column == LayersModel::State;
+        || column == LayersModel::Shape || column == LayersModel::State || column == LayersModel::Outlier || column == LayersModel::Ratio;
     const bool first = column >= 0 && column != m_sorted;
     m_sorted = column;
     if (first && figures && order == Qt::AscendingOrder) {
@@ -209,19 +212,22 @@ void LayersView::fitColumns()
     int others = 0;
     for (int column = 0; column < LayersModel::Columns; ++column) {
         m_tree->setColumnHidden(column, m_hidden.contains(column));
-        others += column == LayersModel::Name ? 0 : m_tree->columnWidth(column);
+        others += column == LayersModel::Name || m_hidden.contains(column) ? 0 : m_tree->columnWidth(column);
     }
     constexpr int kWidest = 140;
     const int least = std::min(kWidest, m_widestKind) + 2 * m_tree->indentation() + 16, room = m_tree->viewport()->width();
-    QList<int> giveWay{LayersModel::Size, LayersModel::Group, LayersModel::Error, LayersModel::Activations};
-    if (!m_model->hasResults())
-        giveWay.move(2, 0);            // nothing stands there yet
-    for (const int column : giveWay) {
-        if (others + least <= room)
-            break;
+    // Error counts before there is any: the others stay where they are when it appears.
+    const auto giveUp = [&](int column) {
+        if (m_tree->isColumnHidden(column))
+            return;
         others -= m_tree->columnWidth(column);
         m_tree->setColumnHidden(column, true);
-    }
+    };
+    for (const int column : {LayersModel::Group, LayersModel::Error, LayersModel::Activations, LayersModel::Size})
+        if (others + least > room)
+            giveUp(column);
+    if (!m_model->hasResults() && room > 0)
+        giveUp(LayersModel::Error);    // nothing stands there yet
     constexpr int kNarrowest = 80;     // of a name, once nothing is left to give way: rather cut than scrolled
     m_tree->setColumnWidth(LayersModel::Name, std::max(std::min(least, kNarrowest), room - others));
     m_fitting = false;
@@ -298,6 +304,15 @@ QStringList LayersView::selectedLinears() const
     for (const LinearFacts* facts : chosen)
         names << facts->name;
     return names;
+}
+
+void LayersView::selectSomething()
+{
+    if (!selectedLinears().isEmpty() || m_proxy->rowCount() == 0)
+        return;
+    const QModelIndex top = m_proxy->index(0, 0);
+    m_tree->expand(top);
+    m_tree->selectionModel()->setCurrentIndex(m_proxy->rowCount(top) > 0 ? m_proxy->index(0, 0, top) : top, QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
 }
 
 void LayersView::currentChanged()

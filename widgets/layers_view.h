@@ -40,6 +40,8 @@ public:
     void setSelection(const Selection& selection);
     /// Linears of the selected rows, a group standing for those of it that are seen; in model order.
     QStringList selectedLinears() const;
+    /// Where nothing is selected, the first linear: so that a key has something to change.
+    void selectSomething();
     /// See layers_filter.h: globs and conditions ("kernel > 1% and kind = down_proj"). One that is not understood changes nothing and says why.
     void setFilter(const QString& text);
     QString filter() const;
@@ -86,6 +88,7 @@ private:
     // layers_view_edit.cpp: what is asked for
     void buildActions();
     QMenu* buildMenu(QWidget* parent);
+    QString presetRefusal(const Preset& preset, const QStringList& linears) const;
     void buildTableMenu();
     void makeRule();
 

@@ -4,6 +4,8 @@
 
 #include "core/base/error.h"
 #include "core/recipe/bulk_edit.h"
+#include "core/recipe/contract_ties.h"
+#include "core/recipe/preset_fit.h"
 #include "widgets/action_reason.h"
 #include "widgets/layers_filter.h"
 #include "widgets/layers_model.h"
@@ -23,6 +25,8 @@
 #include <QMenu>
 #include <QToolButton>
 #include <QTreeView>
+
+#include <array>
 
 namespace halftone {
 
@@ -132,6 +136,18 @@ void LayersView::setPresets(const std::vector<Preset>& presets)
     m_presets = presets;
 }
 
+/// Why the contract cannot take a preset for some of these linears; empty where it can.
+QString LayersView::presetRefusal(const Preset& preset, const QStringList& linears) const
+{
+    if (m_model->contract().empty())
+        return {};
+    for (const QString& name : linears)
+        if (const LinearFacts* facts = m_model->factsOf(name.toStdString()))
+            if (const std::string why = contractRefusal(m_model->contract(), facts->info, planOf(preset.recipe, facts->info.name)); !why.empty())
+                return QString::fromStdString(why);
+    return {};
+}
+
 QMenu* LayersView::buildMenu(QWidget* parent)
 {
     auto* menu = new QMenu(parent);
@@ -156,17 +172,25 @@ QMenu* LayersView::buildMenu(QWidget* parent)
         }
     };
     if (!chosen.isEmpty()) {
-        menu->addSection(tr("%n linear(s)", nullptr, static_cast<int>(chosen.size())));
+        addMenuHeading(*menu, tr("%n linear(s)", nullptr, static_cast<int>(chosen.size())));
         addChoices(tr("&Method"), LayersModel::Method);
         addChoices(tr("Weight &bits"), LayersModel::Bits);
         addChoices(tr("&Group"), LayersModel::Group);
         addChoices(tr("&Activations"), LayersModel::Activations);
         if (!m_presets.empty()) {
             QMenu* sub = menu->addMenu(tr("P&reset"));
-            sub->setToolTipsVisible(true);
+            std::array<QMenu*, kPresetKinds> kinds{};
             for (const Preset& preset : m_presets) {
-                QAction* action = sub->addAction(QString::fromStdString(preset.name));
-                action->setToolTip(QString::fromStdString(preset.summary));
+                const PresetKind kind = presetKind(preset);
+                QMenu*& place = kinds[static_cast<std::size_t>(kind)];
+                if (!place) {
+                    place = sub->addMenu(QString::fromUtf8(label(kind).data(), static_cast<qsizetype>(label(kind).size())));
+                    place->setToolTipsVisible(true);
+                }
+                QAction* action = place->addAction(QString::fromStdString(preset.name));
+                const QString refusal = presetRefusal(preset, chosen);
+                action->setEnabled(refusal.isEmpty());
+                action->setToolTip((refusal.isEmpty() ? QString::fromStdString(preset.summary) : refusal).toHtmlEscaped());
                 connect(action, &QAction::triggered, this,
                     [this, chosen, id = QString::fromStdString(preset.id)] { Q_EMIT presetRequested(id, chosen); });
             }
@@ -189,7 +213,7 @@ void LayersView::buildTableMenu()
     }
     m_tableMenu->clear();
     qDeleteAll(m_tableMenu->findChildren<QActionGroup*>());
-    m_tableMenu->addSection(tr("Group by"));
+    addMenuHeading(*m_tableMenu, tr("Group by"));
     auto* group = new QActionGroup(m_tableMenu);
     const std::array groupings{tr("&Blocks"), tr("&Sites"), tr("&Kinds"), tr("&Nothing")};
     const std::array tips{tr("Block by block, as the model runs"), tr("Linears that read the same kind of activation"), tr("All down_proj together, all q_proj together, …"),
@@ -204,7 +228,8 @@ void LayersView::buildTableMenu()
         group->addAction(action);
         connect(action, &QAction::triggered, this, [this, i] { m_model->setGrouping(static_cast<LayersModel::Grouping>(i)); });
     }
-    m_tableMenu->addSection(tr("Columns"));
+    m_tableMenu->addSeparator();
+    addMenuHeading(*m_tableMenu, tr("Columns"));
     for (int column = LayersModel::Method; column < LayersModel::Columns; ++column) {
         if (column == LayersModel::State)
             continue;

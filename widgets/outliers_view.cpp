@@ -1,11 +1,14 @@
 #include "widgets/outliers_view.h"
 
 #include "widgets/heatmap_view.h"
+#include "widgets/outlier_list.h"
 #include "widgets/segmented_control.h"
 #include "widgets/site_text.h"
 
+#include <QCheckBox>
 #include <QHBoxLayout>
 #include <QKeyEvent>
+#include <QSplitter>
 
 #include <algorithm>
 #include <limits>
@@ -28,13 +31,29 @@ OutliersView::OutliersView(QWidget* parent) : ViewFrame(u"outliers"_s, tr("Outli
     m_sites->setCurrent(static_cast<int>(m_kind));
     controls()->addWidget(m_sites);
     controls()->addStretch();
+    m_ranked = new QCheckBox(tr("ran&ked"), this);
+    m_ranked->setObjectName(u"outliersRanked"_s);
+    m_ranked->setAccessibleName(tr("List of the sites, the strongest outlier first"));
+    m_ranked->setToolTip(tr("All sites by how far their largest channel stands out"));
+    m_ranked->setChecked(true);
+    controls()->addWidget(m_ranked);
 
     m_map = new HeatmapView(this);
     m_map->setObjectName(u"outliersMap"_s);
     m_map->setScaleKind(ValueScale::Kind::Log);
     m_map->setReadout([this](int row, int column, float value) { return readout(row, column, value); });
-    setContent(m_map, m_map);
+    m_list = new OutlierList(this);
+    m_split = new QSplitter(Qt::Horizontal, this);
+    m_split->setObjectName(u"outliersSplit"_s);
+    m_split->setChildrenCollapsible(false);
+    m_split->addWidget(m_map);
+    m_split->addWidget(m_list);
+    m_split->setStretchFactor(0, 1);
+    m_split->setStretchFactor(1, 0);
+    setContent(m_split, m_map);
     setFocusProxy(m_map);
+    connect(m_ranked, &QCheckBox::toggled, this, &OutliersView::shareWidth);
+    connect(m_list, &OutlierList::selectionRequested, this, &OutliersView::selectionRequested);
 
     connect(m_sites, &SegmentedControl::chosen, this, [this](int index) {
         setSiteKind(static_cast<SiteKind>(index));
@@ -60,9 +79,33 @@ OutliersView::OutliersView(QWidget* parent) : ViewFrame(u"outliers"_s, tr("Outli
     clear();
 }
 
+/// The map keeps what it needs; the list stands beside it where there is room for both.
+void OutliersView::shareWidth()
+{
+    constexpr int kLeastMap = 320;
+    m_list->setVisible(m_ranked->isChecked() && width() >= kLeastMap + m_list->sizeHint().width());
+    if (m_list->isHidden())
+        return;
+    const int list = m_list->sizeHint().width();
+    m_list->setMinimumWidth(list);
+    m_list->setMaximumWidth(list * 2);
+}
+
+void OutliersView::resizeEvent(QResizeEvent* event)
+{
+    ViewFrame::resizeEvent(event);
+    shareWidth();
+}
+
+std::optional<Selection> OutliersView::largest() const
+{
+    return m_list->largest();
+}
+
 void OutliersView::clear()
 {
     m_blocks = 0;
+    m_list->clear();
     for (auto& kind : m_data)
         kind.clear();
     m_source.clear();
@@ -73,6 +116,7 @@ void OutliersView::clear()
 void OutliersView::setBlocks(int blocks)
 {
     m_blocks = std::max(0, blocks);
+    m_list->clear();
     for (auto& kind : m_data)
         kind.assign(static_cast<std::size_t>(m_blocks), BlockSite{});
     setEmptyState(tr("Analyze shows the largest magnitude of every activation channel, block by block: outliers appear as bright columns."), tr("Analyze…"));
@@ -94,6 +138,7 @@ void OutliersView::setSites(int block, const std::vector<SiteStatistics>& sites)
         else
             rebuild();
     }
+    m_list->setSites(sites);
     setHasData(m_map->data().anyMeasured());
     updateSubtitle();
 }
@@ -117,6 +162,7 @@ void OutliersView::setSource(const QString& source)
 void OutliersView::setSelection(const Selection& selection)
 {
     m_selection = selection;
+    m_list->setSelection(selection);
     if (selection.site && *selection.site != m_kind) {
         setSiteKind(*selection.site);
         return;

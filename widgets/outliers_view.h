@@ -5,11 +5,16 @@
 #include "widgets/view_frame.h"
 
 #include <array>
+#include <optional>
 #include <vector>
+
+class QCheckBox;
+class QSplitter;
 
 namespace halftone {
 
 class HeatmapView;
+class OutlierList;
 class SegmentedControl;
 
 /// Block × channel of one site kind: log channel absmax. Click selects site and channel.
@@ -28,6 +33,8 @@ public:
     void setSource(const QString& source);
     void setSelection(const Selection& selection);
     HeatmapView* map() const { return m_map; }
+    /// The site whose channel stands out the most; nothing before any is measured.
+    std::optional<Selection> largest() const;
 
 Q_SIGNALS:
     void selectionRequested(const halftone::Selection& selection);
@@ -35,6 +42,7 @@ Q_SIGNALS:
 
 protected:
     void keyPressEvent(QKeyEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
     struct BlockSite { std::vector<float> absmax; double median = 0; };
@@ -42,7 +50,12 @@ private:
     void updateSubtitle();
     QStringList readout(int row, int column, float value) const;
 
+    void shareWidth();
+
     HeatmapView* m_map = nullptr;
+    OutlierList* m_list = nullptr;
+    QSplitter* m_split = nullptr;
+    QCheckBox* m_ranked = nullptr;   ///< whether the list stands beside the map
     SegmentedControl* m_sites = nullptr;
     SiteKind m_kind = SiteKind::MlpMiddle;
     std::array<std::vector<BlockSite>, kSiteKinds> m_data;   ///< [kind][block]
