@@ -219,7 +219,9 @@ void ChannelsPlot::mark()
 
 void ChannelsPlot::label()
 {
-    const auto largest = std::max_element(m_absmax.begin(), m_absmax.end());
+    // It names what the ring is on; while there is none, the largest.
+    const bool ringed = placeOf(m_marked) >= 0 && m_markedCount == 1;
+    const auto largest = ringed ? m_absmax.begin() + m_marked : std::max_element(m_absmax.begin(), m_absmax.end());
     m_largestLabel->setVisible(largest != m_absmax.end());
     if (largest != m_absmax.end()) {
         const auto channel = static_cast<std::int64_t>(largest - m_absmax.begin());

@@ -5,9 +5,9 @@
 #include "widgets/grid_controls.h"
 #include "widgets/segmented_control.h"
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QHBoxLayout>
-#include <QPushButton>
 #include <QSignalBlocker>
 #include <QStandardItemModel>
 #include <QVBoxLayout>
@@ -44,9 +44,7 @@ ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Chann
     m_order->setObjectName(u"channelsOrder"_s);
     m_order->setAccessibleName(tr("Order of channels"));
     m_order->setSegments({tr("sorted"), tr("by index")}, {tr("Largest channel first"), tr("As the channels lie in the model")});
-    m_after = new QPushButton(tr("after &grid"), this);
-    m_after->setCheckable(true);
-    m_after->setStyleSheet(u"padding: 2px 8px;"_s);
+    m_after = new QCheckBox(tr("after &grid"), this);
     m_after->setObjectName(u"channelsAfter"_s);
     m_after->setToolTip(tr("Also what this grid leaves of each channel, over the sampled tokens"));
     m_controls = new GridControls(u"channels"_s, GridControls::Form::Compact, this);
@@ -80,7 +78,7 @@ ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Chann
         requestTrial();
         refresh();
     });
-    connect(m_after, &QPushButton::toggled, this, [this](bool on) {
+    connect(m_after, &QCheckBox::toggled, this, [this](bool on) {
         m_controls->setVisible(on);
         request();
         m_plot->setSummary(m_summary, on);

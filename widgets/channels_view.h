@@ -12,7 +12,7 @@
 #include <vector>
 
 class QComboBox;
-class QPushButton;
+class QCheckBox;
 
 namespace halftone {
 
@@ -78,7 +78,7 @@ private:
     QString m_trialId, m_trialWhy;
     ChannelsPlot* m_plot = nullptr;
     SegmentedControl* m_order = nullptr;
-    QPushButton* m_after = nullptr;
+    QCheckBox* m_after = nullptr;
     GridControls* m_controls = nullptr;
     std::shared_ptr<const ChannelSummary> m_summary;
     ActivationGrid m_summaryGrid;

@@ -124,6 +124,7 @@ DifferencesView::DifferencesView(QWidget* parent) : ViewFrame(u"differences"_s, 
         map->setColours(ColourMap::blueOrange(), Pooling::FarthestFromZero, 0.9995);
         map->setReadout([this](int r, int c, float) { return readout(r, c); });
         map->setBrush(HeatmapView::Brush::Columns);
+        map->setBarShown(i + 1 == m_maps.size());   // one scale, one bar
         row->addWidget(map, 1);
         connect(map, &HeatmapView::visibleCellsChanged, this, &DifferencesView::zoomTo);
         const auto choose = [this](int column, int columns) {
@@ -140,6 +141,16 @@ DifferencesView::DifferencesView(QWidget* parent) : ViewFrame(u"differences"_s, 
     connect(m_next, &QPushButton::clicked, this, &DifferencesView::goToNext);
     setRuns({});
     clear();
+}
+
+/// Three maps of one width, and the bar beside the last.
+void DifferencesView::resizeEvent(QResizeEvent* event)
+{
+    ViewFrame::resizeEvent(event);
+    auto* row = static_cast<QHBoxLayout*>(m_body->layout());
+    const int bar = m_maps.back()->barRoom(), width = std::max(1, (this->width() - bar) / 3);
+    for (int i = 0; i < 3; ++i)
+        row->setStretch(i, width + (i == 2 ? bar : 0));
 }
 
 void DifferencesView::clear()
@@ -243,7 +254,8 @@ void DifferencesView::present()
     const QString first = nameOf(p.request.first), second = nameOf(p.request.second);
     const std::array values{tr("error of %1").arg(first), tr("error of %1").arg(second), tr("%1 − %2").arg(second, first)};
     for (std::size_t i = 0; i < m_maps.size(); ++i) {
-        m_maps[i]->setAxes({tr("output channel"), tr("input channel"), values[i], {}});
+        m_maps[i]->setAxes({tr("output channel"), tr("input channel"), tr("error, and their difference"), {}});
+        m_maps[i]->setTitle(values[i]);
         m_maps[i]->setScale(scale);
         m_maps[i]->setData(p.cells[i]);
     }
@@ -300,9 +312,9 @@ QSize DifferencesView::pictureSize() const
 
 void DifferencesView::drawPicture(QPainter& painter, const QRect& area)
 {
-    const int width = (area.width() - 16) / 3;
+    const int bar = m_maps.back()->barRoom(), width = (area.width() - 16 - bar) / 3;
     for (int i = 0; i < 3; ++i)
-        map(i)->drawPicture(painter, QRect(area.left() + i * (width + 8), area.top(), width, area.height()));
+        map(i)->drawPicture(painter, QRect(area.left() + i * (width + 8), area.top(), width + (i == 2 ? bar : 0), area.height()));
 }
 
 QString DifferencesView::csv() const

@@ -68,6 +68,9 @@ Q_SIGNALS:
     void selectionRequested(const halftone::Selection& selection);
     void pictureRequested(const halftone::DifferencesRequest& request);
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
     void ask();
     void present();

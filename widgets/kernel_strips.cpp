@@ -17,7 +17,7 @@ using namespace Qt::Literals::StringLiterals;
 
 namespace {
 
-constexpr double kGap = 4;
+constexpr double kGap = 4, kTallest = 44;   ///< pixels; of a row of cells, however much room there is
 
 QColor inkOn(QRgb ground)
 {
@@ -80,7 +80,7 @@ KernelStrips::Layout KernelStrips::layoutFor(const QRect& area) const
     const int summaryWidth = static_cast<int>(area.right() - left);
     layout.summaryLines = spoken.horizontalAdvance(m_summary) > summaryWidth ? 2 : 1;
     const double foot = 5 * layout.line + (layout.summaryLines - 1) * spoken.height() + 24 + 3 * kGap;     // block numbers, summary, bar, its numbers and names
-    const double height = std::clamp(area.height() - foot, 48.0, 1000.0);
+    const double height = std::clamp(area.height() - foot, 48.0, kTallest * kSiteKinds);
     layout.strips = QRectF(left, area.top() + layout.line / 2, std::max(40.0, right - left), height);
     layout.bar = QRectF(layout.strips.right() + 2 * kGap, layout.strips.top(), 12, height);
     layout.summaryTop = layout.strips.bottom() + kGap + layout.line + kGap;

@@ -34,6 +34,32 @@ Theme theTheme = Theme::Dark;
 bool theReducedMotion = false;
 constexpr int kLongestAnimation = 120;   // ms
 
+QString lineIcon(QStyle::StandardPixmap which)
+{
+    switch (which) {
+    case QStyle::SP_FileDialogToParent: return QStringLiteral("up");
+    case QStyle::SP_ArrowBack:
+    case QStyle::SP_FileDialogBack: return QStringLiteral("back");
+    case QStyle::SP_ArrowForward: return QStringLiteral("forward");
+    case QStyle::SP_FileDialogNewFolder: return QStringLiteral("newfolder");
+    case QStyle::SP_FileDialogListView: return QStringLiteral("list");
+    case QStyle::SP_FileDialogDetailedView: return QStringLiteral("details");
+    case QStyle::SP_DirIcon:
+    case QStyle::SP_DirOpenIcon:
+    case QStyle::SP_DirClosedIcon:
+    case QStyle::SP_DirHomeIcon: return QStringLiteral("folder");
+    case QStyle::SP_FileIcon: return QStringLiteral("file");
+    case QStyle::SP_ComputerIcon:
+    case QStyle::SP_DriveHDIcon: return QStringLiteral("computer");
+    case QStyle::SP_MessageBoxInformation: return QStringLiteral("info");
+    case QStyle::SP_MessageBoxWarning: return QStringLiteral("warning");
+    case QStyle::SP_MessageBoxCritical: return QStringLiteral("error");
+    case QStyle::SP_MessageBoxQuestion: return QStringLiteral("help");
+    case QStyle::SP_LineEditClearButton: return QStringLiteral("close");
+    default: return {};
+    }
+}
+
 /// Fusion, moving no longer than we allow.
 class CalmStyle final : public QProxyStyle {
 public:
@@ -41,11 +67,25 @@ public:
 
     int styleHint(StyleHint hint, const QStyleOption* option, const QWidget* widget, QStyleHintReturn* data) const override
     {
+        if (hint == SH_DialogButtonBox_ButtonsHaveIcons)
+            return 0;
         if (hint == SH_Widget_Animate)
             return theReducedMotion ? 0 : 1;
         if (hint == SH_Widget_Animation_Duration)
             return theReducedMotion ? 0 : std::min(kLongestAnimation, QProxyStyle::styleHint(hint, option, widget, data));
         return QProxyStyle::styleHint(hint, option, widget, data);
+    }
+
+    /// The program's own line icons, in dialogs too.
+    QIcon standardIcon(StandardPixmap which, const QStyleOption* option, const QWidget* widget) const override
+    {
+        const QString name = lineIcon(which);
+        return name.isEmpty() ? QProxyStyle::standardIcon(which, option, widget) : icon(name);
+    }
+    QPixmap standardPixmap(StandardPixmap which, const QStyleOption* option, const QWidget* widget) const override
+    {
+        const QString name = lineIcon(which);
+        return name.isEmpty() ? QProxyStyle::standardPixmap(which, option, widget) : icon(name).pixmap(16, 16);
     }
 
     void drawComplexControl(ComplexControl control, const QStyleOptionComplex* option, QPainter* painter, const QWidget* widget) const override
@@ -195,6 +235,12 @@ QString makeStyleSheet(const Colours& c)
                     "QPushButton:checked:focus, QPushButton#primary:focus { border-color: @onAccent; }"
                     "QToolButton:focus { border: 2px solid @accent; padding: 1px; }"
                     "QPushButton:disabled { color: @dim; background: @window; }"
+                    "QPushButton[segment] { border-radius: 0; border-left-width: 0; padding: 2px 8px; }"
+                    "QPushButton[segment]:focus { border: 2px solid @accent; padding: 1px 7px; }"
+                    "QPushButton[segment]:checked:focus { border-color: @onAccent; }"
+                    "QPushButton[segment=\"first\"], QPushButton[segment=\"only\"] { border-left-width: 1px; border-top-left-radius: 4px; border-bottom-left-radius: 4px; }"
+                    "QPushButton[segment=\"last\"], QPushButton[segment=\"only\"] { border-top-right-radius: 4px; border-bottom-right-radius: 4px; }"
+                    "QLabel#menuHeading { color: @faint; padding: 6px 8px 2px 8px; font-weight: 600; }"
                     "QPushButton#primary { background: @accent; color: @onAccent; border-color: @accent; font-weight: 600; }"
                     "QPushButton#primary:disabled { background: @line; color: @dim; border-color: @line; }"
                     "QToolButton { background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 2px; }"
@@ -218,10 +264,10 @@ QString makeStyleSheet(const Colours& c)
                     "QSlider::handle:horizontal { width: 12px; margin: -6px 0; border-radius: 7px; background: @raised; border: 1px solid @faint; }"
                     "QSlider::handle:horizontal:focus { border: 2px solid @accent; background: @text; }"
                     "QTabBar { background: @window; }"
-                    "QTabBar::tab { background: transparent; color: @faint; border: none; border-bottom: 2px solid transparent; padding: 4px 12px; }"
+                    "QTabBar::tab { background: transparent; color: @faint; border: 2px solid transparent; padding: 2px 10px; }"
                     "QTabBar::tab:selected { color: @text; border-bottom-color: @accent; }"
                     "QTabBar::tab:hover { color: @text; }"
-                    "QTabBar::tab:selected:focus { border: 2px solid @accent; border-radius: 4px; }"
+                    "QTabBar::tab:selected:focus { border-color: @accent; border-radius: 4px; }"
                     "QDockWidget::title { background: @window; padding: 4px 8px; }"
                     "QMainWindow::separator { background: @line; width: 1px; height: 1px; }"
                     "QSplitter::handle { background: @line; }"

@@ -12,7 +12,7 @@ using namespace Qt::Literals::StringLiterals;
 SegmentedControl::SegmentedControl(QWidget* parent) : QWidget(parent), m_layout(new QHBoxLayout(this)), m_group(new QButtonGroup(this))
 {
     m_layout->setContentsMargins(0, 0, 0, 0);
-    m_layout->setSpacing(2);
+    m_layout->setSpacing(0);   // joined: one choice
     setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
     m_group->setExclusive(true);
     connect(m_group, &QButtonGroup::idClicked, this, &SegmentedControl::chosen);
@@ -32,7 +32,7 @@ void SegmentedControl::setSegments(const QStringList& texts, const QStringList& 
         button->setObjectName(u"segment%1"_s.arg(i));
         button->setAccessibleName(texts[i]);
         button->setToolTip(i < tips.size() ? tips[i] : texts[i]);
-        button->setStyleSheet(u"padding: 2px 8px;"_s);
+        button->setProperty("segment", texts.size() == 1 ? u"only"_s : i == 0 ? u"first"_s : i + 1 == texts.size() ? u"last"_s : u"middle"_s);
         m_group->addButton(button, i);
         m_layout->addWidget(button);
     }

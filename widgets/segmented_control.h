@@ -8,7 +8,7 @@ class QHBoxLayout;
 
 namespace halftone {
 
-/// A row of buttons of which one is down ("per tensor | per token | …"). Arrow keys move it.
+/// One row of joined buttons of which one is down ("per tensor | per token | …"). Arrow keys move it. What is merely on or off is a check box.
 class SegmentedControl : public QWidget {
     Q_OBJECT
 
