@@ -17,6 +17,10 @@ QString tr(const char* text)
 
 QString nextStep(const QString& tag, const JobError& error)
 {
+    const bool reads = tag == u"tokenizer"_s || tag == u"analyze"_s || tag == u"quantize"_s || tag.startsWith(u"evaluate"_s) || tag.startsWith(u"study"_s);
+    if (reads && error.sentence.contains(u"tokenizer"_s) && (error.kind == ErrorKind::BadFile || error.kind == ErrorKind::Unsupported))
+        return tr("Texts cannot be read without it. Put the model's tokenizer.json (or tokenizer.model) into its folder and open the model again; weights can be looked at, and recipes made, "
+                  "all the same.");
     switch (error.kind) {
     case ErrorKind::BadFile:
         if (tag == u"open"_s)
@@ -26,6 +30,10 @@ QString nextStep(const QString& tag, const JobError& error)
             return tr("Choose another text, or fewer or shorter windows, and start again.");
         return tr("The file is missing, incomplete or of another kind; choose another one.");
     case ErrorKind::Unsupported:
+        if (tag == u"open"_s && error.sentence.contains(u"quantized already"_s))
+            return tr("Open the float model that it was made from. What a quantized checkpoint costs against that, halftone-cli evaluate CHECKPOINT --against MODEL measures.");
+        if (tag == u"open"_s && error.sentence.contains(u"architecture"_s))
+            return tr("Halftone has to know how a model computes before it shows anything of it: there is no view of the weights alone. Open a model of one of the families that are named.");
         if (tag == u"open"_s)
             return tr("Open a Hugging Face folder with safetensors, or a GGUF file, of an architecture that is known.");
         return tr("Choose another model, method or format; the guide (F1) says what goes together.");

@@ -63,7 +63,7 @@ int main(int argc, char** argv)
     parser.addHelpOption();
     parser.addVersionOption();
     parser.addPositionalArgument(u"model"_s, u"A Hugging Face folder, a GGUF file, or a NAME.halftone project."_s, u"[MODEL | PROJECT]"_s);
-    const QCommandLineOption sample(u"sample"_s, u"Open this model as the sample, and offer it on the first page."_s, u"gguf"_s);
+    const QCommandLineOption sample(u"sample"_s, u"This is the sample model: the first start offers it with the tour, later ones open it."_s, u"gguf"_s);
     const QCommandLineOption theme(u"theme"_s, u"light, dark or system; this start only."_s, u"name"_s);
     const QCommandLineOption threads(u"threads"_s, u"Threads to compute with; 0: all cores."_s, u"number"_s);
     const QCommandLineOption workspace(u"workspace"_s, u"inspect, tune, run or compare."_s, u"name"_s);
@@ -120,9 +120,11 @@ int main(int argc, char** argv)
         });
     else if (!arguments.isEmpty())
         window.openPath(arguments.front());
-    else if (parser.isSet(sample))
-        window.openSample();
-    else if (settings.reopensLast() && !parser.isSet(screenshot) && !parser.isSet(script))
+    else if (parser.isSet(sample)) {
+        // The first page is for the new user that most who start on the sample are.
+        if (!window.isFirstStart() || parser.isSet(screenshot) || parser.isSet(script))
+            window.openSample();
+    } else if (settings.reopensLast() && !parser.isSet(screenshot) && !parser.isSet(script))
         window.openLast();
 
     if (!parser.isSet(screenshot) && !parser.isSet(script) && (!parser.isSet(theme) || parser.value(theme) == u"system"_s))

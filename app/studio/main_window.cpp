@@ -10,6 +10,7 @@
 #include "app/studio/kv_cache_menu.h"
 #include "app/studio/run_monitor.h"
 #include "app/studio/runs_table.h"
+#include "app/studio/screen_fit.h"
 #include "app/studio/study_desk.h"
 #include "app/studio/study_panel.h"
 #include "app/studio/text.h"
@@ -69,8 +70,8 @@ MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget
     setObjectName(u"mainWindow"_s);
     setAcceptDrops(true);
     setDockNestingEnabled(true);
-    setMinimumSize(1180, 720);
     resize(1440, 900);
+    auto* screen = new ScreenFit(this, {1180, 720});
     m_document = new Document(*m_jobs, toPath(projectsRoot), this);
     m_tasks = new Tasks(*m_document, *m_jobs, this);
 
@@ -110,9 +111,10 @@ MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget
 
     m_workspaces->load();
     restoreGeometry(m_settings.value(u"window/geometry"_s).toByteArray());
+    screen->fit();   // it may have been saved on a larger one
     m_layers->restoreState(m_settings.value(u"layers/table"_s).toByteArray());
     showNoDocument();
-    m_welcome->setFocus();
+    m_welcome->takeFocus();
 
     // What the numerics run on is asked off the GUI thread: the first call starts LibTorch.
     JobSpec spec{u"compute-description"_s, tr("Look at the machine"), JobSpec::Lane::Compute, false, {}, {}};
@@ -316,8 +318,7 @@ void MainWindow::connectViews()
     connect(m_runs, &RunsTable::runChosen, m_compare, &EvaluationTable::setChosenRun);
     connect(m_compare->curves(), &CurvesView::selectionRequested, this, select);
     connect(m_welcome, &WelcomePage::sampleRequested, this, &MainWindow::openSample);
-    connect(m_welcome, &WelcomePage::openFileRequested, this, &MainWindow::chooseModelFile);
-    connect(m_welcome, &WelcomePage::openFolderRequested, this, &MainWindow::chooseModelFolder);
+    connect(m_welcome, &WelcomePage::openRequested, this, &MainWindow::chooseModel);
     connect(m_welcome, &WelcomePage::recentRequested, this, &MainWindow::openPath);
     connect(m_welcome, &WelcomePage::forgetRequested, this, [this](const QString& path) {
         m_settings.removeRecent(path);

@@ -36,6 +36,7 @@ class LayersView;
 class LearnedView;
 class MessageBanner;
 class OutliersView;
+class PresetMenu;
 class RunMonitor;
 class RunView;
 class RunsTable;
@@ -73,6 +74,8 @@ public:
     void openPath(const QString& path);
     void openPaths(const QStringList& paths);
     void openSample();
+    /// Nothing was ever opened here, and the tour neither taken nor declined.
+    bool isFirstStart() const;
     /// What was open last, where the person wants that at start.
     void openLast();
     void showPalette();
@@ -105,6 +108,7 @@ private:
     QString pageOfFocus() const;
     void openDropped(const Dropped& dropped);
     void lookForRecent();
+    void lookForTokenizer();
     void askArrangementName();
     void updateArrangements();
     // main_window_actions.cpp: menus, tool row, dialogs
@@ -118,8 +122,7 @@ private:
     void buildToolBar();
     void updateActions();
     void updateRecentMenu();
-    void chooseModelFile();
-    void chooseModelFolder();
+    void chooseModel();
     void importRecipe(const QString& file);
     void chooseRecipeToImport();
     void chooseRecipeToSave();
@@ -143,6 +146,8 @@ private:
     void showEvaluations();
     void showTexts();
     Selection worstOf(int block);
+    void goToLargestOutlier();
+    void selectLargestOutlier();
     void showSelection();
     void showJobs();
     void showCurves();
@@ -194,11 +199,12 @@ private:
     int m_blocksShown = 0;               ///< of the analysis at work
     bool m_tourWaits = false;            ///< until the sample is open
     QHash<QString, QDockWidget*> m_docks;
+    QHash<QString, bool> m_seenDocks;    ///< shown, and not behind another tab
     QStringList m_dockOrder;             ///< as they were made: their order in the View menu
     QHash<QString, QAction*> m_actions;
     QMenu* m_recentMenu = nullptr;
     QMenu* m_arrangementMenu = nullptr;
-    QMenu* m_presetMenu = nullptr;
+    PresetMenu* m_presetMenu = nullptr;
     QMenu* m_contractMenu = nullptr;
     KvCacheMenu* m_kvCacheMenu = nullptr;
     QActionGroup* m_contracts = nullptr;

@@ -7,6 +7,8 @@
 #include "app/studio/evaluate_dialog.h"
 #include "app/studio/export_dialog.h"
 #include "app/studio/kv_cache_menu.h"
+#include "app/studio/open_dialog.h"
+#include "app/studio/preset_menu.h"
 #include "app/studio/quantize_dialog.h"
 #include "app/studio/resources.h"
 #include "app/studio/study_desk.h"
@@ -63,10 +65,9 @@ void MainWindow::buildActions()
 void MainWindow::buildFileMenu()
 {
     QMenu* file = menuBar()->addMenu(tr("&File"));
-    connect(addAction(file, u"open"_s, tr("&Open model folder or project…"), QKeySequence::Open, tr("Open a Hugging Face folder or a project"), u"folder"_s), &QAction::triggered,
-            this, &MainWindow::chooseModelFolder);
-    connect(addAction(file, u"openFile"_s, tr("Open &GGUF file…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_O), tr("Open a GGUF checkpoint"), u"open"_s), &QAction::triggered,
-            this, &MainWindow::chooseModelFile);
+    QAction* open = addAction(file, u"open"_s, tr("&Open model or project…"), QKeySequence::Open, tr("Open a Hugging Face folder, a GGUF file or a project"), u"folder"_s);
+    setActionKeywords(*open, u"gguf safetensors folder file"_s);
+    connect(open, &QAction::triggered, this, &MainWindow::chooseModel);
     QAction* sample = addAction(file, u"openSample"_s, tr("Open &sample"), {}, tr("Open the small model that the set-up installs"), u"welcome"_s);
     sample->setVisible(!sampleModel().isEmpty());
     connect(sample, &QAction::triggered, this, &MainWindow::openSample);
@@ -106,24 +107,22 @@ void MainWindow::buildEditMenu()
           tr("Make the change again that was taken back"), tr("No change was taken back."));
     m_actions[u"redo"_s]->setShortcuts({QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), QKeySequence(Qt::CTRL | Qt::Key_Y)});
     edit->addSeparator();
-    for (QAction* action : m_layers->editActions())
+    for (QAction* action : m_layers->editActions()) {
+        setConsequential(*action);
         edit->addAction(action);
-    edit->addSeparator();
-    m_presetMenu = edit->addMenu(tr("Apply &preset"));
-    m_presetMenu->setObjectName(u"presetMenu"_s);
-    for (const Preset& preset : presets()) {
-        QAction* action = m_presetMenu->addAction(toQString(preset.name));
-        action->setObjectName(u"preset-"_s + toQString(preset.id));
-        describeAction(*action, toQString(preset.summary));
-        connect(action, &QAction::triggered, this, [this, preset] { m_document->applyPreset(preset); });
     }
-    m_presetMenu->setToolTipsVisible(true);
+    edit->addSeparator();
+    m_presetMenu = new PresetMenu(this);
+    edit->addMenu(m_presetMenu);
+    connect(m_presetMenu, &QMenu::aboutToShow, this, [this] { m_presetMenu->refresh(*m_document); });
+    connect(m_presetMenu, &PresetMenu::presetRequested, this, [this](const Preset& preset) { m_document->applyPreset(preset); });
     connect(addAction(edit, u"clearRecipe"_s, tr("C&lear recipe"), {}, tr("Leave every linear as it is; one undo step")), &QAction::triggered, this, [this] {
         Recipe empty;
         empty.calibration = m_document->recipe().calibration;
         empty.contract = m_document->recipe().contract;
         m_document->replaceRecipe(empty, tr("Clear the recipe"));
     });
+    setConsequential(*m_actions[u"clearRecipe"_s]);
 }
 
 void MainWindow::buildViewMenu()
@@ -144,6 +143,15 @@ void MainWindow::buildViewMenu()
         QAction* action = m_docks.value(name)->toggleViewAction();
         action->setObjectName(u"show-"_s + name);
         describeAction(*action, tr("Show or hide the panel %1").arg(m_docks.value(name)->windowTitle()));
+        // Whoever asks for a panel that is behind another tab wants to see it. (Queued: when the action has hidden it, this is still as it was before.)
+        QDockWidget* dock = m_docks.value(name);
+        connect(dock, &QDockWidget::visibilityChanged, this, [this, name](bool seen) { m_seenDocks.insert(name, seen); }, Qt::QueuedConnection);
+        connect(action, &QAction::triggered, this, [this, name, dock](bool on) {
+            if (!on && m_seenDocks.value(name))
+                return;
+            dock->show();
+            dock->raise();
+        });
         view->addAction(action);
     }
     QAction* arrange = addAction(view, u"arrange"_s, tr("&Arrange panels"), {}, tr("Show title bars to drag the panels by"));
@@ -197,6 +205,10 @@ void MainWindow::buildJobMenus()
     connect(addAction(analyze, u"analyzeAgain"_s, tr("Analyze with the &last settings"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_R), tr("The same text, windows and grid again")),
             &QAction::triggered, this, &MainWindow::analyzeWithDefaults);
 
+    QAction* largest = addAction(analyze, u"largestOutlier"_s, tr("Go to the largest &outlier"), QKeySequence(Qt::CTRL | Qt::Key_L), tr("Select the site and channel that stand out the most"));
+    setActionKeywords(*largest, u"worst ratio ranked"_s);
+    connect(largest, &QAction::triggered, this, &MainWindow::goToLargestOutlier);
+
     QMenu* quantize = menuBar()->addMenu(tr("&Quantize"));
     connect(addAction(quantize, u"quantize"_s, tr("&Quantize…"), QKeySequence(Qt::CTRL | Qt::Key_Return), tr("Run the recipe in the background"), u"quantize"_s), &QAction::triggered,
             this, &MainWindow::askQuantize);
@@ -211,6 +223,7 @@ void MainWindow::buildJobMenus()
         action->setObjectName(u"contract-"_s + action->data().toString());
         describeAction(*action, action->data().toString().isEmpty() ? tr("No limits but those of the methods")
                                                                     : tr("What %1 can load becomes the limit while you edit").arg(action->text()));
+        setConsequential(*action);
         m_contracts->addAction(action);
         connect(action, &QAction::triggered, this, [this, action] {
             m_document->setContract(action->data().toString());
@@ -321,6 +334,10 @@ void MainWindow::updateActions()
     setActionEnabled(*m_actions[u"quantize"_s], open && !m_document->readOnly(), open ? tr("The project is open read-only: nothing can be quantized into it.") : first);
     for (const QString& name : {u"study"_s, u"plotKernel"_s})
         setActionEnabled(*m_actions[name], open && !m_document->readOnly(), open ? tr("The project is open read-only: a study has no place to go.") : first);
+    setActionEnabled(*m_actions[u"largestOutlier"_s], open && m_document->hasAnalysis(), open ? tr("Analyze first: nothing is measured yet.") : first);
+    for (QAction* action : m_layers->editActions())
+        if (action->objectName() != u"layersMakeRule"_s)   // the table itself knows when that can be
+            setActionEnabled(*action, open, first);
     setActionEnabled(*m_actions[u"export"_s], open && m_document->latestRun(), open ? tr("Quantize first: an export takes a finished run.") : first);
     for (int kind = 0; kind < Workspaces::kCount; ++kind) {
         QAction* action = m_actions[u"workspace-"_s + Workspaces::id(static_cast<Workspaces::Kind>(kind))];
@@ -331,11 +348,11 @@ void MainWindow::updateActions()
     for (QDockWidget* dock : m_docks)
         setActionEnabled(*dock->toggleViewAction(), open, first);
     m_workspaceButtons->setEnabled(open);
-    for (QMenu* menu : {m_contractMenu, m_presetMenu}) {
-        menu->setEnabled(open);
-        for (QAction* action : menu->actions())
-            setActionEnabled(*action, open, first);
-    }
+    m_contractMenu->setEnabled(open);
+    for (QAction* action : m_contractMenu->actions())
+        setActionEnabled(*action, open, first);
+    m_presetMenu->setEnabled(open);
+    m_presetMenu->refresh(*m_document);
     m_kvCacheMenu->setEnabled(open);
     if (open)
         m_kvCacheMenu->setGrid(m_document->recipe().kvCache, m_document->recipe().contract, m_document->model().config);
@@ -370,28 +387,12 @@ void MainWindow::openSample()
         openPath(sample);
 }
 
-void MainWindow::chooseModelFile()
+void MainWindow::chooseModel()
 {
-    auto* dialog = new QFileDialog(this, tr("Open a GGUF file"), m_settings.folder(u"model"_s, QDir::homePath()), tr("GGUF checkpoints (*.gguf);;All files (*)"));
-    dialog->setObjectName(u"openDialog"_s);
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setFileMode(QFileDialog::ExistingFile);
-    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
-        m_settings.setFolder(u"model"_s, file);
-        openPath(file);
-    });
-    dialog->open();
-}
-
-void MainWindow::chooseModelFolder()
-{
-    auto* dialog = new QFileDialog(this, tr("Open a model folder or a project"), m_settings.folder(u"model"_s, QDir::homePath()));
-    dialog->setObjectName(u"openDialog"_s);
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setFileMode(QFileDialog::Directory);
-    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& folder) {
-        m_settings.setFolder(u"model"_s, QFileInfo(folder).absolutePath());
-        openPath(folder);
+    auto* dialog = new OpenDialog(m_settings.folder(u"model"_s, QDir::homePath()), this);
+    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
+        m_settings.setFolder(u"model"_s, QFileInfo(path).absolutePath());
+        openPath(path);
     });
     dialog->open();
 }

@@ -5,9 +5,12 @@
 #include "app/studio/command_palette.h"
 #include "app/studio/desktop_theme.h"
 #include "app/studio/dropped.h"
+#include "app/studio/error_text.h"
+#include "app/studio/preset_menu.h"
 #include "app/studio/resources.h"
 #include "app/studio/tour.h"
 #include "app/studio/welcome_page.h"
+#include "core/text/tokenizer.h"
 #include "widgets/action_reason.h"
 #include "widgets/layers_view.h"
 #include "widgets/message_banner.h"
@@ -58,6 +61,7 @@ void MainWindow::showPalette()
 {
     if (!m_palette)
         m_palette = new CommandPalette(this);
+    m_presetMenu->refresh(*m_document);
     m_palette->popUp();
 }
 
@@ -137,6 +141,28 @@ void MainWindow::openDropped(const Dropped& dropped)
                                                                                            "a recipe (.json) or a text (.txt)."), {}, {}});
         break;
     }
+}
+
+/// A model without a usable one opens all the same; that texts cannot be read is said now, not after a dialog and a wait.
+void MainWindow::lookForTokenizer()
+{
+    const std::filesystem::path folder = m_document->model().path;
+    JobSpec spec{u"look-for-tokenizer"_s, tr("Look for the tokenizer"), JobSpec::Lane::Files, false, {}, {}};
+    spec.failed = [this, folder](const JobError& error) {
+        if (!m_document->isOpen() || m_document->model().path != folder)
+            return;
+        Message message = errorMessage(u"tokenizer"_s, error);
+        message.kind = Message::Kind::Warning;
+        m_messages->showMessage(message);
+    };
+    m_jobs->submit(
+        spec, [folder](Progress&, const std::stop_token&) { return std::filesystem::is_directory(folder) ? Tokenizer::openFolder(folder)->size() : 0; },
+        [](std::int32_t) {});
+}
+
+bool MainWindow::isFirstStart() const
+{
+    return m_settings.recent().isEmpty() && !m_settings.tourDone();
 }
 
 void MainWindow::openLast()
@@ -261,16 +287,31 @@ void MainWindow::takeTour()
         QList<TourStep> steps;
         steps.append({tr("See"),
                       tr("Analyze runs a text through the model once, and the maps fill block by block. Bright columns are outlier channels: they decide how coarse a grid "
-                         "becomes for all the others.\n\nPress Analyze (Ctrl+Shift+R), then click a cell: every view follows."),
-                      [this] { return static_cast<QWidget*>(m_outliers); }});
+                         "becomes for all the others.\n\nPress Ctrl+Shift+R or Analyze, then click a cell or a row of the list: every view follows."),
+                      [this] {
+                          m_docks.value(u"outliers"_s)->raise();
+                          return QList<QWidget*>{m_outliers};
+                      },
+                      {}});
         steps.append({tr("Decide"),
-                      tr("One row for each linear. Select rows and press a digit for their bits, or take a preset from Edit, Apply preset. Size and bits per weight, top right, "
-                         "follow at once; Ctrl+Z takes anything back."),
-                      [this] { return static_cast<QWidget*>(m_layers); }});
+                      tr("One row for each linear. A digit sets the bits of the rows selected: press 4 now. Or take a preset from Edit, Apply preset. Size and bits per weight, "
+                         "top right, follow at once; Ctrl+Z takes anything back."),
+                      [this] { return QList<QWidget*>{m_layers}; },
+                      [this] {
+                          m_layers->selectSomething();
+                          return static_cast<QWidget*>(m_layers->tree());
+                      }});
         steps.append({tr("Take home"),
                       tr("Quantize runs the recipe in the background, Evaluate says what it cost, Export writes a checkpoint that stock runtimes load.\n\nCtrl+Shift+P finds every "
                          "command, F1 explains the panel you are in."),
-                      [this] { return findChild<QWidget*>(u"quantizeButton"_s); }});
+                      [this] {
+                          QList<QWidget*> buttons;
+                          for (const QString& name : {u"quantizeButton"_s, u"evaluateButton"_s, u"exportButton"_s})
+                              if (auto* button = findChild<QWidget*>(name))
+                                  buttons.append(button);
+                          return buttons;
+                      },
+                      {}});
         m_tour = new Tour(this, steps);
         connect(m_tour, &Tour::finished, this, [this] {
             m_settings.setTourDone();

@@ -31,6 +31,8 @@
 
 #include <QActionGroup>
 #include <QApplication>
+#include <QDockWidget>
+#include <QDir>
 #include <QFile>
 #include <QFileInfo>
 #include <QMenu>
@@ -65,6 +67,7 @@ void MainWindow::showDocument()
 {
     m_welcome->setOpening({});
     m_messages->clear();
+    const bool another = m_settings.recent().value(0) != QDir::cleanPath(QFileInfo(m_document->path()).absoluteFilePath());
     m_settings.addRecent(m_document->path());
     updateRecentMenu();
     const ModelDescription& model = m_document->model();
@@ -89,13 +92,18 @@ void MainWindow::showDocument()
     m_pages->setCurrentWidget(m_views);
     updateTitle();
     updateActions();
-    if (!m_workspaces->isShown())
+    if (another) {   // another model begins where models begin
+        m_workspaces->show(Workspaces::Inspect);
+        m_docks.value(u"outliers"_s)->raise();
+    } else if (!m_workspaces->isShown()) {
         m_workspaces->show(m_workspaces->current());
+    }
     m_layers->tree()->expand(m_layers->tree()->model()->index(0, 0));
     showEmptyStates();
     showEvaluations();
     m_inspector->setTargets({});
     m_layers->tree()->setFocus();
+    lookForTokenizer();
     if (m_tourWaits)
         takeTour();
 }
@@ -149,6 +157,9 @@ void MainWindow::showRecipe()
     for (QAction* action : m_contracts->actions())
         action->setChecked(action->data().toString() == toQString(m_document->recipe().contract));
     m_kvCacheMenu->setGrid(m_document->recipe().kvCache, m_document->recipe().contract, m_document->model().config);
+    const auto& plans = m_document->plans();
+    m_workspaces->setWeightsAlone(std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& plan) { return plan.plan.weights.quantized(); })
+                                  && std::none_of(plans.begin(), plans.end(), [](const ResolvedPlan& plan) { return plan.plan.activations.quantized(); }));
     m_inspector->refresh();
     showSummary();
 }
@@ -242,10 +253,11 @@ void MainWindow::showFinishedAnalysis()
     m_blocksShown = 0;
     if (!shown) {
         showAnalysis();
-        return;
+    } else {
+        showEmptyStates();
+        showSelection();
     }
-    showEmptyStates();
-    showSelection();
+    selectLargestOutlier();
 }
 
 void MainWindow::showAnalysisBlock(int block)
@@ -308,6 +320,29 @@ Selection MainWindow::worstOf(int block)
                     most = linear.outputMse;
                 }
     return worst;
+}
+
+/// Where nobody chose anything yet, the views open on what stands out.
+void MainWindow::selectLargestOutlier()
+{
+    updateActions();
+    if (m_document->selection() == Selection{})
+        if (const std::optional<Selection> largest = m_outliers->largest())
+            m_document->select(*largest);
+}
+
+void MainWindow::goToLargestOutlier()
+{
+    const std::optional<Selection> largest = m_outliers->largest();
+    if (!largest)
+        return;
+    QDockWidget* dock = m_docks.value(u"outliers"_s);
+    if (dock->isHidden())
+        setWorkspace(Workspaces::Inspect);
+    dock->show();
+    dock->raise();
+    m_document->select(*largest);
+    m_outliers->setFocus();
 }
 
 void MainWindow::showSelection()

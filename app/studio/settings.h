@@ -30,6 +30,9 @@ public:
     bool tourDone() const { return value(QStringLiteral("tourDone"), false).toBool(); }        ///< taken or declined
     void setTourDone() { setValue(QStringLiteral("tourDone"), true); }
 
+    QString sample() const { return value(QStringLiteral("sample")).toString(); }              ///< the sample model, where it was found last
+    void setSample(const QString& path) { setValue(QStringLiteral("sample"), path); }
+
     enum class ThemeChoice { System, Light, Dark };
     ThemeChoice themeChoice() const;
     void setThemeChoice(ThemeChoice choice);

@@ -21,7 +21,7 @@ namespace {
 
 constexpr int kWidth = 344, kGap = 12;
 
-/// A ring around what the step is about; clicks go through it.
+/// A ring around what the step is about; clicks go through it. Not in the colour of the focus: it says "look here", not "you type here".
 class Ring final : public QWidget {
 public:
     explicit Ring(QWidget* parent) : QWidget(parent)
@@ -36,8 +36,8 @@ protected:
     {
         QPainter painter(this);
         painter.setRenderHint(QPainter::Antialiasing);
-        painter.setPen(QPen(colours().accent, 2));
-        painter.drawRoundedRect(QRectF(rect()).adjusted(1, 1, -1, -1), 6, 6);
+        painter.setPen(QPen(colours().warning, 3));
+        painter.drawRoundedRect(QRectF(rect()).adjusted(1.5, 1.5, -1.5, -1.5), 7, 7);
     }
 };
 
@@ -72,24 +72,24 @@ Tour::Tour(QWidget* window, QList<TourStep> steps)
     column->addSpacing(4);
     auto* buttons = new QHBoxLayout;
     buttons->setSpacing(8);
-    auto* skip = new QPushButton(tr("&End the tour"), this);
-    skip->setObjectName(u"tourEnd"_s);
-    skip->setToolTip(tr("It does not come again by itself; the Help menu has it (Escape)"));
+    m_skip = new QPushButton(tr("End the to&ur"), this);
+    m_skip->setObjectName(u"tourEnd"_s);
+    m_skip->setToolTip(tr("It does not come again by itself; the Help menu has it (Escape)"));
     m_back = new QPushButton(tr("&Back"), this);
     m_back->setObjectName(u"tourBack"_s);
     m_next = new QPushButton(this);
     m_next->setObjectName(u"primary"_s);
     m_next->setAccessibleName(tr("Next step"));
-    for (QPushButton* button : {skip, m_back, m_next}) {
+    for (QPushButton* button : {m_skip, m_back, m_next}) {
         button->setAutoDefault(false);
         button->installEventFilter(this);
     }
-    buttons->addWidget(skip);
+    buttons->addWidget(m_skip);
     buttons->addStretch(1);
     buttons->addWidget(m_back);
     buttons->addWidget(m_next);
     column->addLayout(buttons);
-    connect(skip, &QPushButton::clicked, this, &Tour::end);
+    connect(m_skip, &QPushButton::clicked, this, &Tour::end);
     connect(m_back, &QPushButton::clicked, this, [this] { show(m_step - 1); });
     connect(m_next, &QPushButton::clicked, this, [this] { m_step + 1 < m_steps.size() ? show(m_step + 1) : end(); });
     m_window->installEventFilter(this);
@@ -99,39 +99,61 @@ Tour::Tour(QWidget* window, QList<TourStep> steps)
 
 void Tour::start()
 {
+    m_done.clear();
     show(0);
-    m_next->setFocus();
 }
 
 void Tour::completed(int index)
 {
-    if (isVisible() && m_step == index && m_step + 1 < m_steps.size())
-        show(m_step + 1);
+    m_done.insert(index);
+    if (isVisible())
+        sayPlace();
+}
+
+void Tour::sayPlace()
+{
+    m_place->setText(m_done.contains(m_step) ? tr("Step %1 of %2 · done").arg(m_step + 1).arg(m_steps.size()) : tr("Step %1 of %2").arg(m_step + 1).arg(m_steps.size()));
 }
 
 void Tour::show(int step)
 {
     m_step = std::clamp(step, 0, static_cast<int>(m_steps.size()) - 1);
     const TourStep& shown = m_steps[m_step];
-    if (m_target)
-        m_target->removeEventFilter(this);
-    m_target = shown.target ? shown.target() : nullptr;
-    if (m_target)
-        m_target->installEventFilter(this);
-    m_place->setText(tr("Step %1 of %2").arg(m_step + 1).arg(m_steps.size()));
+    const bool last = m_step + 1 == m_steps.size();
+    for (const QPointer<QWidget>& target : m_targets)
+        if (target)
+            target->removeEventFilter(this);
+    m_targets.clear();
+    for (QWidget* target : shown.targets ? shown.targets() : QList<QWidget*>()) {
+        m_targets.append(target);
+        target->installEventFilter(this);
+    }
+    sayPlace();
     m_title->setText(shown.title);
     m_text->setText(shown.text);
     setAccessibleName(tr("Tour, step %1 of %2: %3").arg(m_step + 1).arg(m_steps.size()).arg(shown.title));
     setAccessibleDescription(shown.text);
+    m_skip->setVisible(!last);   // there it would be what Done is
     m_back->setEnabled(m_step > 0);
-    m_back->setToolTip(m_step > 0 ? tr("The step before (Left)") : tr("This is the first step."));
-    m_next->setText(m_step + 1 < m_steps.size() ? tr("&Next") : tr("&Done"));
-    m_next->setToolTip(tr("Go on (Right)"));
+    m_back->setToolTip(m_step > 0 ? tr("The step before (Alt+B)") : tr("This is the first step."));
+    m_next->setText(last ? tr("&Done") : tr("&Next"));
+    m_next->setToolTip(last ? tr("End the tour (Alt+D)") : tr("Go on (Alt+N)"));
     place();
-    m_ring->setVisible(m_target);
+    m_ring->setVisible(!m_targets.isEmpty());
     m_ring->raise();
     setVisible(true);
     raise();
+    QWidget* hand = shown.hand ? shown.hand() : nullptr;
+    (hand ? hand : m_next)->setFocus();
+}
+
+QRect Tour::about() const
+{
+    QRect around;
+    for (const QPointer<QWidget>& target : m_targets)
+        if (target)
+            around |= QRect(target->mapTo(m_window, QPoint(0, 0)), target->size());
+    return around.intersected(m_window->rect());
 }
 
 void Tour::place()
@@ -139,28 +161,21 @@ void Tour::place()
     const QRect room = m_window->rect().adjusted(8, 8, -8, -8);
     setFixedWidth(kWidth);
     layout()->activate();
-    const int height = std::max(sizeHint().height(), layout()->heightForWidth(kWidth));
-    QRect card(0, 0, kWidth, height);
+    const QSize size(kWidth, std::max(sizeHint().height(), layout()->heightForWidth(kWidth)));
+    QRect card(QPoint(0, 0), size);
     card.moveCenter(room.center());
-    if (m_target) {
-        const QRect about(m_target->mapTo(m_window, QPoint(0, 0)), m_target->size());
-        m_ring->setGeometry(about.adjusted(-3, -3, 3, 3).intersected(m_window->rect()));
-        // The side with the most room; where none has enough, over the target's own lower edge.
-        const std::array space{room.right() - about.right(), about.left() - room.left(), room.bottom() - about.bottom(), about.top() - room.top()};
-        card.moveTop(std::clamp(about.top(), room.top(), std::max(room.top(), room.bottom() - height)));
-        if (space[0] > kWidth + kGap)
-            card.moveLeft(about.right() + kGap);
-        else if (space[1] > kWidth + kGap)
-            card.moveRight(about.left() - kGap);
-        else {
-            card.moveLeft(std::clamp(about.left(), room.left(), room.right() - kWidth));
-            if (space[2] > height + kGap)
-                card.moveTop(about.bottom() + kGap);
-            else if (space[3] > height + kGap)
-                card.moveBottom(about.top() - kGap);
-            else
-                card.moveBottomRight(about.bottomRight() - QPoint(kGap, kGap));
-        }
+    if (const QRect about = this->about(); !about.isEmpty()) {
+        m_ring->setGeometry(about.adjusted(-4, -4, 4, 4).intersected(m_window->rect()));
+        // Right of it, left, below, above: the first that leaves it free; where none does, over its own lower edge.
+        const QPoint inside(std::clamp(about.left(), room.left(), std::max(room.left(), room.right() + 1 - size.width())),
+                            std::clamp(about.top(), room.top(), std::max(room.top(), room.bottom() + 1 - size.height())));
+        const std::array places{QPoint(about.right() + kGap, inside.y()), QPoint(about.left() - kGap - size.width(), inside.y()), QPoint(inside.x(), about.bottom() + kGap),
+                                QPoint(inside.x(), about.top() - kGap - size.height())};
+        const auto free = std::find_if(places.begin(), places.end(), [&](const QPoint& at) { return room.contains(QRect(at, size)); });
+        if (free != places.end())
+            card.moveTopLeft(*free);
+        else
+            card.moveBottomRight(about.bottomRight() - QPoint(kGap, kGap));
     }
     setGeometry(card);
 }
@@ -213,9 +228,9 @@ void Tour::paintEvent(QPaintEvent*)
     const Colours& c = colours();
     QPainter painter(this);
     painter.setRenderHint(QPainter::Antialiasing);
-    painter.setPen(QPen(c.accent, 1));
+    painter.setPen(QPen(c.warning, 2));
     painter.setBrush(c.raised);
-    painter.drawRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6);
+    painter.drawRoundedRect(QRectF(rect()).adjusted(1, 1, -1, -1), 6, 6);
 }
 
 } // namespace halftone

@@ -70,6 +70,7 @@ WelcomePage::WelcomePage(QWidget* parent)
         push->setObjectName(name);
         push->setToolTip(tip);
         push->setMinimumHeight(36);
+        push->setAutoDefault(true);   // Return presses it
         connect(push, &QPushButton::clicked, this, signal);
         buttons->addWidget(push);
         return push;
@@ -77,8 +78,7 @@ WelcomePage::WelcomePage(QWidget* parent)
     m_sample = button(u"welcomeSample"_s, tr("Open the &sample model"), tr("SmolLM2-135M-Instruct, the small model that the set-up installs"), u"welcome"_s,
                       &WelcomePage::sampleRequested);
     m_sample->setDefault(true);
-    button(u"welcomeOpenFolder"_s, tr("Open a &folder…"), tr("A Hugging Face folder, or a NAME.halftone project"), u"folder"_s, &WelcomePage::openFolderRequested);
-    button(u"welcomeOpenFile"_s, tr("Open a &GGUF file…"), tr("A GGUF checkpoint"), u"open"_s, &WelcomePage::openFileRequested);
+    button(u"welcomeOpen"_s, tr("&Open a model…"), tr("A Hugging Face folder, a GGUF file, or a NAME.halftone project"), u"folder"_s, &WelcomePage::openRequested);
     layout->addLayout(buttons);
     m_opening = new QLabel(column);
     m_opening->setObjectName(u"welcomeOpening"_s);
@@ -151,6 +151,7 @@ void WelcomePage::buildTourCard(QVBoxLayout* layout)
     auto* take = new QPushButton(tr("Take the &tour"), m_tourCard);
     take->setObjectName(u"welcomeTakeTour"_s);
     take->setToolTip(tr("Opens the sample model and shows where to see, decide and take home"));
+    take->setAutoDefault(true);
     auto* decline = new QPushButton(tr("&No, thanks"), m_tourCard);
     decline->setObjectName(u"welcomeDeclineTour"_s);
     decline->setToolTip(tr("Not again; the Help menu has the tour"));
@@ -236,6 +237,15 @@ void WelcomePage::setSampleAvailable(bool available)
     m_sampleAvailable = available;
     m_sample->setVisible(available);
     setTourOffered(m_tourOffered);
+}
+
+void WelcomePage::takeFocus()
+{
+    for (const QString& name : {u"welcomeTakeTour"_s, u"welcomeSample"_s, u"welcomeOpen"_s})
+        if (auto* button = findChild<QPushButton*>(name); button && !button->isHidden() && !button->parentWidget()->isHidden()) {
+            button->setFocus();
+            return;
+        }
 }
 
 void WelcomePage::setOpening(const QString& path)

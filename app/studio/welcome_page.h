@@ -20,13 +20,14 @@ public:
     /// The tour is offered large until it was taken or declined; afterwards it is one of the links below.
     void setTourOffered(bool offered);
     void setSampleAvailable(bool available);
+    /// Gives the keys to what a new user wants: the tour where it is offered, else the sample, else a model.
+    void takeFocus();
     /// While a model is being opened the page says so.
     void setOpening(const QString& path);
 
 Q_SIGNALS:
     void sampleRequested();
-    void openFileRequested();
-    void openFolderRequested();
+    void openRequested();
     void recentRequested(const QString& path);
     void forgetRequested(const QString& path);
     void pinRequested(const QString& path, bool pinned);

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace halftone {
 
@@ -37,6 +38,19 @@ struct WhatIfAnswer {
     bool final = false;                  ///< all rows that are kept were looked at; more exact figures do not follow
 };
 
+/// One linear of several that are asked about together.
+struct WhatIfCase {
+    std::string linear;
+    Plan now, then;
+    friend bool operator==(const WhatIfCase&, const WhatIfCase&) = default;
+};
+
+/// Medians over those of several linears that were looked at. The plans are those of one in which something is tried, where there is one.
+struct WhatIfMedian {
+    PlanPreview now, then;
+    int looked = 0;
+};
+
 /// Computes what-ifs off the GUI thread, on the files' lane so that a running job never holds them up. The latest request wins. The weights of
 /// one linear at a time are kept, at most LinearWeights::kMostWeights of them.
 class WhatIf : public QObject {
@@ -46,6 +60,9 @@ public:
 
     /// Answers with answered(), soon from some rows, then from all; weightsRead() comes first when the linear is another one.
     void ask(const std::string& linear, const Plan& now, const Plan& then);
+    /// Several together: answers with answeredMany(), from some rows of kMany of them, spread over all.
+    void askMany(const std::vector<WhatIfCase>& cases);
+    static constexpr std::size_t kMany = 12;
     /// Nothing is wanted any more; lets go of the weights.
     void clear();
     /// Of the linear asked for last; null until they are read.
@@ -54,6 +71,7 @@ public:
 Q_SIGNALS:
     void weightsRead();
     void answered(const halftone::WhatIfAnswer& answer);
+    void answeredMany(const halftone::WhatIfMedian& median);
     void failed(const QString& sentence);
 
 private:
@@ -70,6 +88,8 @@ private:
     };
     static std::optional<InputPreview> inputPreview(const std::optional<Site>& site, const ActivationGrid& grid);
     static PlanPreview preview(const LinearWeights& weights, const Plan& plan, const std::optional<Site>& site, std::int64_t most, const std::stop_token& stop);
+    std::optional<Site> siteOf(const std::string& linear) const;
+    void openModel();
     JobSpec spec(const QString& tag);
     void read();
     void answer(std::int64_t most);
@@ -79,6 +99,9 @@ private:
     std::shared_ptr<WeightReader> m_reader;
     std::filesystem::path m_model;               ///< that the reader has open
     std::shared_ptr<const LinearWeights> m_weights;
+    /// Small matrices of a question about several, kept for the next one about the same.
+    struct Kept;
+    std::shared_ptr<Kept> m_kept;
     std::optional<Request> m_request;
     std::string m_reading;                       ///< the linear being read; empty: none
 };

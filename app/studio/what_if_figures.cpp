@@ -61,7 +61,7 @@ std::optional<double> clippedOf(const PlanPreview& preview)
 
 } // namespace
 
-std::vector<WhatIfFigure> whatIfFigures(const WhatIfAnswer& answer, const LinearInfo& linear)
+std::vector<WhatIfFigure> whatIfFigures(const WhatIfAnswer& answer, const WhatIfSizes& sizes)
 {
     const PlanPreview &now = answer.now, &then = answer.then;
     std::vector<WhatIfFigure> figures;
@@ -90,9 +90,10 @@ std::vector<WhatIfFigure> whatIfFigures(const WhatIfAnswer& answer, const Linear
                              now.linear.clipped, then.linear.clipped));
     figures.back().better = 0;   // clipping is a means: whether it helps is what the error says
 
-    const auto bytes = [&](const Plan& plan) { return static_cast<double>(layer_texts::storedBytes(linear, plan)); };
-    const double before = bytes(now.plan), after = bytes(then.plan);
-    WhatIfFigure size{u"size"_s, Texts::tr("Size"), Texts::tr("Stored size of this linear, scales and zero points included"), formatBytes(static_cast<std::uint64_t>(before)),
+    const double before = static_cast<double>(sizes.now), after = static_cast<double>(sizes.then);
+    WhatIfFigure size{u"size"_s, Texts::tr("Size"),
+                      sizes.linears == 1 ? Texts::tr("Stored size of this linear, scales and zero points included")
+                                         : Texts::tr("Stored size of the %1 linears together, scales and zero points included").arg(sizes.linears), formatBytes(static_cast<std::uint64_t>(before)),
                       formatBytes(static_cast<std::uint64_t>(after)), {}, 0};
     if (before > 0 && after != before) {
         const double percent = (after / before - 1) * 100;
@@ -141,9 +142,17 @@ QLabel* WhatIfFigures::cell(int row, int column)
     return label;
 }
 
+void WhatIfFigures::setMedian(const WhatIfMedian& median, const WhatIfSizes& sizes)
+{
+    m_figures = whatIfFigures({{}, median.now, median.then, false}, sizes);
+    m_text = sizes.linears == median.looked ? tr("Medians of the %1 linears; size is their sum.").arg(sizes.linears)
+                                            : tr("Medians of %1 of the %2 linears, spread over them; size is the sum of all.").arg(median.looked).arg(sizes.linears);
+    refresh();
+}
+
 void WhatIfFigures::setAnswer(const WhatIfAnswer& answer, const LinearInfo& linear)
 {
-    m_figures = whatIfFigures(answer, linear);
+    m_figures = whatIfFigures(answer, {1, layer_texts::storedBytes(linear, answer.now.plan), layer_texts::storedBytes(linear, answer.then.plan)});
     if (answer.then.plan.transform.method != "none")
         m_text = tr("Without the transform, which a run makes from calibration text: see its figures after a run.");
     else

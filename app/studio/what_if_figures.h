@@ -5,6 +5,7 @@
 #include <QString>
 #include <QWidget>
 
+#include <cstdint>
 #include <vector>
 
 class QGridLayout;
@@ -18,8 +19,13 @@ struct WhatIfFigure {
     QString now, then, change;   ///< "–": not known; `change` is empty where nothing changes
     int better = 0;              ///< 1 better, −1 worse, 0 neither
 };
+/// What the linears that are asked about take together, as they stand and as it is tried.
+struct WhatIfSizes {
+    int linears = 1;
+    std::uint64_t now = 0, then = 0;
+};
 /// The lines of an answer. With the same plan twice there is no "after".
-std::vector<WhatIfFigure> whatIfFigures(const WhatIfAnswer& answer, const LinearInfo& linear);
+std::vector<WhatIfFigure> whatIfFigures(const WhatIfAnswer& answer, const WhatIfSizes& sizes);
 
 /// Shows them as a small table; figures from a part of the rows carry a "≈".
 class WhatIfFigures : public QWidget {
@@ -27,6 +33,8 @@ class WhatIfFigures : public QWidget {
 public:
     explicit WhatIfFigures(QWidget* parent = nullptr);
     void setAnswer(const WhatIfAnswer& answer, const LinearInfo& linear);
+    /// Of several linears together; says of how many.
+    void setMedian(const WhatIfMedian& median, const WhatIfSizes& sizes);
     /// A sentence instead of figures.
     void setMessage(const QString& sentence);
 

@@ -7,6 +7,7 @@
 #include "app/studio/what_if_figures.h"
 #include "core/recipe/bulk_edit.h"
 #include "widgets/colour_map.h"
+#include "widgets/layer_texts.h"
 #include "widgets/palette.h"
 
 #include <QEvent>
@@ -97,6 +98,10 @@ WhatIfPanel::WhatIfPanel(const Document& document, JobRunner& jobs, QWidget* par
     });
     connect(m_whatIf, &WhatIf::weightsRead, this, &WhatIfPanel::showWeights);
     connect(m_whatIf, &WhatIf::answered, this, &WhatIfPanel::showAnswer);
+    connect(m_whatIf, &WhatIf::answeredMany, this, [this](const WhatIfMedian& median) {
+        if (m_cases.size() > 1)
+            m_figures->setMedian(median, m_sizes);
+    });
     connect(m_whatIf, &WhatIf::failed, this, [this](const QString& sentence) { m_figures->setMessage(sentence); });
     connect(m_histogram, &LevelHistogram::saveFailed, this, &WhatIfPanel::saveFailed);
     connect(m_apply, &QPushButton::clicked, this, [this] { apply(m_targets, false); });
@@ -139,6 +144,7 @@ void WhatIfPanel::refresh()
     if (plans.empty() || !linear) {
         m_asked.reset();
         m_answer.reset();
+        m_cases.clear();
         m_whatIf->clear();
         return;
     }
@@ -200,17 +206,50 @@ void WhatIfPanel::ask()
     if (!now || !linear || !isVisible())
         return;
     const SiteStatistics* site = m_document.statistics(linear->block, linear->site);
+    askMany();
     Asked asked{m_linear, *now, applied(*now, m_plan->candidate()), site ? site->sample.get() : nullptr, m_document.analysis().settings};
-    if (m_asked == asked)
+    if (m_asked == asked) {
+        if (m_answer && m_cases.size() < 2)
+            m_figures->setAnswer(*m_answer, *linear);   // after several, the one that was there before
         return;
+    }
     if (!m_asked || m_asked->linear != asked.linear) {
         m_answer.reset();
         m_histogram->setBars({});
-        m_figures->setMessage(tr("Reading the weights…"));
+        if (m_cases.size() < 2)
+            m_figures->setMessage(tr("Reading the weights…"));
     }
     m_asked = asked;
     m_whatIf->ask(m_linear, asked.now, asked.then);
     showWeights();
+}
+
+/// Of several linears, all are meant: their sizes are added, their errors looked at together.
+void WhatIfPanel::askMany()
+{
+    std::vector<WhatIfCase> cases;
+    m_sizes = {0, 0, 0};
+    for (const QString& name : m_targets.size() > 1 ? m_targets : QStringList()) {
+        const std::string key = name.toStdString();
+        const Plan* plan = m_document.plan(key);
+        const LinearInfo* info = m_document.linear(key);
+        if (!plan || !info)
+            continue;
+        cases.push_back({key, *plan, applied(*plan, m_plan->candidate())});
+        ++m_sizes.linears;
+        m_sizes.now += layer_texts::storedBytes(*info, cases.back().now);
+        m_sizes.then += layer_texts::storedBytes(*info, cases.back().then);
+    }
+    const AnalysisSettings settings = m_document.analysis().settings;
+    if (cases == m_cases && m_askedSites == m_document.analysis().sites.size() && m_askedSettings == settings)
+        return;
+    m_cases = std::move(cases);
+    m_askedSites = m_document.analysis().sites.size();
+    m_askedSettings = settings;
+    if (m_cases.size() < 2)
+        return;
+    m_figures->setMessage(tr("Looking at %1 linears…").arg(m_cases.size()));
+    m_whatIf->askMany(m_cases);
 }
 
 void WhatIfPanel::showWeights()
@@ -250,7 +289,8 @@ void WhatIfPanel::showAnswer(const WhatIfAnswer& answer)
     if (!linear || answer.linear != m_linear)
         return;
     m_answer = answer;
-    m_figures->setAnswer(answer, *linear);
+    if (m_cases.size() < 2)
+        m_figures->setAnswer(answer, *linear);
     showWeights();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/studio/what_if.h"
+#include "app/studio/what_if_figures.h"
 #include "core/recipe/recipe.h"
 
 #include <QStringList>
@@ -41,6 +42,7 @@ protected:
 
 private:
     void ask();
+    void askMany();
     void showAnswer(const WhatIfAnswer& answer);
     void showWeights();
     void updateButtons();
@@ -60,6 +62,10 @@ private:
         friend bool operator==(const Asked&, const Asked&) = default;
     };
     std::optional<Asked> m_asked;
+    std::vector<WhatIfCase> m_cases;   ///< of several linears: what was asked about them
+    WhatIfSizes m_sizes;
+    std::size_t m_askedSites = 0;
+    AnalysisSettings m_askedSettings;
 
     QLabel* m_histogramTitle = nullptr;
     LevelHistogram* m_histogram = nullptr;

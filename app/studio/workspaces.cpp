@@ -102,6 +102,7 @@ void Workspaces::show(Kind kind)
         if (!m_anyJobs)
             fitJobs();
     }
+    fitTune();
     Q_EMIT changed(kind);
 }
 
@@ -111,6 +112,7 @@ void Workspaces::reset()
         toggleFullScreen(m_alone);
     m_kept[m_current] = {};
     arrange(m_current);
+    fitTune();
 }
 
 void Workspaces::hideAll()
@@ -205,8 +207,35 @@ void Workspaces::arrange(Kind kind)
                 m_views->resizeDocks({m_docks.runs, m_docks.training}, {m_views->width() * 46 / 100, m_views->width() * 54 / 100}, Qt::Horizontal);
         });
     } else if (tune) {
-        v->resizeDocks({m_docks.kernel, m_docks.channels}, {height * 40 / 100, height * 40 / 100}, Qt::Vertical);
+        const int kernel = qBound(240, height * 40 / 100, 380);   // its cells need no more
+        v->resizeDocks({m_docks.kernel, m_docks.channels}, {kernel, height * 80 / 100 - kernel}, Qt::Vertical);
     }
+}
+
+/// Where nothing rounds activations their views have nothing to decide by. A person who shows a panel by hand keeps it until the kind of recipe changes.
+void Workspaces::fitTune()
+{
+    if (m_current != Tune || !m_shown || m_alone)
+        return;
+    const bool activations = !m_docks.kernel->isHidden() && !m_docks.channels->isHidden(), weights = !m_docks.weights->isHidden();
+    if (m_weightsAlone && activations && !weights) {
+        m_docks.kernel->hide();
+        m_docks.channels->hide();
+        m_docks.weights->show();
+        m_docks.weights->raise();
+    } else if (!m_weightsAlone && weights && m_docks.kernel->isHidden() && m_docks.channels->isHidden()) {
+        m_docks.weights->hide();
+        m_docks.kernel->show();
+        m_docks.channels->show();
+    }
+}
+
+void Workspaces::setWeightsAlone(bool alone)
+{
+    if (m_weightsAlone == alone)
+        return;
+    m_weightsAlone = alone;
+    fitTune();
 }
 
 void Workspaces::fitNeighbours()

@@ -50,6 +50,8 @@ public:
     void removeNamed(const QString& name);
     /// Docks get title bars to drag them by, or lose them.
     void setArrangeable(bool arrangeable);
+    /// Whether the recipe rounds weights and no activations: then Tune shows the weights instead of what activation grids do.
+    void setWeightsAlone(bool alone);
     /// While no job is listed, their panel takes no more than its line.
     void setAnyJobs(bool any);
 
@@ -68,6 +70,7 @@ private:
     void keep();
     void arrange(Kind kind);
     void fitJobs();
+    void fitTune();
     void fitNeighbours();   ///< Kernel beside Channels where there is room for both, else one the other's tab
     void shareWidth();
     QList<QDockWidget*> all() const;
@@ -80,6 +83,7 @@ private:
     Kind m_current = Inspect;
     bool m_shown = false;
     bool m_anyJobs = false;
+    bool m_weightsAlone = false;
     QTimer m_settle;
     bool m_joined = false;   ///< Kernel and Channels are tabs for want of room, not by a person's wish
     int m_joinedAt = 0;      ///< width of the views when they became so

@@ -1,0 +1,70 @@
+#include "app/studio/screen_fit.h"
+
+#include <QEvent>
+#include <QScreen>
+#include <QWidget>
+#include <QWindow>
+
+#include <algorithm>
+
+namespace halftone {
+
+namespace {
+
+constexpr QMargins kUsualFrame{2, 32, 2, 2};   ///< until a window manager says its own
+
+} // namespace
+
+QRect fitted(const QRect& window, const QMargins& frame, const QRect& room)
+{
+    const QRect inside = room.marginsRemoved(frame);
+    QRect place(window.topLeft(), window.size().boundedTo(inside.size()));
+    place.moveLeft(std::clamp(place.left(), inside.left(), inside.right() + 1 - place.width()));
+    place.moveTop(std::clamp(place.top(), inside.top(), inside.bottom() + 1 - place.height()));
+    return place;
+}
+
+ScreenFit::ScreenFit(QWidget* window, const QSize& least)
+    : QObject(window)
+    , m_window(window)
+    , m_least(least)
+{
+    window->installEventFilter(this);
+}
+
+void ScreenFit::fit()
+{
+    const QScreen* screen = m_window->screen();
+    if (!screen)
+        return;
+    const QRect room = screen->availableGeometry();
+    const QRect inner = m_window->geometry(), outer = m_window->frameGeometry();
+    QMargins frame(inner.left() - outer.left(), inner.top() - outer.top(), outer.right() - inner.right(), outer.bottom() - inner.bottom());
+    if (frame.isNull() && !m_followed)
+        frame = kUsualFrame;
+    m_window->setMinimumSize(m_least.boundedTo(room.marginsRemoved(frame).size()));
+    if (m_window->windowState() & (Qt::WindowMaximized | Qt::WindowFullScreen))
+        return;
+    if (const QRect place = fitted(inner, frame, room); place != inner)
+        m_window->setGeometry(place);
+}
+
+void ScreenFit::follow()
+{
+    if (!m_followed && m_window->windowHandle()) {
+        connect(m_window->windowHandle(), &QWindow::screenChanged, this, &ScreenFit::fit);
+        if (const QScreen* screen = m_window->screen())
+            connect(screen, &QScreen::availableGeometryChanged, this, &ScreenFit::fit);
+    }
+    m_followed = true;
+    fit();
+}
+
+bool ScreenFit::eventFilter(QObject* watched, QEvent* event)
+{
+    if (event->type() == QEvent::Show && !m_followed)
+        QMetaObject::invokeMethod(this, &ScreenFit::follow, Qt::QueuedConnection);   // once the frame is known
+    return QObject::eventFilter(watched, event);
+}
+
+} // namespace halftone
