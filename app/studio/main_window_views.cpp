@@ -15,7 +15,6 @@
 #include "app/studio/text.h"
 #include "app/studio/welcome_page.h"
 #include "core/base/atomic_file.h"
-#include "widgets/action_reason.h"
 #include "widgets/channels_view.h"
 #include "widgets/colour_map.h"
 #include "widgets/curves_view.h"
@@ -73,13 +72,7 @@ void MainWindow::showDocument()
     const ModelDescription& model = m_document->model();
     m_layersModel->clear();
     m_layersModel->setModel(model);
-    const std::vector<Preset> rows = presetRows(model);
-    for (const Preset& row : rows)
-        if (auto* action = m_presetMenu->findChild<QAction*>(u"preset-"_s + toQString(row.id))) {
-            action->setText(toQString(row.name));
-            describeAction(*action, toQString(row.summary));
-        }
-    m_layers->setPresets(rows);
+    m_layers->setPresets(presetRows(model));
     m_outliers->clear();
     m_outliers->setBlocks(model.config.blocks);
     m_kernel->clear();

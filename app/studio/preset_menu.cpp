@@ -1,6 +1,7 @@
 #include "app/studio/preset_menu.h"
 
 #include "app/studio/document.h"
+#include "app/studio/preset_rows.h"
 #include "app/studio/text.h"
 #include "core/base/error.h"
 #include "core/recipe/preset_fit.h"
@@ -43,13 +44,17 @@ void PresetMenu::refresh(const Document& document)
     if (m_seen == now)
         return;
     m_seen = std::move(now);
-    for (const auto& [preset, action] : m_presets) {
-        const QString name = toQString(preset.name), mark = isRecommended(preset) ? tr("recommended") : QString();
-        QString right = mark, reason = tr("Open a model first."), tip = toQString(preset.summary);
+    const std::vector<Preset> rows = document.isOpen() ? presetRows(document.model()) : presets();   // which say what no packed format holds
+    for (std::size_t i = 0; i < m_presets.size(); ++i) {
+        const auto& [preset, action] = m_presets[i];
+        const QString name = toQString(rows[i].name), mark = isRecommended(preset) ? tr("recommended") : QString();
+        QString right = mark, reason = tr("Open a model first."), tip = toQString(rows[i].summary);
         if (document.isOpen()) {
             try {
                 const std::vector<ResolvedPlan> plans = resolve(presetForModel(preset, document.model(), document.analysis()), document.model());
-                const QString size = formatBytes(estimateSize(plans, document.model()).bytes);
+                const SizeEstimate estimate = estimateSize(plans, document.model());
+                const bool dense = packingOf(plans, document.model(), recipe.kvCache).packing == Packing::DenseOnly;
+                const QString size = formatBytes(dense ? estimate.denseBytes : estimate.bytes);
                 right = mark.isEmpty() ? size : u"%1 · %2"_s.arg(mark, size);
                 reason = presetRefusal(document, plans);
             } catch (const Error& e) {

@@ -7,6 +7,7 @@
 #include "app/studio/what_if_panel.h"
 #include "core/recipe/bulk_edit.h"
 #include "widgets/colour_map.h"
+#include "widgets/layer_texts.h"
 #include "widgets/layers_model.h"
 #include "widgets/layers_view.h"
 
@@ -401,7 +402,7 @@ private Q_SLOTS:
         answer.now.linear.outputError = 0.02;
         answer.then.linear.outputError = 0.01;
         const auto figure = [&](const QString& id) {
-            for (const WhatIfFigure& one : whatIfFigures(answer, linear))
+            for (const WhatIfFigure& one : whatIfFigures(answer, {1, layer_texts::storedBytes(linear, answer.now.plan), layer_texts::storedBytes(linear, answer.then.plan)}))
                 if (one.id == id)
                     return one;
             return WhatIfFigure{};

@@ -136,7 +136,7 @@ private Q_SLOTS:
         QVERIFY(match);
         QCOMPARE(match->places, QList<int>({6, 7, 13}));
         QVERIFY(fuzzyMatch(u"exp"_s, u"Export: Export"_s)->score > fuzzyMatch(u"exp"_s, u"View: next panel"_s).value_or(FuzzyMatch{}).score);
-        QVERIFY(fuzzyMatch(u"quant"_s, u"Quantize"_s)->score > fuzzyMatch(u"quant"_s, u"square antics"_s)->score);
+        QVERIFY(!fuzzyMatch(u"quant"_s, u"square antics"_s));
         // The word at the end, not the letters scattered before it.
         const QString text = u"abcabc abd"_s;
         const auto best = fuzzyMatch(u"abd"_s, text);
@@ -635,11 +635,13 @@ private Q_SLOTS:
         QCOMPARE(tour->step(), 1);
         QVERIFY(m_window->rect().contains(tour->geometry()));
         keepPicture(m_window.get(), u"tour-2"_s);
-        STEP(press(Qt::Key_Left));
+        STEP(press(Qt::Key_B, Qt::AltModifier));   // the table has the keys here
         QCOMPARE(tour->step(), 0);
-        STEP(analyze());                       // doing what the step asks for goes on by itself
-        QTRY_COMPARE(tour->step(), 1);
+        STEP(analyze());                       // doing what the step asks for is said, and nothing goes on by itself
+        QCOMPARE(tour->step(), 0);
         STEP(press(Qt::Key_Return));
+        QCOMPARE(tour->step(), 1);
+        STEP(press(Qt::Key_N, Qt::AltModifier));
         QCOMPARE(tour->step(), 2);
         keepPicture(m_window.get(), u"tour-3"_s);
         STEP(press(Qt::Key_Return));

@@ -319,7 +319,7 @@ private Q_SLOTS:
         view.setSummary(*sample, view.grid(), summary);
         QCOMPARE(view.plot()->summary(), summary.get());
         QVERIFY(!view.plot()->isGridShown());
-        QTest::mouseClick(view.findChild<QPushButton*>(u"channelsAfter"_s), Qt::LeftButton);
+        QTest::mouseClick(view.findChild<QCheckBox*>(u"channelsAfter"_s), Qt::LeftButton);
         QVERIFY(view.plot()->isGridShown());
         QVERIFY(view.findChild<GridControls*>()->isVisible());
         const auto gone = std::count(summary->roundedAbsmax.begin(), summary->roundedAbsmax.end(), 0.F);
