@@ -38,15 +38,14 @@ std::string lower(std::string text)
     return text;
 }
 
-/// A link may lead to its own folder, or to the blobs of the hub's cache (snapshots/REVISION/NAME → ../../blobs/HASH); no further.
 bool leadsAway(const fs::path& file)
 {
-    std::error_code error;
-    const fs::path real = fs::canonical(file, error);
-    const fs::path home = fs::canonical(file.parent_path(), error);
-    if (error || real.parent_path() == home)
-        return static_cast<bool>(error);
-    return home.parent_path().filename() != "snapshots" || real.parent_path() != home.parent_path().parent_path() / "blobs";
+    try {
+        fileInside(file.parent_path(), file.filename().string());
+        return false;
+    } catch (const Error&) {   // a link out of the folder, or to nothing: the export goes on without it
+        return true;
+    }
 }
 
 /// Why a file stays behind, a phrase; empty for one that travels.
@@ -62,10 +61,10 @@ std::string whyLeft(const fs::path& file)
         return "code does not travel";
     if (isOneOf(small, kMisleading))
         return "it would not be true of the export";
-    if (!fs::is_regular_file(file, error))
-        return "not a plain file";
     if (leadsAway(file))
         return "a link that leads out of the model's folder";
+    if (!fs::is_regular_file(file, error))
+        return "not a plain file";
     if (fs::file_size(file, error) > kCompanionLimit || error)
         return "larger than 256 MiB";
     const bool legal = std::any_of(kLegal.begin(), kLegal.end(), [&](const char* start) { return small.starts_with(start); });
