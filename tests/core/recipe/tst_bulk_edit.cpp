@@ -248,7 +248,10 @@ private Q_SLOTS:
         QVERIFY(contractRefusal("", linear, plan).empty());
         plan.weights.bits = 3;
         QVERIFY(contractRefusal("vllm", linear, plan).find("3 bits") != std::string::npos);
-        QVERIFY(contractRefusal("transformers", linear, plan).empty());   // a warning is no refusal
+        QVERIFY(contractRefusal("transformers", linear, plan).find("3-bit weights") != std::string::npos);   // no packed format holds them
+        plan.weights.bits = 4;
+        plan.weights.group = 96;
+        QVERIFY(contractRefusal("vllm", linear, plan).empty());   // a warning is no refusal
     }
 };
 
