@@ -513,9 +513,10 @@ private Q_SLOTS:
         box->reject();
         STEP(keepPicture(m_window.get(), u"dense-only"_s));
         // Presets say so in their rows, and those that can be packed do not.
-        QVERIFY(action(u"preset-w3a16-omniquant"_s)->text().endsWith(u"(dense only)"_s));
-        QVERIFY(action(u"preset-a8-token"_s)->text().endsWith(u"(no export)"_s));
-        QVERIFY(!action(u"preset-w4a16-gptq-g64"_s)->text().contains(u'('));
+        const auto row = [&](const char* preset) { return action(u"preset-"_s + QString::fromLatin1(preset))->text().section(u'\t', 0, 0); };
+        QVERIFY2(row("w3a16-omniquant").endsWith(u"(dense only)"_s), qPrintable(row("w3a16-omniquant")));
+        QVERIFY2(row("a8-token").endsWith(u"(no export)"_s), qPrintable(row("a8-token")));
+        QVERIFY2(!row("w4a16-gptq-g64").contains(u'('), qPrintable(row("w4a16-gptq-g64")));
         // Under a contract it is refused at once, without the place in a file that nobody sees here.
         document().undoStack().undo();
         QVERIFY(document().setContract(u"transformers"_s));
