@@ -25,6 +25,9 @@ class TestLayersFilter : public QObject {
         row.kurtosis = 60;
         row.weights = 884736;
         row.size = 912e3;
+        row.outlier = 2969;
+        row.ratio = 2362;
+        row.channel = 1229;
         return row;
     }
 
@@ -44,6 +47,10 @@ private Q_SLOTS:
         QTest::newRow("no spaces") << u"bits<=4"_s << true;
         QTest::newRow("strict") << u"bits<4"_s << false;
         QTest::newRow("percent sign") << u"kernel >= 12.5%"_s << true;
+        QTest::newRow("outlier") << u"outlier > 2.9k"_s << true;
+        QTest::newRow("ratio") << u"ratio >= 2362×"_s << true;
+        QTest::newRow("ratio is less") << u"ratio < 100"_s << false;
+        QTest::newRow("channel") << u"channel = 1229 and kind = down_proj"_s << true;
         QTest::newRow("not equal") << u"group != 64"_s << false;
         QTest::newRow("block") << u"block = 11"_s << true;
         QTest::newRow("method") << u"method = GPTQ"_s << true;
