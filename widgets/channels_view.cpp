@@ -297,11 +297,12 @@ void ChannelsView::updateSubtitle()
         return;
     const std::string_view kind = label(m_site->site.kind);
     if (const SiteChange* shown = change()) {
+        const QString asleep = shown->asleep > 0 ? tr(" · %1 channels asleep in the calibration text, factor 1").arg(shown->asleep) : QString();
         setSubtitle(tr("block %1 · %2 · %3: outlier ratio %4 → %5 · %6 rounded to zero %7 → %8 · %9 tokens")
                         .arg(m_site->site.block)
                         .arg(QString::fromUtf8(kind.data(), static_cast<qsizetype>(kind.size())), QString::fromStdString(shown->method), formatValue(ratioOf(shown->before), 3),
                              formatValue(ratioOf(shown->after), 3), gridText(shown->grid), formatShare(shown->kernelBefore), formatShare(shown->kernelAfter))
-                        .arg(shown->tokens));
+                        .arg(shown->tokens) + asleep);
         return;
     }
     if (const QString id = transform(); !id.isEmpty() && id == m_trialId && !m_trialWhy.isEmpty()) {

@@ -45,6 +45,10 @@ QString tipOf(const BlockResult& block)
         parts << RunView::tr("largest output error %1, %2").arg(formatValue(worst->outputMse, 3), text(worst->linear).section(u'.', -1));
     if (block.canaryError >= 0)
         parts << RunView::tr("drift %1").arg(formatShare(block.canaryError));
+    for (const AsleepChannels& asleep : block.asleep) {
+        const std::string_view site = label(asleep.site);
+        parts << RunView::tr("%1: %2 of %3 channels asleep in the calibration text").arg(QString::fromUtf8(site.data(), static_cast<qsizetype>(site.size()))).arg(asleep.count).arg(asleep.channels);
+    }
     for (const BlockFlag& flag : block.flags)
         parts << u"⚑ "_s + text(flag.sentence);
     return parts.join(u'\n');

@@ -91,6 +91,7 @@ void print(const StudyResult& result)
 void run(const Arguments& a)
 {
     StudyJob job;
+    job.options = a.common.cpuOptions("study");
     job.study = Study::load(a.file);
     Study& study = job.study;
     if (!a.model.empty())
@@ -125,7 +126,6 @@ void run(const Arguments& a)
         study.project = std::filesystem::absolute(a.file).replace_extension(".halftone");
     study.model = std::filesystem::absolute(study.model);
     job.resume = a.resume;
-    job.options = a.common.options();
     if (a.plan) {
         const StudyPlan plan = planStudy(describeModel(study.model, false), study, std::int64_t{study.windows} * study.length * static_cast<std::int64_t>(study.texts.size()),
                                          job.options, study.project.parent_path());

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <ctime>
 #include <memory>
+#include <numeric>
 
 namespace halftone::cli {
 
@@ -59,7 +60,7 @@ struct AnalyzeArguments {
 
 void runAnalyze(const AnalyzeArguments& a)
 {
-    AnalyzeJob job{a.model, a.text.source(), {a.bits, a.alpha}, nullptr, a.common.options(), {}};
+    AnalyzeJob job{a.model, a.text.source(), {a.bits, a.alpha}, nullptr, a.common.cpuOptions("analyze"), {}};
     if (!a.project.empty())
         job.project = Project::open(a.project, std::filesystem::absolute(a.model));
     TerminalProgress progress(a.common.quiet);
@@ -163,6 +164,7 @@ struct QuantizeArguments {
 void runQuantize(const QuantizeArguments& a, bool seedGiven)
 {
     QuantizeJob job;
+    job.options = a.common.cpuOptions("quantize");
     job.model = a.model;
     const ModelDescription model = describeModel(a.model, false);
     job.recipe = loadRecipe(a.recipe, model);
@@ -181,7 +183,6 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
     job.project = Project::open(a.project, std::filesystem::absolute(a.model));
     job.resume = a.resume;
     job.stopAtFlags = a.stopAtFlags;
-    job.options = a.common.options();
     TerminalProgress progress(a.common.quiet);
     if (const PackingFit fit = packingOf(plans, model, job.recipe.kvCache); fit.packing == Packing::DenseOnly)
         progress.note("dense only: no packed format can hold this recipe: " + fit.why);
@@ -201,6 +202,9 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
     Json flags = Json::array();
     for (const BlockFlag& flag : result.flags)
         flags.push_back({{"sentinel", flag.sentinel}, {"block", flag.block}, {"subject", flag.subject}, {"sentence", flag.sentence}});
+    Json asleep = Json::array();
+    for (const AsleepChannels& s : result.asleep)
+        asleep.push_back({{"block", s.block}, {"site", std::string(name(s.site))}, {"method", s.method}, {"grid", s.grid}, {"channels", s.channels}, {"count", s.count}, {"asleep", s.asleep}});
     Json curves = Json::array();
     for (const LossCurve& curve : result.curves) {
         curves.push_back({{"what", curve.what}, {"start", curve.start}, {"end", curve.end}, {"best_step", curve.bestStep}, {"rollbacks", curve.rollbacks}});
@@ -214,7 +218,7 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
                    {"peak_bytes", result.run.peakBytes}, {"canary_perplexity", result.run.canaryPerplexity}, {"canary_reference", result.run.canaryReference},
                    {"calibration", {{"samples", calibration.samples}, {"wanted", calibration.wanted}, {"length", calibration.length},
                                     {"text_tokens", calibration.textTokens}, {"notes", calibration.notes}}},
-                   {"flags", flags}, {"linears", linears}, {"curves", curves}});
+                   {"flags", flags}, {"asleep_channels", asleep}, {"linears", linears}, {"curves", curves}});
         return;
     }
     printTable({"linear", "method", "bits", "SQNR dB", "output MSE", "s"}, rows);
@@ -225,6 +229,10 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
     if (result.run.canaryReference > 0)
         std::printf("canary: perplexity of 128 unseen tokens %+.1f %% against the float model's; it shows faults, evaluate measures quality\n",
                     100 * (result.run.canaryPerplexity / result.run.canaryReference - 1));
+    const std::int64_t sleeping = std::accumulate(result.asleep.begin(), result.asleep.end(), std::int64_t{0}, [](std::int64_t sum, const AsleepChannels& s) { return sum + s.count; });
+    if (sleeping > 0)
+        std::printf("%lld channel%s of %zu site%s asleep in the calibration text: left alone by what divides by their range\n", static_cast<long long>(sleeping), sleeping == 1 ? "" : "s",
+                    result.asleep.size(), result.asleep.size() == 1 ? "" : "s");
     if (!result.flags.empty())
         std::printf("%zu flag%s:\n", result.flags.size(), result.flags.size() == 1 ? "" : "s");
     for (const BlockFlag& flag : result.flags)
@@ -241,13 +249,13 @@ void runExport(const ExportArguments& a)
 {
     const std::size_t hash = a.project.rfind('#');
     ExportJob job;
+    job.options = a.common.cpuOptions("export");
     job.project = Project::openExisting(a.project.substr(0, hash), true);
     job.run = hash == std::string::npos ? std::string() : a.project.substr(hash + 1);
     job.format = a.format;
     job.out = a.out;
     job.dtype = a.dtype;
     job.overwrite = a.overwrite;
-    job.options = a.common.options();
     TerminalProgress progress(a.common.quiet);
     const ExportResult result = exportRun(job, progress, stopOnSignals());
     if (a.common.json) {

@@ -49,7 +49,7 @@ void Common::addTo(CLI::App& command, bool compute)
     if (!compute)
         return;
     command.add_option("--threads", threads, "threads to compute with (default: all cores)")->check(CLI::Range(1, 1024));
-    command.add_option("--device", device, "cpu or cuda:N")->capture_default_str();
+    command.add_option("--device", device, "cpu, or cuda:N where the command can use it (evaluate)")->capture_default_str();
     command.add_option("--memory-budget", memoryBudget, "bytes that streams may use before they go to disk (1G, 500M, …)")->transform(CLI::AsSizeValue(false));
     command.add_option("--seed", seed, "seed of everything random")->capture_default_str();
 }
@@ -57,6 +57,13 @@ void Common::addTo(CLI::App& command, bool compute)
 ComputeOptions Common::options() const
 {
     return {Device::parse(device), threads, memoryBudget, seed};
+}
+
+ComputeOptions Common::cpuOptions(std::string_view command) const
+{
+    const ComputeOptions chosen = options();
+    requireCpu(chosen, command);
+    return chosen;
 }
 
 TerminalProgress::TerminalProgress(bool quiet) : m_quiet(quiet), m_terminal(::isatty(STDERR_FILENO) == 1) {}

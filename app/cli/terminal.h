@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace halftone::cli {
@@ -24,6 +25,8 @@ struct Common {
     /// Adds --json and --quiet; `compute` adds --threads, --device, --memory-budget and --seed.
     void addTo(CLI::App& command, bool compute);
     ComputeOptions options() const;
+    /// The same, for a command that computes on the CPU only: asked first, so that nothing is made before it is refused.
+    ComputeOptions cpuOptions(std::string_view command) const;
 };
 
 /// A progress bar with rate and time left on stderr (a line a phase where stderr is no terminal); notes in full.

@@ -27,4 +27,10 @@ Device Device::parse(std::string_view text)
     throw Error(ErrorKind::InvalidArgument, "\"" + printable(text) + "\" is no device: give cpu, cuda or cuda:N.", "device");
 }
 
+void requireCpu(const ComputeOptions& options, std::string_view job)
+{
+    if (options.device.kind != Device::Kind::Cpu)
+        throw Error(ErrorKind::Unsupported, std::string(job) + " computes on the CPU only: leave --device " + options.device.name() + " out; evaluate is what can use a GPU", options.device.name());
+}
+
 } // namespace halftone

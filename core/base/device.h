@@ -27,4 +27,7 @@ struct ComputeOptions {
     std::uint64_t seed = 0;
 };
 
+/// For jobs that compute on the CPU alone: rather no work than work elsewhere than asked for. @throws Error{Unsupported} for another device.
+void requireCpu(const ComputeOptions& options, std::string_view job);
+
 } // namespace halftone

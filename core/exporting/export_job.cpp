@@ -69,6 +69,7 @@ std::vector<ContractIssue> checkExport(const ExportJob& job)
 
 ExportResult exportRun(const ExportJob& job, Progress& progress, const std::stop_token& stop)
 {
+    requireCpu(job.options, "export");
     const at::NoGradGuard noGrad;
     if (job.options.threads > 0)
         at::set_num_threads(job.options.threads);

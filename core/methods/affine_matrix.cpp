@@ -45,8 +45,13 @@ at::Tensor gradualMask(std::int64_t size, int bands, double stability)
 
 double InvertedMatrix::worst() const { return conditions.empty() ? 1 : *std::max_element(conditions.begin(), conditions.end()); }
 
-HeadMatrices::HeadMatrices(const at::Tensor& diagonal, double stability) : m_parameter(leafOf(diagonal.diag_embed())), m_stability(stability)
+HeadMatrices::HeadMatrices(const at::Tensor& diagonal, double stability, const at::Tensor& held) : m_parameter(leafOf(diagonal.diag_embed())), m_stability(stability)
 {
+    if (held.defined() && held.any().item<bool>()) {
+        const at::Tensor apart = held.to(at::kFloat), free = 1 - apart;
+        m_free = free.unsqueeze(2) * free.unsqueeze(1);
+        m_held = apart.diag_embed();
+    }
     release(1);
 }
 
@@ -63,7 +68,10 @@ InvertedMatrix HeadMatrices::inverted(at::ScalarType type) const
     const at::Tensor diagonal = m_parameter.detach().diagonal(0, 1, 2);
     const at::Tensor pushed = heldAway(diagonal) - diagonal;
     InvertedMatrix result;
-    result.matrix = (m_parameter * m_mask + pushed.diag_embed()).to(type);
+    at::Tensor matrix = m_parameter * m_mask + pushed.diag_embed();
+    if (m_held.defined())
+        matrix = matrix * m_free + m_held;
+    result.matrix = matrix.to(type);
     const auto [inverse, info] = at::linalg_inv_ex(result.matrix);
     result.inverse = inverse;
     result.conditions = conditionsOf(result.matrix, inverse);

@@ -25,15 +25,15 @@ struct InvertedMatrix {
 /// One invertible matrix a head. It starts as a diagonal; off-diagonals get a gradient once the mask has released them.
 class HeadMatrices {
 public:
-    /// diagonal [count, size].
-    HeadMatrices(const at::Tensor& diagonal, double stability);
+    /// diagonal [count, size]. Channels of `held` (bool, like it; may be undefined) keep to themselves: 1 on the diagonal, nothing beside it.
+    HeadMatrices(const at::Tensor& diagonal, double stability, const at::Tensor& held = {});
     const at::Tensor& parameter() const { return m_parameter; }   ///< the leaf P [count, size, size]
     int bands() const { return m_bands; }
     void release(int bands);
     InvertedMatrix inverted(at::ScalarType type) const;
 
 private:
-    at::Tensor m_parameter, m_mask;
+    at::Tensor m_parameter, m_mask, m_free, m_held;   ///< the last two [count, size, size]: where gradients may act, and the ones of held channels
     double m_stability;
     int m_bands = 0;
 };

@@ -44,7 +44,9 @@ public:
         const ModelConfig& config = block.config();
         for (const LearnedSite& site : sites) {
             if (site.site == SiteKind::AttentionOutput) {
-                m_values.emplace(startingScale(block, site, choice.real("alpha")).view({config.kvHeads, config.headDim}), m_stability);
+                m_values.emplace(startingScale(block, site, choice.real("alpha")).view({config.kvHeads, config.headDim}), m_stability,
+                                 sleepingChannels(block, site).view({config.kvHeads, config.headDim}));
+                m_asleep = sleepingChannels(block, site);
                 if (choice.boolean("shift") && takesShift(block, site.site))
                     m_shift = leafOf(startingShift(block, site));
             }
@@ -95,7 +97,7 @@ public:
         m_sound = true;
         if (m_values) {
             const InvertedMatrix a = watched(m_values->inverted(type), m_watchValues, label(SiteKind::AttentionOutput));
-            transformHeads(block, a.matrix, a.inverse, m_shift);
+            transformHeads(block, a.matrix, a.inverse, awakeShift());
         }
         if (m_queryKey) {
             const InvertedMatrix b = watched(m_queryKey->inverted(type), m_watchQueryKey, kQueriesAndKeys);
@@ -109,6 +111,14 @@ public:
 
     bool sound() const override { return m_sound; }
 
+    std::vector<SleepingSite> sleeping() const override
+    {
+        std::vector<SleepingSite> all = m_diagonals.sleeping();
+        if (m_asleep.defined())
+            all.push_back({SiteKind::AttentionOutput, m_asleep});
+        return all;
+    }
+
     std::vector<TransformEvidence> evidence() const override
     {
         const at::NoGradGuard noGrad;
@@ -119,7 +129,7 @@ public:
             all.push_back(std::move(made));
         };
         if (m_shift.defined())
-            all.push_back(rowEvidence("affinequant", std::string(label(SiteKind::AttentionOutput)), "shift", m_shift));
+            all.push_back(rowEvidence("affinequant", std::string(label(SiteKind::AttentionOutput)), "shift", awakeShift()));
         if (m_values) {
             const InvertedMatrix a = m_values->inverted(at::kDouble);
             add(matrixEvidence(std::string(label(SiteKind::AttentionOutput)), "matrix", a.matrix, a.conditions), m_watchValues);
@@ -155,6 +165,8 @@ private:
         int lost = -1;   ///< step
         std::vector<TransformEvidence::Epoch> epochs;
     };
+
+    at::Tensor awakeShift() const { return m_shift.defined() ? at::where(m_asleep, 0.0, m_shift) : at::Tensor(); }
 
     static std::vector<LearnedSite> behindNorms(const std::vector<LearnedSite>& sites)
     {
@@ -201,7 +213,7 @@ private:
     LetParameters m_diagonals;
     std::optional<HeadMatrices> m_values, m_queryKey;
     std::optional<PairMatrices> m_pairs;
-    at::Tensor m_shift;   ///< of attention out
+    at::Tensor m_shift, m_asleep;   ///< of attention out
     Watch m_watchValues, m_watchQueryKey;
     bool m_sound = true;
 };

@@ -1,3 +1,6 @@
+#include "core/algebra/product.h"
+#include "core/algebra/sums.h"
+#include "core/methods/asleep_mask.h"
 #include "core/methods/equivalent.h"
 #include "core/methods/rounding.h"
 #include "core/methods/transform.h"
@@ -33,7 +36,7 @@ at::Tensor half(const DecoderBlock& block, SiteKind site, const at::Tensor& hidd
     return block.afterMlp(hidden, input, block.mlpMiddle(input));
 }
 
-/// Activation-aware weight quantization: the site's scale is mean|x|^ratio, the ratio searched for the least error of the half block's output with
+/// Activation-aware weight quantization: the site's scale is mean|x|^ratio (1 for channels that the text hardly wakes), the ratio searched for the least error of the half block's output with
 /// the site's linears rounded to nearest; then every row's or group's range is searched on the tokens.
 class Awq final : public Transform {
 public:
@@ -46,6 +49,7 @@ public:
         if (scale.defined()) {
             transformSite(block, in.site, scale);
             result.scale = spreadToSite(block.config(), in.site, scale);
+            result.asleep = spreadToSite(block.config(), in.site, asleepMask(gatherFromSite(block.config(), in.site, in.sample.meanAbs)));
         }
         return result;
     }
@@ -72,7 +76,7 @@ private:
         double error = 0;
         for (const std::size_t i : linearsOf(block, in.site)) {
             const at::Tensor difference = trial.linears()[i].weight / scale - block.linears()[i].weight;
-            error += (at::matmul(difference, gram) * difference).sum(at::kDouble).item<double>();
+            error += sumOfProducts(product(difference, gram), difference);
         }
         return error;
     }
@@ -95,22 +99,25 @@ private:
         const bool attention = in.site == SiteKind::AttentionInput || in.site == SiteKind::AttentionOutput, known = in.hidden.defined();
         const at::Tensor hidden = attention || !known ? in.hidden : half(block, SiteKind::AttentionInput, in.hidden);
         const at::Tensor tokens = tokensOfProducts(block, in, hidden);
-        const at::Tensor gram = tokens.defined() ? at::matmul(tokens.t(), tokens) : at::Tensor();
+        const at::Tensor gram = tokens.defined() ? product(tokens.t(), tokens) : at::Tensor();
         const at::Tensor wanted = gram.defined() ? at::Tensor() : half(block, in.site, hidden);
-        const at::Tensor mean = gatherFromSite(block.config(), in.site, in.sample.meanAbs);
+        const at::Tensor mean = gatherFromSite(block.config(), in.site, in.sample.meanAbs), asleep = asleepMask(mean);
+        if (asleep.all().item<bool>())
+            return {};
         double least = std::numeric_limits<double>::infinity();
         at::Tensor best;
         for (int r = 0; r < kRatios; ++r) {
             throwIfStopped(stop);
             at::Tensor scale = mean.pow(static_cast<double>(r) / kRatios).clamp_min(1e-4);
-            scale = scale / (scale.max() * scale.min()).sqrt();
+            const at::Tensor awake = scale.masked_select(asleep.logical_not());
+            scale = at::where(asleep, 1.0, scale / (awake.max() * awake.min()).sqrt());
             DecoderBlock trial = block;
             transformSite(trial, in.site, scale);
             for (const std::size_t i : linearsOf(trial, in.site))
                 if (in.grids[i].quantized())
                     trial.linears()[i].weight = quantizeToNearest(trial.linears()[i].weight, in.grids[i]).dequantize();
             const double error = gram.defined() ? errorOfProducts(block, trial, in, gram, spreadToSite(block.config(), in.site, scale))
-                                                : (half(trial, in.site, hidden) - wanted).square_().sum(at::kDouble).item<double>();
+                                                : sumOfSquares(half(trial, in.site, hidden) - wanted);
             if (error < least) {
                 least = error;
                 best = r == 0 ? at::Tensor() : scale;
@@ -126,7 +133,7 @@ private:
         at::Tensor x = tokens.view({tokens.size(0), groups, width}).permute({1, 2, 0}).contiguous();   // [groups, width, tokens]
         const bool products = tokens.size(0) > width;   // |d x|^2 = d (x x^T) d^T: the tokens' products once, instead of every token for each candidate
         if (products)
-            x = at::bmm(x, x.transpose(1, 2));
+            x = product(x, x.transpose(1, 2));
         at::Tensor out = at::empty_like(weight);
         for (std::int64_t first = 0; first < weight.size(0); first += kRowsOfClip) {
             throwIfStopped(stop);
@@ -139,7 +146,7 @@ private:
                 const at::Tensor limit = largest * (1 - static_cast<double>(c) / kClipSteps);
                 const at::Tensor clamped = at::minimum(at::maximum(grouped, -limit), limit);
                 const at::Tensor rounded = quantizeToNearest(clamped.view({rows, groups * width}), grid).dequantize().view({rows, groups, width});
-                const at::Tensor difference = (rounded - grouped).transpose(0, 1), onTokens = at::bmm(difference, x);
+                const at::Tensor difference = (rounded - grouped).transpose(0, 1), onTokens = product(difference, x);
                 const at::Tensor error = (products ? onTokens * difference : onTokens.square()).sum(2).t();   // [rows, groups]
                 if (c == 0) {
                     least = error;

@@ -1,5 +1,6 @@
 #include "core/methods/block_reconstruction.h"
 
+#include "core/algebra/sums.h"
 #include "core/base/error.h"
 #include "core/methods/autocast_scope.h"
 
@@ -88,13 +89,14 @@ double BlockReconstruction::step(int step)
     const std::vector<std::size_t> windows = miniBatch(m_data.windows(), m_batch, m_seed, step);
     double loss = 0;
     inPieces(m_data, windows, m_stop, [&](const at::Tensor& inputs, const at::Tensor& targets) {
-        // Summed over a window's tokens (LRQ's scale): only AdamW's ε sees the difference to a mean.
-        const at::Tensor squares = [&] {
+        const at::Tensor error = [&] {
             const AutocastScope autocast(inputs.device().type());
-            return (block.forward(inputs) - targets).square().sum() / static_cast<double>(targets.size(2) * m_batch);
+            return block.forward(inputs) - targets;
         }();
-        loss += squares.item<double>() / static_cast<double>(targets.size(1));
-        squares.backward();
+        // Summed over a window's tokens (LRQ's scale): only AdamW's ε sees the difference to a mean.
+        const double share = 1 / static_cast<double>(targets.size(2) * m_batch);
+        loss += sumOfSquares(error) * share / static_cast<double>(targets.size(1));
+        error.backward(error.detach() * (2 * share));
     });
     std::vector<at::Tensor> roots, gradients;
     for (std::size_t i = 0; i < cut.size(); ++i)
@@ -118,7 +120,7 @@ double BlockReconstruction::judge()
         windows[i] = i * m_data.windows() / count;
     double sum = 0, elements = 0;
     inPieces(m_data, windows, m_stop, [&](const at::Tensor& inputs, const at::Tensor& targets) {
-        sum += (block.forward(inputs) - targets).square_().sum(at::kDouble).item<double>();
+        sum += sumOfSquares(block.forward(inputs) - targets);
         elements += static_cast<double>(targets.numel());
     });
     return sum / elements;

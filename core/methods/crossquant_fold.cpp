@@ -1,3 +1,4 @@
+#include "core/methods/asleep_mask.h"
 #include "core/methods/equivalent.h"
 #include "core/methods/rounding.h"
 #include "core/methods/transform.h"
@@ -10,15 +11,19 @@ namespace {
 constexpr double kSmallest = 1e-5;
 
 /// CrossQuant's static columns with re-measured rows: the site is divided by c^(1−α), c the channel's maximum over the calibration text, and what
-/// reads it multiplies its columns. With a grid per token it is what a stock runtime can serve of CrossQuant.
+/// reads it multiplies its columns. With a grid per token it is what a stock runtime can serve of CrossQuant. Channels that the text hardly wakes stay.
 class CrossQuantFold final : public Transform {
 public:
     TransformResult apply(DecoderBlock& block, const TransformInputs& in, const MethodChoice& choice, const std::stop_token& stop) const override
     {
         throwIfStopped(stop);
-        if (whyNotFoldable(block.config(), in.site).empty())
-            transformSite(block, in.site, gatherFromSite(block.config(), in.site, in.sample.absmax.clamp_min(kSmallest).pow(1 - choice.real("alpha"))));
-        return {};
+        TransformResult result;
+        if (!whyNotFoldable(block.config(), in.site).empty())
+            return result;
+        const at::Tensor range = gatherFromSite(block.config(), in.site, in.sample.absmax), asleep = asleepMask(range);
+        transformSite(block, in.site, at::where(asleep, 1.0, range.clamp_min(kSmallest).pow(1 - choice.real("alpha"))));
+        result.asleep = spreadToSite(block.config(), in.site, asleep);
+        return result;
     }
 };
 

@@ -1,5 +1,6 @@
 #include "core/methods/equivalent.h"
 
+#include "core/algebra/product.h"
 #include "core/base/error.h"
 
 #include <ATen/ATen.h>
@@ -32,11 +33,14 @@ void scaleRows(Linear& linear, const at::Tensor& factors)
         linear.bias = linear.bias * factors;
 }
 
+/// weight [out, in] · x [in].
+at::Tensor times(const at::Tensor& weight, const at::Tensor& x) { return product(weight, x.to(weight.scalar_type()).unsqueeze(1)).squeeze(1); }
+
 /// A matrix a head [n, headDim, headDim] times each head's rows of x [n · headDim, columns] or [n · headDim].
 at::Tensor headRows(const at::Tensor& matrix, const at::Tensor& x)
 {
     const at::Tensor typed = matrix.to(x.scalar_type());
-    return at::matmul(typed, x.reshape({matrix.size(0), matrix.size(1), -1})).reshape(x.sizes());
+    return product(typed, x.reshape({matrix.size(0), matrix.size(1), -1})).reshape(x.sizes());
 }
 
 /// The same for the parts of a fused query-key-value weight or bias, whose rows are [heads, (q, k, v), headDim]; undefined parts stay.
@@ -45,7 +49,7 @@ at::Tensor fusedHeadRows(const std::array<at::Tensor, 3>& matrices, const at::Te
     std::vector<at::Tensor> parts = x.reshape({heads, 3, headDim, -1}).unbind(1);
     for (std::size_t i = 0; i < parts.size(); ++i)
         if (matrices[i].defined())
-            parts[i] = at::matmul(matrices[i].to(x.scalar_type()), parts[i]);
+            parts[i] = product(matrices[i].to(x.scalar_type()), parts[i]);
     return at::stack(parts, 1).reshape(x.sizes());
 }
 
@@ -173,7 +177,7 @@ void transformSite(DecoderBlock& block, SiteKind site, const at::Tensor& narrow,
         if (shift.defined()) {
             if (!linear.bias.defined())
                 refuse(block, site, linear.info.name + " has no bias that could take a shift");
-            linear.bias = linear.bias + at::matmul(linear.weight, spreadToSite(config, site, shift).to(linear.weight.scalar_type()));
+            linear.bias = linear.bias + times(linear.weight, spreadToSite(config, site, shift));
         }
         linear.weight = linear.weight * columns;
     }
@@ -231,10 +235,10 @@ void transformHeads(DecoderBlock& block, const at::Tensor& matrix, const at::Ten
         if (shift.defined()) {
             if (!linear.bias.defined())
                 refuse(block, kSite, linear.info.name + " has no bias that could take a shift");
-            linear.bias = linear.bias + at::matmul(linear.weight, spreadToSite(config, kSite, shift).to(linear.weight.scalar_type()));
+            linear.bias = linear.bias + times(linear.weight, spreadToSite(config, kSite, shift));
         }
         const at::Tensor heads = linear.weight.view({linear.weight.size(0), config.heads, config.headDim}).transpose(0, 1);
-        linear.weight = at::matmul(heads, right.to(linear.weight.scalar_type())).transpose(0, 1).reshape(linear.weight.sizes());
+        linear.weight = product(heads, right.to(linear.weight.scalar_type())).transpose(0, 1).reshape(linear.weight.sizes());
     }
 }
 

@@ -1,3 +1,4 @@
+#include "core/algebra/product.h"
 #include "core/methods/gptq_kernel.h"
 #include "core/methods/hessian.h"
 #include "core/methods/rounding.h"
@@ -155,7 +156,7 @@ void Solver::run(const std::stop_token& stop)
                 solveTile(tile, begin, end, inside);
         });
         if (end < m_columns)
-            m_weight.slice(0, end).addmm_(upper.slice(0, begin, end).slice(1, end).t(), m_error.slice(0, 0, end - begin), 1, -1);
+            addProduct(m_weight.slice(0, end), upper.slice(0, begin, end).slice(1, end).t(), m_error.slice(0, 0, end - begin), -1);
     }
 }
 

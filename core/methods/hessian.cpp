@@ -1,5 +1,7 @@
 #include "core/methods/hessian.h"
 
+#include "core/algebra/factors.h"
+#include "core/algebra/product.h"
 #include "core/base/error.h"
 
 #include <ATen/ATen.h>
@@ -8,9 +10,6 @@
 
 namespace halftone {
 namespace {
-
-/// Rows of one product: small enough to skip most of the lower half, large enough for an efficient product.
-constexpr std::int64_t kBlock = 256;
 
 at::Tensor visitOrder(const at::Tensor& diagonal, VisitOrder order, std::int64_t group)
 {
@@ -30,25 +29,11 @@ at::Tensor visitOrder(const at::Tensor& diagonal, VisitOrder order, std::int64_t
     return inside.index_select(0, groups).reshape({n});
 }
 
-/// Inverse of a lower triangular matrix by halves, so that nearly all work is products and the upper half costs nothing.
-at::Tensor lowerInverse(const at::Tensor& lower)
-{
-    const std::int64_t n = lower.size(0), half = n / 2;
-    if (n <= 128)
-        return at::linalg_solve_triangular(lower, at::eye(n, lower.options()), /*upper=*/false);
-    const at::Tensor first = lowerInverse(lower.slice(0, 0, half).slice(1, 0, half)), second = lowerInverse(lower.slice(0, half).slice(1, half));
-    at::Tensor result = at::zeros({n, n}, lower.options());
-    result.slice(0, 0, half).slice(1, 0, half).copy_(first);
-    result.slice(0, half).slice(1, half).copy_(second);
-    result.slice(0, half).slice(1, 0, half).copy_(second.matmul(lower.slice(0, half).slice(1, 0, half)).matmul(first).neg_());
-    return result;
-}
-
 /// U with UᵀU = a^−1: the reversed matrix factors as M Mᵀ with M lower, and U = reversed(M^−1). Undefined when a is not positive definite.
 at::Tensor inverseFactor(const at::Tensor& a)
 {
-    const auto [lower, info] = at::linalg_cholesky_ex(a.flip({0, 1}));
-    if (info.item<int>() != 0)
+    const at::Tensor lower = lowerCholesky(a.flip({0, 1}));
+    if (!lower.defined())
         return {};
     const at::Tensor inverse = lowerInverse(lower);
     return inverse.isfinite().all().item<bool>() ? inverse.flip({0, 1}) : at::Tensor();
@@ -67,10 +52,7 @@ void HessianAccumulator::add(const at::Tensor& x)
     if (x.size(-1) != n)
         throw Error(ErrorKind::InvalidArgument, "a Hessian of " + std::to_string(n) + " channels was given " + std::to_string(x.size(-1)));
     const at::Tensor rows = x.reshape({-1, n}).to(at::kFloat);
-    for (std::int64_t i = 0; i < n; i += kBlock) {
-        const std::int64_t end = std::min(i + kBlock, n);
-        m_sum.slice(0, i, end).slice(1, i).addmm_(rows.slice(1, i, end).t(), rows.slice(1, i));
-    }
+    addSquare(m_sum, rows);
     m_tokens += rows.size(0);
 }
 

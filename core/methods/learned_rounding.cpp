@@ -1,5 +1,7 @@
 #include "core/methods/learned_rounding.h"
 
+#include "core/algebra/product.h"
+#include "core/algebra/sums.h"
 #include "core/base/error.h"
 #include "core/methods/fake_quantizer.h"
 #include "core/methods/hessian.h"
@@ -47,8 +49,8 @@ private:
     double lossOf(const at::Tensor& rounded, at::Tensor& gradient) const
     {
         const at::Tensor error = rounded.detach() - m_weight;
-        gradient = at::matmul(error, m_hessian);
-        return (gradient * error).sum(at::kDouble).item<double>() / (2.0 * static_cast<double>(error.size(0)));
+        gradient = product(error, m_hessian);
+        return sumOfProducts(gradient, error) / (2.0 * static_cast<double>(error.size(0)));
     }
 
     LearnedWeight& m_learned;

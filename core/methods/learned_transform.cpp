@@ -1,5 +1,7 @@
 #include "core/methods/learned_transform.h"
 
+#include "core/methods/equivalent.h"
+
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
@@ -9,8 +11,13 @@ TransformResult LearnedTransform::apply(DecoderBlock& block, const TransformInpu
 {
     const at::NoGradGuard noGrad;
     throwIfStopped(stop);
-    learn(block, {{in.site, in.sample, in.activations.quantized()}}, choice)->apply(block);
-    return {};
+    const auto parameters = learn(block, {{in.site, in.sample, in.activations.quantized()}}, choice);
+    parameters->apply(block);
+    TransformResult result;
+    for (const SleepingSite& sleeping : parameters->sleeping())
+        if (sleeping.site == in.site)
+            result.asleep = spreadToSite(block.config(), in.site, sleeping.channels);
+    return result;
 }
 
 void foldInDouble(DecoderBlock& block, const std::vector<BlockParameters*>& parameters)

@@ -16,11 +16,18 @@ struct LearnedSite {
     bool activations = false;   ///< its activation is rounded
 };
 
+/// Channels of a site whose factor is held at 1: bool [producerChannels].
+struct SleepingSite {
+    SiteKind site = SiteKind::AttentionInput;
+    at::Tensor channels;
+};
+
 /// The parameters of a learned transform. apply() takes blocks of float32 (training) and of float64 (the final fold).
 class TransformParameters : public BlockParameters {
 public:
     /// What they are now, to be drawn.
     virtual std::vector<TransformEvidence> evidence() const = 0;
+    virtual std::vector<SleepingSite> sleeping() const = 0;
     /// What a person should know of the training.
     virtual std::vector<std::string> notes() const { return {}; }
 };

@@ -1,5 +1,6 @@
 #include "core/methods/let_parameters.h"
 
+#include "core/methods/asleep_mask.h"
 #include "core/methods/equivalent.h"
 
 #include <ATen/ATen.h>
@@ -31,7 +32,13 @@ at::Tensor startingScale(const DecoderBlock& block, const LearnedSite& site, dou
     }
     const at::Tensor start = gatherFromSite(config, site.site, site.sample.absmax).clamp_min(kSmallest).pow(alpha) /
                              gatherFromSite(config, site.site, weights).clamp_min(kSmallest).pow(1 - alpha);
-    return start.clamp_min(kLeastScale);
+    const at::Tensor unknown = sleepingChannels(block, site).logical_or(gatherFromSite(config, site.site, weights) == 0);
+    return at::where(unknown, 1.0, start.clamp_min(kLeastScale));
+}
+
+at::Tensor sleepingChannels(const DecoderBlock& block, const LearnedSite& site)
+{
+    return asleepMask(gatherFromSite(block.config(), site.site, site.sample.absmax));
 }
 
 at::Tensor startingShift(const DecoderBlock& block, const LearnedSite& site)
@@ -61,7 +68,7 @@ LetParameters::LetParameters(const DecoderBlock& block, const std::vector<Learne
     for (const LearnedSite& site : sites) {
         if (site.site == SiteKind::MlpMiddle || !whyNotFoldable(config, site.site).empty())
             continue;
-        Site one{site.site, leafOf(startingScale(block, site, m_settings.alpha)), {}};
+        Site one{site.site, leafOf(startingScale(block, site, m_settings.alpha)), {}, sleepingChannels(block, site)};
         if (m_settings.shift && (site.activations || m_settings.shiftWeightOnly) && takesShift(block, site.site))
             one.shift = leafOf(startingShift(block, site));
         m_sites.push_back(std::move(one));
@@ -85,6 +92,18 @@ std::vector<Leaf> LetParameters::leaves()
     return all;
 }
 
+at::Tensor LetParameters::Site::awakeScale() const { return at::where(asleep, 1.0, heldAway(scale)); }
+
+at::Tensor LetParameters::Site::awakeShift() const { return shift.defined() ? at::where(asleep, 0.0, shift) : at::Tensor(); }
+
+std::vector<SleepingSite> LetParameters::sleeping() const
+{
+    std::vector<SleepingSite> all;
+    for (const Site& site : m_sites)
+        all.push_back({site.kind, site.asleep});
+    return all;
+}
+
 at::Tensor LetParameters::queryKeyScale() const
 {
     const at::Tensor scale = heldAway(m_queryKey);
@@ -94,7 +113,7 @@ at::Tensor LetParameters::queryKeyScale() const
 void LetParameters::apply(DecoderBlock& block)
 {
     for (const Site& site : m_sites)
-        transformSite(block, site.kind, heldAway(site.scale), site.shift);
+        transformSite(block, site.kind, site.awakeScale(), site.awakeShift());
     if (m_queryKey.defined())
         transformQueryKey(block, queryKeyScale());
 }
@@ -103,9 +122,9 @@ std::vector<TransformEvidence> LetParameters::evidence() const
 {
     std::vector<TransformEvidence> all;
     for (const Site& site : m_sites) {
-        all.push_back(rowEvidence(m_settings.method, std::string(label(site.kind)), "scale", heldAway(site.scale)));
+        all.push_back(rowEvidence(m_settings.method, std::string(label(site.kind)), "scale", site.awakeScale()));
         if (site.shift.defined())
-            all.push_back(rowEvidence(m_settings.method, std::string(label(site.kind)), "shift", site.shift));
+            all.push_back(rowEvidence(m_settings.method, std::string(label(site.kind)), "shift", site.awakeShift()));
     }
     if (m_queryKey.defined())
         all.push_back(rowEvidence(m_settings.method, kQueriesAndKeys, "scale", queryKeyScale()));

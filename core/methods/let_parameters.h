@@ -12,8 +12,10 @@ namespace halftone {
 /// |s| pushed up to 0.01, sign kept; the gradient passes as if it were not (OmniQuant's and AffineQuant's code, before every step).
 at::Tensor heldAway(const at::Tensor& scale);
 
-/// Where a site's scale starts, [producerChannels]: SmoothQuant's, from the site's activations and the weights that read them.
+/// Where a site's scale starts, [producerChannels]: SmoothQuant's, from the site's activations and the weights that read them; 1 where they say nothing.
 at::Tensor startingScale(const DecoderBlock& block, const LearnedSite& site, double alpha);
+/// Producer channels that the text hardly wakes: their scale stays 1 and their shift 0, since no gradient speaks for them.
+at::Tensor sleepingChannels(const DecoderBlock& block, const LearnedSite& site);
 /// Where its shift starts: the middle of the activations' range (grouped queries: one a value channel).
 at::Tensor startingShift(const DecoderBlock& block, const LearnedSite& site);
 
@@ -33,11 +35,15 @@ public:
     std::vector<Leaf> leaves() override;
     void apply(DecoderBlock& block) override;
     std::vector<TransformEvidence> evidence() const override;
+    std::vector<SleepingSite> sleeping() const override;
 
 private:
     struct Site {
         SiteKind kind;
-        at::Tensor scale, shift;
+        at::Tensor scale, shift;   ///< leaves
+        at::Tensor asleep;         ///< bool
+        at::Tensor awakeScale() const;
+        at::Tensor awakeShift() const;   ///< undefined without one
     };
     at::Tensor queryKeyScale() const;
 

@@ -40,6 +40,20 @@ struct SiteChange {
     std::vector<float> before, after;    ///< channels' largest magnitudes
     ActivationGrid grid;                 ///< that the kernel was measured under; 8 bits a token where the site keeps float
     double kernelBefore = 0, kernelAfter = 0;   ///< shares of elements that it rounds to zero
+    std::int64_t asleep = 0;             ///< channels that the transform left alone, since the text hardly wakes them; not stored with it
+};
+
+/// Channels of a site that the calibration text hardly woke (core/quant/asleep.h): what is made of their range left them alone.
+struct AsleepChannels {
+    int block = 0;
+    SiteKind site = SiteKind::AttentionInput;
+    std::string method;                  ///< a transform: their factor is 1; or the scheme of a static grid
+    bool grid = false;                   ///< which has the range of the site's others for them
+    std::int64_t channels = 0;           ///< that the site has
+    std::vector<std::int64_t> asleep;    ///< which of them; stored runs keep the first kKept
+    std::int64_t count = 0;              ///< how many
+    std::vector<float> wakes;            ///< of each: the magnitude from which on a text wakes it; not stored
+    static constexpr std::size_t kKept = 64;
 };
 
 /// What a run measured of one linear (plain values).
@@ -63,7 +77,7 @@ struct LinearResult {
 
 /// What a sentinel saw at a block of a run.
 struct BlockFlag {
-    std::string sentinel;         ///< "dead_scale", "saturation", "kernel_jump", "canary"
+    std::string sentinel;         ///< "dead_scale", "saturation", "kernel_jump", "asleep", "canary"
     int block = 0;
     std::string subject;          ///< linear or site; empty: the block
     std::string sentence;         ///< what, the likely cause, and what to do
@@ -95,6 +109,7 @@ struct BlockResult {
     std::vector<TransformEvidence> transforms;   ///< in the order in which they were folded
     std::vector<WeightEvidence> weights;          ///< what was learned of them
     std::vector<SiteChange> sites;                ///< that were transformed
+    std::vector<AsleepChannels> asleep;           ///< of sites that were transformed or have a static grid
     double seconds = 0;
     std::uint64_t peakBytes = 0;
     double canaryError = -1;      ///< drift of a held-out text's hidden states from the float model's after this block; −1: not measured

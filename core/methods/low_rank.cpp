@@ -1,9 +1,15 @@
 #include "core/methods/low_rank.h"
 
+#include "core/algebra/factors.h"
+#include "core/algebra/fixed_pieces.h"
+#include "core/algebra/product.h"
+#include "core/algebra/sums.h"
+
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace halftone {
 namespace {
@@ -19,8 +25,16 @@ struct Decomposition {
 
 Decomposition exact(const at::Tensor& matrix)
 {
-    auto [u, s, vt] = at::linalg_svd(matrix, false);
-    return {u, s, vt};
+    Decomposition parts;
+    onOneThread([&] { std::tie(parts.u, parts.s, parts.vt) = at::linalg_svd(matrix, false); });
+    return parts;
+}
+
+at::Tensor orthonormal(const at::Tensor& columns)
+{
+    at::Tensor basis;
+    onOneThread([&] { basis = std::get<0>(at::linalg_qr(columns)); });
+    return basis;
 }
 
 /// The leading directions only (Halko, Martinsson, Tropp, arXiv 0909.4061, algorithm 4.4).
@@ -28,13 +42,13 @@ Decomposition randomised(const at::Tensor& matrix, std::int64_t directions)
 {
     at::Tensor start = at::empty({matrix.size(1), directions}, matrix.options());
     start.normal_(0, 1, at::detail::createCPUGenerator(0));
-    at::Tensor basis = std::get<0>(at::linalg_qr(at::matmul(matrix, start)));
+    at::Tensor basis = orthonormal(halftone::product(matrix, start));
     for (int i = 0; i < kPowerIterations; ++i) {
-        basis = std::get<0>(at::linalg_qr(at::matmul(matrix.t(), basis)));
-        basis = std::get<0>(at::linalg_qr(at::matmul(matrix, basis)));
+        basis = orthonormal(halftone::product(matrix.t(), basis));
+        basis = orthonormal(halftone::product(matrix, basis));
     }
-    const Decomposition small = exact(at::matmul(basis.t(), matrix));
-    return {at::matmul(basis, small.u), small.s, small.vt};
+    const Decomposition small = exact(halftone::product(basis.t(), matrix));
+    return {halftone::product(basis, small.u), small.s, small.vt};
 }
 
 /// C with C Cᵀ = H + λI, float64.
@@ -44,8 +58,8 @@ at::Tensor whitener(const at::Tensor& hessian)
     const at::Tensor mean = h.diagonal().mean();
     for (double damping = kWhiteningDamping;; damping *= 10) {
         const at::Tensor damped = h + at::eye(h.size(0), h.options()) * (mean * damping).clamp_min(1e-12);
-        auto [factor, info] = at::linalg_cholesky_ex(damped);
-        if (info.item<int>() == 0 || damping > 1)
+        const at::Tensor factor = lowerCholesky(damped);
+        if (factor.defined() || damping > 1)
             return factor;
     }
 }
@@ -60,18 +74,18 @@ at::Tensor scaleOf(const at::Tensor& factor, std::int64_t dimension)
 at::Tensor LowRank::product() const
 {
     if (!coded())
-        return at::matmul(left, right);
-    return at::matmul(left.to(at::kFloat) * leftScale, right.to(at::kFloat) * rightScale);
+        return halftone::product(left, right);
+    return halftone::product(left.to(at::kFloat) * leftScale, right.to(at::kFloat) * rightScale);
 }
 
 LowRankFit fitLowRank(const at::Tensor& error, std::int64_t rank, const at::Tensor& hessian)
 {
     at::Tensor matrix = error;
     at::Tensor factor;
-    if (hessian.defined()) {
+    if (hessian.defined())
         factor = whitener(hessian);
-        matrix = at::matmul(error.to(at::kDouble), factor).to(error.scalar_type());
-    }
+    if (factor.defined())
+        matrix = halftone::product(error.to(at::kDouble), factor).to(error.scalar_type());
     const std::int64_t side = std::min(error.size(0), error.size(1));
     rank = std::min(rank, side);
     const bool all = side <= kExactSide || rank + kMoreDirections >= side;
@@ -82,10 +96,10 @@ LowRankFit fitLowRank(const at::Tensor& error, std::int64_t rank, const at::Tens
     fit.left = parts.u.narrow(1, 0, rank) * root;
     fit.right = root.unsqueeze(1) * parts.vt.narrow(0, 0, rank);
     if (factor.defined())   // R C = root · Vᵀ
-        fit.right = at::linalg_solve_triangular(factor, fit.right.to(at::kDouble), false, false).to(error.scalar_type());
+        fit.right = halftone::product(fit.right.to(at::kDouble), lowerInverse(factor)).to(error.scalar_type());
     const at::Tensor values = parts.s.to(at::kDouble).contiguous();
     fit.singularValues.assign(values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel());
-    fit.total = matrix.square().sum(at::kDouble).item<double>();
+    fit.total = sumOfSquares(matrix);
     return fit;
 }
 

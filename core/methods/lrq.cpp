@@ -1,3 +1,4 @@
+#include "core/algebra/product.h"
 #include "core/base/error.h"
 #include "core/methods/fake_quantizer.h"
 #include "core/methods/learned_rounding.h"
@@ -68,7 +69,7 @@ public:
 
 private:
     at::Tensor scale() const { return m_scales.scale * m_step.exp(); }
-    at::Tensor delta() const { return m_right.defined() ? at::addmm(m_row + m_column, m_left, m_right) : m_left + m_row + m_column; }
+    at::Tensor delta() const { return m_right.defined() ? product(m_left, m_right) + (m_row + m_column) : m_left + m_row + m_column; }
 
     WeightGrid m_grid;
     double m_rate;

@@ -1,3 +1,4 @@
+#include "core/methods/asleep_mask.h"
 #include "core/methods/equivalent.h"
 #include "core/methods/rounding.h"
 #include "core/methods/transform.h"
@@ -10,7 +11,8 @@ namespace {
 constexpr double kSmallest = 1e-5;
 constexpr double kLeastScale = 1e-4, kMostScale = 1e4;
 
-/// s = max|x|^α / max|w|^(1−α) per channel, folded into the norm before the site.
+/// s = max|x|^α / max|w|^(1−α) per channel, folded into the norm before the site; 1 where a maximum says nothing: of channels that the text hardly
+/// wakes, and of columns of zeros.
 class SmoothQuant final : public Transform {
 public:
     TransformResult apply(DecoderBlock& block, const TransformInputs& in, const MethodChoice& choice, const std::stop_token& stop) const override
@@ -26,10 +28,12 @@ public:
         }
         const double alpha = choice.real("alpha");
         const at::Tensor wanted = in.sample.absmax.clamp_min(kSmallest).pow(alpha) / weights.clamp_min(kSmallest).pow(1 - alpha);
-        const at::Tensor scale = wanted.clamp(kLeastScale, kMostScale);
-        if (!at::equal(scale, wanted))
+        result.asleep = asleepMask(in.sample.absmax);
+        const at::Tensor known = result.asleep.logical_or(weights == 0).logical_not();
+        const at::Tensor held = at::where(known, wanted, 1.0), scale = held.clamp(kLeastScale, kMostScale);
+        if (!at::equal(scale, held))
             result.notes.push_back("block " + std::to_string(block.index()) + ", " + std::string(label(in.site)) + ": " +
-                                   std::to_string((scale != wanted).sum().item<std::int64_t>()) + " channels have a smoothing scale outside 1e-4 to 1e4; it was held there");
+                                   std::to_string((scale != held).sum().item<std::int64_t>()) + " channels have a smoothing scale outside 1e-4 to 1e4; it was held there");
         transformSite(block, in.site, scale);
         return result;
     }

@@ -31,6 +31,7 @@ struct TransformInputs {
 
 struct TransformResult {
     at::Tensor scale;                 ///< what the site was divided by, [channels of the site]; undefined where it was left as it is
+    at::Tensor asleep;                ///< bool [channels of the site]: those that the text hardly wakes, whose factor is 1; undefined where there are none
     std::vector<std::string> notes;
 };
 

@@ -1,3 +1,4 @@
+#include "core/algebra/sums.h"
 #include "core/methods/learned_rounding.h"
 
 #include <ATen/ATen.h>
@@ -12,7 +13,8 @@ public:
     DistilledWeight(const RoundingInputs& in, double steps) : m_rounding(nearestWeight(in.grid))
     {
         const at::Tensor weight = weightForLearning(in);
-        m_rate = steps * weightScales(weight, in.grid, in.linear).scale.mean().item<double>();
+        const at::Tensor scale = weightScales(weight, in.grid, in.linear).scale;
+        m_rate = steps * sumOf(scale) / static_cast<double>(scale.numel());
         m_weight = leafOf(weight);
     }
 

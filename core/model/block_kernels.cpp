@@ -1,5 +1,7 @@
 #include "core/model/block_kernels.h"
 
+#include "core/algebra/fixed_pieces.h"
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -56,22 +58,13 @@ at::Tensor rmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon
     return out;
 }
 
-/// Calls work(rows of a, rows of b) on pieces that fit a core's cache, in parallel. a and b: contiguous, same shape.
+/// Calls work(first, length) on pieces that fit a core's cache, in parallel. Their bounds are the same for any number of threads: what a vector of
+/// lanes computes may differ in its last bit from what is left over at the end of a piece.
 template <typename Work>
-void inCachePieces(const at::Tensor& a, const at::Tensor& b, Work work)
+void inCachePieces(std::int64_t count, Work work)
 {
-    const at::Tensor flatA = a.flatten();
-    const at::Tensor flatB = b.flatten();
     constexpr std::int64_t kPiece = 32768;
-    const std::int64_t pieces = (flatA.numel() + kPiece - 1) / kPiece;
-    at::parallel_for(0, pieces, 1, [&](std::int64_t begin, std::int64_t end) {
-        const at::NoGradGuard noGrad;
-        for (std::int64_t p = begin; p < end; ++p) {
-            const std::int64_t length = std::min(kPiece, flatA.numel() - p * kPiece);
-            at::Tensor pieceA = flatA.narrow(0, p * kPiece, length);
-            work(pieceA, flatB.narrow(0, p * kPiece, length));
-        }
-    });
+    eachPiece((count + kPiece - 1) / kPiece, [&](std::int64_t piece) { work(piece * kPiece, std::min(kPiece, count - piece * kPiece)); });
 }
 
 void activateInPlace(at::Tensor& x, ActivationFunction function)
@@ -95,6 +88,10 @@ at::Tensor normalize(const at::Tensor& x, const Norm& norm, NormKind kind, doubl
 {
     if (kind == NormKind::Rms)
         return rmsNorm(x, norm.weight, epsilon, arithmetic);
+    if (recorded(norm.weight) && norm.bias.defined()) {   // the gradients of LibTorch's own are summed as there are threads
+        const at::Tensor centred = x - x.mean(-1, true);
+        return centred * at::rsqrt(centred.square().mean(-1, true) + epsilon) * norm.weight + norm.bias;
+    }
     return at::layer_norm(x, {x.size(-1)}, norm.weight, norm.bias, epsilon);
 }
 
@@ -136,7 +133,15 @@ at::Tensor rotate(at::Tensor x, const at::Tensor& cosines, const at::Tensor& sin
 at::Tensor activate(at::Tensor x, ActivationFunction function)
 {
     if (!recorded(x)) {
-        activateInPlace(x, function);
+        if (!x.is_cpu() || !x.is_contiguous()) {
+            activateInPlace(x, function);
+            return x;
+        }
+        const at::Tensor flat = x.view({-1});
+        inCachePieces(flat.numel(), [&](std::int64_t first, std::int64_t length) {
+            at::Tensor piece = flat.narrow(0, first, length);
+            activateInPlace(piece, function);
+        });
         return x;
     }
     switch (function) {
@@ -154,9 +159,11 @@ at::Tensor activateAndMultiply(at::Tensor gate, const at::Tensor& up, Activation
         return activate(std::move(gate), function) * up;
     if (arithmetic == Arithmetic::Plain || !gate.is_cpu() || !gate.is_contiguous() || !up.is_contiguous())
         return activate(std::move(gate), function).mul_(up);
-    inCachePieces(gate, up, [function](at::Tensor& pieceOfGate, const at::Tensor& pieceOfUp) {
-        activateInPlace(pieceOfGate, function);
-        pieceOfGate.mul_(pieceOfUp);
+    const at::Tensor gates = gate.view({-1}), ups = up.view({-1});
+    inCachePieces(gates.numel(), [&](std::int64_t first, std::int64_t length) {
+        at::Tensor piece = gates.narrow(0, first, length);
+        activateInPlace(piece, function);
+        piece.mul_(ups.narrow(0, first, length));
     });
     return gate;
 }

@@ -1,5 +1,6 @@
 #include "core/model/decoder_block.h"
 
+#include "core/algebra/product.h"
 #include "core/base/error.h"
 #include "core/model/attention.h"
 #include "core/model/block_kernels.h"
@@ -17,7 +18,8 @@ public:
 
     at::Tensor through(const Linear& linear)
     {
-        return at::linear(rounded(linear.input.get()), linear.weight, linear.bias);
+        const at::Tensor& x = rounded(linear.input.get());
+        return m_arithmetic == Arithmetic::Plain ? at::linear(x, linear.weight, linear.bias) : halftone::linear(x, linear.weight, linear.bias);
     }
 
 private:

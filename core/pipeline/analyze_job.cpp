@@ -11,6 +11,7 @@ Analysis analyze(const AnalyzeJob& job, Progress& progress, const std::stop_toke
 {
     Analysis result;
     translateErrors("analyze", [&] {
+        requireCpu(job.options, "analyze");
         const ComputeScope scope(job.options);
         const std::shared_ptr<const Model> model = Model::open(job.model);
         const std::unique_ptr<Tokenizer> tokenizer = model->tokenizer();

@@ -1,10 +1,14 @@
 #include "core/pipeline/block_driver.h"
 
+#include "core/algebra/product.h"
+#include "core/algebra/sums.h"
 #include "core/base/error.h"
 #include "core/methods/training.h"
+#include "core/quant/asleep.h"
 #include "core/methods/compensation.h"
 #include "core/methods/rounding.h"
 #include "core/pipeline/compute_scope.h"
+#include "core/pipeline/not_finite.h"
 #include "core/pipeline/sentinels.h"
 #include "core/pipeline/site_changes.h"
 #include "core/quant/weight_quantizer.h"
@@ -22,15 +26,14 @@ namespace {
 /// 10·log10(Σw² / Σ(w−ŵ)²) in dB; 999 when nothing was lost.
 double sqnrDb(const at::Tensor& weight, const at::Tensor& error)
 {
-    const double noise = error.to(at::kDouble).square().sum().item<double>();
-    const double power = weight.to(at::kDouble).square().sum().item<double>();
+    const double noise = sumOfSquares(error), power = sumOfSquares(weight);
     return noise > 0 ? 10 * std::log10(power / noise) : 999;
 }
 
 /// mean over tokens and outputs of (x·errorᵀ)², from H = 2·mean(x xᵀ): tr(E H Eᵀ) / (2·out).
 double outputMse(const at::Tensor& error, const at::Tensor& hessian)
 {
-    return (at::matmul(error, hessian) * error).sum(at::kDouble).item<double>() / (2.0 * static_cast<double>(error.size(0)));
+    return sumOfProducts(product(error, hessian), error) / (2.0 * static_cast<double>(error.size(0)));
 }
 
 class StageObserver final : public SiteObserver {
@@ -68,6 +71,7 @@ bool BlockDriver::quantizesWeightsAt(SiteKind kind) const
 
 void BlockDriver::observe(SiteKind kind, const at::Tensor& x)
 {
+    requireFinite(x, static_cast<int>(kind));
     if (quantizesWeightsAt(kind)) {
         auto& hessian = m_hessians[static_cast<std::size_t>(kind)];
         if (!hessian)
@@ -81,17 +85,14 @@ void BlockDriver::observe(SiteKind kind, const at::Tensor& x)
         }
 }
 
-void BlockDriver::requireFinite(const at::Tensor& x, const char* where) const
+void BlockDriver::requireFinite(const at::Tensor& x, int site) const
 {
-    if (std::isfinite(x.sum().item<float>()) || at::isfinite(x).all().item<bool>())
+    if (isFinite(x))
         return;
-    const std::string here = "block " + std::to_string(m_block.index());
-    for (const Linear& linear : m_block.linears())
-        if (!at::isfinite(linear.weight).all().item<bool>())
-            throw Error(ErrorKind::BadFile, here + ", " + linear.info.name + ": the weights hold NaN or infinity, so that the block's " + where +
-                        " is no longer finite. Check the checkpoint: it may be damaged, or overflow in the type it is stored in", linear.info.name);
-    throw Error(ErrorKind::Internal, here + ": the " + where + " is no longer finite, though its weights are: the activations overflow, by a norm of the checkpoint or by an "
-                "earlier block's quantization. Evaluate the float model on this text, then give the blocks before this one more bits", here);
+    const NotFinite why = whyNotFinite(m_block, site);
+    const std::string place = site == kSiteKinds ? "output" : std::string(label(static_cast<SiteKind>(site)));
+    throw Error(ErrorKind::BadFile, "block " + std::to_string(m_block.index()) + ": its " + place + " is no longer finite on the calibration text. " + why.sentence +
+                ". Evaluate the float model on this text; where that is fine, give the blocks before this one more bits", why.subject);
 }
 
 void BlockDriver::stepBatch(const char* what, std::size_t batch) const
@@ -128,7 +129,9 @@ RoundingResult BlockDriver::roundingOf(std::size_t index, SiteHessian& hessian)
     RoundingInputs inputs{linear.info.name, weight, plan.weights, &hessian, seed};
     if (m_streams.trained)
         inputs.trained = [&](int step, int steps, double loss) { m_streams.trained({m_block.index(), linear.info.name, step, steps, loss}); };
-    return makeRounding(plan.rounding.method)->round(inputs, plan.rounding, m_stop);
+    RoundingResult rounded = makeRounding(plan.rounding.method)->round(inputs, plan.rounding, m_stop);
+    m_transformed.sources.erase(index);
+    return rounded;
 }
 
 void BlockDriver::roundLinear(std::size_t index, SiteHessian& hessian)
@@ -183,10 +186,36 @@ void BlockDriver::finishSite(SiteKind kind)
     for (std::size_t i = 0; i < m_plans.size(); ++i)
         if (m_block.linears()[i].info.site == kind)
             roundLinear(i, hessian);
+    wakeSite(kind);
     applyActivationGrids(m_block, m_plans, m_ranges, kind);
     for (std::size_t i = 0; i < m_plans.size(); ++i)
         if (m_block.linears()[i].info.site == kind && m_block.linears()[i].input)
             m_stored.linears[i].ranges = m_block.linears()[i].input->ranges();
+}
+
+/// Static ranges of channels that the text hardly woke: those of the site's others, and kept in the result.
+void BlockDriver::wakeSite(SiteKind kind)
+{
+    const auto ranges = m_ranges.find({m_block.index(), kind});
+    if (ranges == m_ranges.end())
+        return;
+    const WokenRanges woken = wakeRanges(ranges->second);
+    const auto ofChannels = [&](std::size_t i) {
+        const ActivationGrid& grid = m_plans[i].activations;
+        return m_block.linears()[i].info.site == kind && grid.isStatic() && grid.scheme != ActivationScheme::PerTensor;
+    };
+    std::size_t first = 0;
+    while (first < m_plans.size() && !ofChannels(first))
+        ++first;
+    if (woken.channels.empty() || first == m_plans.size())
+        return;
+    AsleepChannels asleep{m_block.index(), kind, std::string(name(m_plans[first].activations.scheme)), true, static_cast<std::int64_t>(ranges->second.channelAbsmax.size()), {}, 0, {}};
+    for (std::size_t i = 0; i < woken.channels.size(); ++i) {
+        asleep.asleep.push_back(static_cast<std::int64_t>(woken.channels[i]));
+        asleep.wakes.push_back(std::max(woken.limit, 2 * woken.absmax[i]));
+    }
+    asleep.count = static_cast<std::int64_t>(asleep.asleep.size());
+    m_stored.result.asleep.push_back(std::move(asleep));
 }
 
 /// OmniQuant's calibration rounds keys and values with the activations; weight-only methods never see the cache's grid (LRQ's KV8).
@@ -240,7 +269,7 @@ void BlockDriver::walkStages(bool collect)
         const at::Tensor hidden = m_streams.hidden.get(i);
         const at::Tensor after = m_block.afterMlp(hidden, m_block.mlpInput(hidden), m_streams.mlpMid.get(i));
         m_streams.mlpMid.put(i, at::Tensor());
-        requireFinite(after, "output");
+        requireFinite(after, kSiteKinds);
         m_streams.hidden.put(i, after);
     });
     if (m_streams.unseen.defined())
@@ -285,16 +314,26 @@ StoredBlock BlockDriver::quantize()
     m_peak = 0;
     m_stored.block = m_block.index();
     m_stored.linears.resize(m_plans.size());
-    const DecoderBlock original = m_block;
-    m_transformed = transformBlock(m_block, m_plans, m_streams, m_stop, m_step);
-    m_stored.result.sites = siteChanges(original, m_block, m_plans, m_streams, m_stop);
-    DecoderBlock sources = m_block;
-    for (const auto& [index, weight] : m_transformed.sources)
-        sources.linears()[index].weight = weight;
-    m_learned = learnRoundings(sources, m_plans, m_streams, m_transformed.learned.linears, m_stop, m_step);
+    {   // the float weights as they were are let go before anything is rounded
+        const DecoderBlock original = m_block;
+        m_transformed = transformBlock(m_block, m_plans, m_streams, m_stop, m_step);
+        m_stored.result.sites = siteChanges(original, m_block, m_plans, m_streams, m_stop);
+        m_stored.tensors = changedTensors(original, m_block, m_plans);
+    }
+    {
+        DecoderBlock sources = m_block;
+        for (const auto& [index, weight] : m_transformed.sources)
+            sources.linears()[index].weight = weight;
+        m_learned = learnRoundings(sources, m_plans, m_streams, m_transformed.learned.linears, m_stop, m_step);
+    }
     m_learned.linears.merge(m_transformed.learned.linears);
     m_stored.result.curves = std::move(m_transformed.learned.curves);
     m_stored.result.transforms = std::move(m_transformed.evidence);
+    m_stored.result.asleep = std::move(m_transformed.asleep);
+    for (SiteChange& change : m_stored.result.sites)
+        for (const AsleepChannels& asleep : m_stored.result.asleep)
+            if (asleep.site == change.site)
+                change.asleep = asleep.count;
     for (LossCurve& curve : m_learned.curves)
         m_stored.result.curves.push_back(std::move(curve));
     if (trueSequential()) {
@@ -303,7 +342,6 @@ StoredBlock BlockDriver::quantize()
         collectWholeBlock();
         walkStages(false);
     }
-    m_stored.tensors = changedTensors(original, m_block, m_plans);
     m_stored.result.block = m_block.index();
     m_stored.result.seconds = clock.seconds();
     m_stored.result.peakBytes = std::max(m_peak, takePeakResidentBytes());

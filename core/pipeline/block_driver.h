@@ -42,12 +42,14 @@ private:
     void walkStages(bool collect);
     void collectWholeBlock();
     void finishSite(SiteKind kind);
+    void wakeSite(SiteKind kind);
     bool quantizesWeightsAt(SiteKind kind) const;
     void observe(SiteKind kind, const at::Tensor& x);
     void compensate(StoredLinear& stored, const Plan& plan, const at::Tensor& weight, const SiteHessian& hessian) const;
     RoundingResult roundingOf(std::size_t index, SiteHessian& hessian);
     void roundLinear(std::size_t index, SiteHessian& hessian);
-    void requireFinite(const at::Tensor& x, const char* where) const;
+    /// `site`: whose activation x is; kSiteKinds: the block's output.
+    void requireFinite(const at::Tensor& x, int site) const;
     bool trueSequential() const;
     void roundCache();
     /// "block 3 · attention · sample 16 of 128"

@@ -1,6 +1,8 @@
 #include "core/pipeline/block_transformer.h"
 
 #include "core/base/error.h"
+#include "core/methods/asleep_mask.h"
+#include "core/methods/equivalent.h"
 #include "core/methods/learned_transform.h"
 #include "core/methods/let_parameters.h"
 #include "core/pipeline/recipe_model.h"
@@ -125,6 +127,12 @@ bool learnedTogether(const Plan& plan)
     return info && info->needs.withTransform;
 }
 
+void keepAsleep(TransformedBlock& result, AsleepChannels asleep)
+{
+    if (asleep.count > 0)
+        result.asleep.push_back(std::move(asleep));
+}
+
 /// Trains the learned transforms of the block and folds them into it.
 void learnTransforms(DecoderBlock& block, const std::vector<Plan>& plans, const std::vector<std::pair<MethodChoice, std::vector<LearnedSite>>>& learned,
                      const CalibrationStreams& streams, const std::stop_token& stop, const std::function<void(const std::string& detail)>& step,
@@ -165,8 +173,14 @@ void learnTransforms(DecoderBlock& block, const std::vector<Plan>& plans, const 
 
     const at::NoGradGuard noGrad;
     std::vector<BlockParameters*> folded;
-    for (const auto& transform : parameters.transforms()) {
+    for (std::size_t i = 0; i < learned.size(); ++i) {
+        const auto& transform = parameters.transforms()[i];
+        const auto& [choice, sites] = learned[i];
         folded.push_back(transform.get());
+        for (const SleepingSite& sleeping : transform->sleeping())
+            for (const LearnedSite& site : sites)
+                if (site.site == sleeping.site)
+                    keepAsleep(result, asleepOf(block.index(), site.site, choice.method, spreadToSite(block.config(), site.site, sleeping.channels), site.sample.absmax));
         for (TransformEvidence& evidence : transform->evidence())
             result.evidence.push_back(std::move(evidence));
         for (std::string& note : transform->notes())
@@ -258,6 +272,7 @@ TransformedBlock transformBlock(DecoderBlock& block, const std::vector<Plan>& pl
                 *x = *x / made.scale;
             after.tokens = sample.tokens / made.scale;
         }
+        keepAsleep(result, asleepOf(block.index(), site, plan.transform.method, made.asleep, sample.absmax));
         if (made.scale.defined())
             result.evidence.push_back(rowEvidence(plan.transform.method, std::string(label(site)), "scale", made.scale));
         transformed.push_back({site, *first[kind], std::move(after)});

@@ -25,6 +25,7 @@ struct TransformedBlock {
     LearnedRoundings learned;                    ///< clipping that was learned together with a transform
     std::map<std::size_t, at::Tensor> sources;   ///< weights that rounding starts from instead of the block's, by index
     std::vector<TransformEvidence> evidence;
+    std::vector<AsleepChannels> asleep;          ///< of sites that have some
     std::vector<std::string> notes;
 };
 

@@ -90,6 +90,7 @@ struct QuantizeResult {
     RunInfo run;
     std::vector<LinearResult> linears;
     std::vector<BlockFlag> flags;        ///< of all blocks, those done before a resume included
+    std::vector<AsleepChannels> asleep = {};   ///< of all blocks
     std::vector<LossCurve> curves = {};  ///< the same; none of a finished run that was taken
     CalibrationUse calibration = {};
 };

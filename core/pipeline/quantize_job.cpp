@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/base/sha256.h"
+#include "core/methods/asleep_mask.h"
 #include "core/model/model.h"
 #include "core/pipeline/block_driver.h"
 #include "core/pipeline/compute_scope.h"
@@ -24,7 +25,8 @@ namespace halftone {
 
 namespace {
 
-std::string runFingerprint(const Model& model, const Recipe& recipe, const TokenWindows& windows, int threads)
+/// The number of threads is no part of it: results do not hang on it.
+std::string runFingerprint(const Model& model, const Recipe& recipe, const TokenWindows& windows)
 {
     Sha256 hash;
     hash.update(kNumericsVersion);
@@ -32,7 +34,7 @@ std::string runFingerprint(const Model& model, const Recipe& recipe, const Token
     hash.update(recipe.toJson());
     for (const auto& ids : windows.ids)
         hash.update(std::as_bytes(std::span(ids)));
-    hash.update(" threads " + std::to_string(threads) + " " + matrixProductName());
+    hash.update(" " + matrixProductName());
     return hash.finish();
 }
 
@@ -105,16 +107,18 @@ std::vector<ResolvedPlan> plansOf(const Recipe& recipe, const ModelDescription& 
 
 QuantizeResult resultOf(const Project& project, const std::string& run, const TokenWindows& windows)
 {
-    QuantizeResult result{project.run(run), {}, {}, {}, useOf(windows)};
+    QuantizeResult result{project.run(run), {}, {}, {}, {}, useOf(windows)};
     for (BlockResult& block : project.results(run)) {
         std::move(block.linears.begin(), block.linears.end(), std::back_inserter(result.linears));
         std::move(block.flags.begin(), block.flags.end(), std::back_inserter(result.flags));
+        std::move(block.asleep.begin(), block.asleep.end(), std::back_inserter(result.asleep));
     }
     return result;
 }
 
 QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_token& stop)
 {
+    requireCpu(job.options, "quantize");
     const ComputeScope scope(job.options);
     const WorkClock clock;
     takePeakResidentBytes();
@@ -129,7 +133,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     for (const std::string& note : windows.notes)
         progress.note(note);
 
-    const std::string fingerprint = runFingerprint(*model, job.recipe, windows, scope.threads());
+    const std::string fingerprint = runFingerprint(*model, job.recipe, windows);
     if (job.takeFinished)
         if (const std::optional<RunInfo> known = findFinished(*job.project, fingerprint))
             return resultOf(*job.project, known->id, windows);
@@ -212,6 +216,8 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
             sentinels.after(block, stored.result);
             for (const std::string& note : driver.transformNotes())
                 progress.note(note);
+            for (const AsleepChannels& asleep : stored.result.asleep)
+                progress.note(asleepSentence(asleep));
             for (const LossCurve& curve : stored.result.curves)
                 for (const std::string& note : curve.notes)
                     progress.note(note);

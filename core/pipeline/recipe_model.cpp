@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/methods/compensation.h"
 #include "core/project/quantized_model.h"
+#include "core/quant/asleep.h"
 #include "core/quant/kernels.h"
 #include "core/quant/weight_quantizer.h"
 
@@ -152,6 +153,8 @@ SiteRanges measureRanges(const Model& model, const std::vector<ResolvedPlan>& pl
         }
         progress.update(b + 1);
     }
+    for (auto& [site, range] : ranges)
+        wakeRanges(range);
     return ranges;
 }
 

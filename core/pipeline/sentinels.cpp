@@ -1,6 +1,8 @@
 #include "core/pipeline/sentinels.h"
 
+#include "core/algebra/sums.h"
 #include "core/base/error.h"
+#include "core/pipeline/not_finite.h"
 
 #include <ATen/ATen.h>
 
@@ -18,6 +20,8 @@ namespace {
 
 /// Smallest number that float16 tells from zero: runtimes compute with scales in float16 or bfloat16.
 constexpr double kSmallestHalf = 5.96e-8;
+/// Steps: weights that are no farther from the ends of a grid are on that grid, but for the rounding of their own type.
+constexpr double kOnTheGrid = 0.1;
 
 std::string percent(double share)
 {
@@ -44,14 +48,29 @@ at::Tensor grouped(const at::Tensor& matrix, const WeightGrid& grid)
     return matrix.reshape({matrix.size(0), -1, grid.perTensor ? matrix.size(1) : groupWidth(grid, matrix.size(1))});
 }
 
-double saturatedShare(const QuantizedWeight& rounded)
+/// Codes at an end of the grid, and how far what they stand for lies from the weights there: in steps, root mean square. Zeros that stay zeros (an
+/// asymmetric grid has its least code for a group of zeros) are no ends.
+struct Ends {
+    double share = 0, error = 0;
+};
+
+Ends endsOf(const at::Tensor& weight, const QuantizedWeight& rounded)
 {
     const at::Tensor& codes = rounded.codes;
+    if (codes.numel() == 0)
+        return {};
     const int top = rounded.grid.symmetric ? symmetricMax(rounded.grid.bits) : (1 << rounded.grid.bits) - 1;
     const int bottom = rounded.grid.symmetric ? -top : 0;
-    const auto ends = at::ge(codes, top).logical_or_(at::le(codes, bottom)).sum().item<std::int64_t>();
-    return codes.numel() > 0 ? static_cast<double>(ends) / static_cast<double>(codes.numel()) : 0;
+    const at::Tensor values = rounded.dequantize();
+    const at::Tensor ends = at::ge(codes, top).logical_or_(at::le(codes, bottom)).logical_and_(weight.ne(0).logical_or_(values.ne(0)));
+    const auto count = ends.sum().item<std::int64_t>();
+    if (count == 0)
+        return {};
+    const at::Tensor steps = grouped(values - weight, rounded.grid) / rounded.scales.scale.unsqueeze(-1);
+    return {static_cast<double>(count) / static_cast<double>(codes.numel()),
+            std::sqrt(sumOfSquares(steps.reshape(codes.sizes()).masked_select(ends)) / static_cast<double>(count))};
 }
+
 
 class SiteKeeper final : public SiteObserver {
 public:
@@ -105,12 +124,13 @@ std::vector<BlockFlag> inspectRounded(int block, const at::Tensor& weight, const
                          ". Likely the weights there are vanishingly small beside the rest; use smaller groups or leave this linear float"});
     }
 
-    result.saturated = saturatedShare(rounded);
+    const Ends ends = endsOf(weight, rounded);
+    result.saturated = ends.share;
     const double limit = saturationLimit(rounded.grid, weight.size(1));
-    if (result.saturated > limit)
+    if (ends.share > limit && ends.error > kOnTheGrid)   // weights that lie on the grid already may use its ends as they like
         flags.push_back({"saturation", block, result.linear,
                          head + percent(result.saturated) + " of the codes lie at an end of the grid, where at most " + percent(limit) +
-                         " is normal. Likely the weights are on a coarse grid already, or the range was clipped too far; compare its error with \"rtn\" without clipping"});
+                         " is normal, and are off by " + figure(ends.error) + " steps there. Likely the range was clipped too far; compare its error with \"rtn\" without clipping"});
     return flags;
 }
 
@@ -130,22 +150,31 @@ void Sentinels::before(const DecoderBlock& block)
         return;
     SiteKeeper keeper(m_floatSites);
     m_float = block.forward(m_float, &keeper);
+    if (isFinite(m_float))
+        return;
+    const NotFinite why = whyNotFinite(block, firstNotFinite(m_floatSites));
+    m_lost = BlockFlag{"canary", block.index(), why.subject, where(block.index()) + ": the float model itself cannot compute a held-out text, so that this run has no canary from here on. " + why.sentence};
+    m_float = m_quantized = at::Tensor();
+    m_floatSites = {};
 }
 
 void Sentinels::after(const DecoderBlock& block, BlockResult& result)
 {
+    if (m_lost)
+        result.flags.push_back(*std::exchange(m_lost, std::nullopt));
     if (!m_float.defined())
         return;
     const int index = block.index();
     std::array<at::Tensor, kSiteKinds> sites;
     SiteKeeper keeper(sites);
     m_quantized = block.forward(m_quantized, &keeper);
-    if (!at::isfinite(m_quantized).all().item<bool>())
-        throw Error(ErrorKind::BadFile, where(index) + ": the canary's activations are no longer finite after this block was quantized" +
-                    (at::isfinite(m_float).all().item<bool>() ? "; its float form is fine, so the quantization overflows. Give this block more bits or another method"
-                                                             : ", and neither are the float model's: the weights hold NaN or infinity. Check the checkpoint"),
-                    where(index));
+    if (!isFinite(m_quantized)) {
+        const NotFinite why = whyNotFinite(block, firstNotFinite(sites));
+        throw Error(ErrorKind::BadFile, where(index) + ": the canary's activations are no longer finite after this block was quantized; its float form is fine, so the "
+                    "quantization overflows. Give this block more bits or another method. " + why.sentence, why.subject);
+    }
     compareKernels(block, sites, result);
+    lookForWoken(block, result);
     m_floatSites = {};
 
     const double error = relativeError(m_quantized, m_float);
@@ -159,10 +188,36 @@ void Sentinels::after(const DecoderBlock& block, BlockResult& result)
         return;
     m_reference = perplexityOf(m_float);
     m_perplexity = perplexityOf(m_quantized);
-    if (!(m_perplexity <= m_limits.canaryPerplexity * m_reference))
+    if (!std::isfinite(m_reference))
+        result.flags.push_back({"canary", index, {}, "the float model's own logits of a held-out text are NaN or overflow, in its last norm or its head: check the checkpoint. The run has no canary perplexity"});
+    else if (!(m_perplexity <= m_limits.canaryPerplexity * m_reference))
         result.flags.push_back({"canary", index, {},
                                 "the quantized model's perplexity on the canary's tokens is " + figure(m_perplexity) + ", the float model's " + figure(m_reference) +
                                 ". The run is not likely to be of use; look for the block where the canary's drift grows, and give it more bits"});
+}
+
+/// Channels that slept in the calibration and that the held-out text wakes: their factors and grids were made without knowing them.
+void Sentinels::lookForWoken(const DecoderBlock& block, BlockResult& result) const
+{
+    for (const AsleepChannels& asleep : result.asleep) {
+        const at::Tensor& x = m_floatSites[static_cast<std::size_t>(asleep.site)];
+        const auto linear = std::find_if(block.linears().begin(), block.linears().end(), [&](const Linear& l) { return l.info.site == asleep.site; });
+        if (!x.defined() || linear == block.linears().end())
+            continue;
+        const at::Tensor largest = x.reshape({-1, x.size(-1)}).abs().amax(0).contiguous();
+        constexpr std::size_t kNamed = 8;
+        std::string named;
+        std::size_t woken = 0;
+        for (std::size_t i = 0; i < asleep.asleep.size(); ++i)
+            if (largest.const_data_ptr<float>()[asleep.asleep[i]] > asleep.wakes[i] && ++woken <= kNamed)
+                named += (named.empty() ? "" : ", ") + std::to_string(asleep.asleep[i]);
+        if (woken == 0)
+            continue;
+        result.flags.push_back({"asleep", block.index(), linear->info.name,
+                                where(block.index()) + ", " + linear->info.name + " (" + std::string(label(asleep.site)) + "): a held-out text wakes " + std::to_string(woken) + " of the " +
+                                std::to_string(asleep.count) + " channels that the calibration text left asleep: " + named + (woken > kNamed ? " and others" : "") +
+                                ". What " + asleep.method + " does here was chosen without them; calibrate on text that has more of what is served"});
+    }
 }
 
 void Sentinels::compareKernels(const DecoderBlock& block, const std::array<at::Tensor, kSiteKinds>& quantized, BlockResult& result) const

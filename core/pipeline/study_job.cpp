@@ -400,6 +400,7 @@ private:
 StudyResult runStudy(const StudyJob& job, Progress& progress, const std::stop_token& stop)
 {
     StudyResult result;
+    requireCpu(job.options, "study");
     translateErrors("study", [&] { result = StudyRun(job, progress, stop).run(); });
     return result;
 }

@@ -105,7 +105,8 @@ SiteChange TransformPreview::of(const PreviewRequest& request, const std::stop_t
         grids.resize(block.linears().size());
         const SiteActivations known = activationsOf(sample);
         DecoderBlock after = block;
-        makeTransform(request.transform.method)->apply(after, {request.site, known, grids, request.grid, {}}, request.transform, stop);
+        const TransformResult made = makeTransform(request.transform.method)->apply(after, {request.site, known, grids, request.grid, {}}, request.transform, stop);
+        change.asleep = made.asleep.defined() ? made.asleep.sum().item<std::int64_t>() : 0;
         throwIfStopped(stop);
         const Mapping mapping = mappingOf(block, after, request.site, sample.channels);
         change.site = request.site;

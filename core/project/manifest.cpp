@@ -57,6 +57,13 @@ Json toJson(const BlockFlag& flag)
     return {{"sentinel", flag.sentinel}, {"subject", flag.subject}, {"sentence", flag.sentence}};
 }
 
+Json toJson(const AsleepChannels& asleep)
+{
+    const auto kept = static_cast<std::ptrdiff_t>(std::min(asleep.asleep.size(), AsleepChannels::kKept));
+    return {{"site", std::string(name(asleep.site))}, {"method", asleep.method}, {"grid", asleep.grid}, {"channels", asleep.channels}, {"count", asleep.count},
+            {"asleep", std::vector<std::int64_t>(asleep.asleep.begin(), asleep.asleep.begin() + kept)}};
+}
+
 Json toJson(const RunRecord& run)
 {
     Json blocks = Json::array();
@@ -70,6 +77,8 @@ Json toJson(const RunRecord& run)
         blocks.push_back({{"block", block.result.block}, {"file", toJson(block.file)}, {"seconds", number(block.result.seconds)},
             {"peak_bytes", block.result.peakBytes}, {"canary_error", number(block.result.canaryError)}, {"flags", std::move(flags)},
             {"linears", std::move(linears)}});
+        for (const AsleepChannels& asleep : block.result.asleep)
+            blocks.back()["asleep"].push_back(toJson(asleep));
     }
     const RunInfo& info = run.info;
     return {{"id", info.id}, {"state", info.state}, {"recipe", info.recipeJson}, {"fingerprint", info.fingerprint},
@@ -239,6 +248,26 @@ BlockFlag parseFlag(const Node& node, int block)
     return {node["sentinel"].text(), block, node["subject"].text(), node["sentence"].text()};
 }
 
+AsleepChannels parseAsleep(const Node& node, int block)
+{
+    AsleepChannels asleep;
+    asleep.block = block;
+    const std::string site = node["site"].text();
+    int kind = 0;
+    while (kind < kSiteKinds && name(static_cast<SiteKind>(kind)) != site)
+        ++kind;
+    if (kind == kSiteKinds)
+        node["site"].fail("is no site that is known here.");
+    asleep.site = static_cast<SiteKind>(kind);
+    asleep.method = node["method"].text();
+    asleep.grid = node["grid"].boolean();
+    asleep.channels = static_cast<std::int64_t>(node["channels"].count());
+    asleep.count = static_cast<std::int64_t>(node["count"].count());
+    for (const Node& channel : node["asleep"].items())
+        asleep.asleep.push_back(static_cast<std::int64_t>(channel.count()));
+    return asleep;
+}
+
 RunRecord parseRun(const Node& node)
 {
     RunRecord run;
@@ -271,6 +300,9 @@ RunRecord parseRun(const Node& node)
                 block.result.flags.push_back(parseFlag(flag, block.result.block));
             info.flags += static_cast<int>(block.result.flags.size());
         }
+        if (item.has("asleep"))   // only where there are some
+            for (const Node& asleep : item["asleep"].items())
+                block.result.asleep.push_back(parseAsleep(asleep, block.result.block));
         for (const Node& linear : item["linears"].items())
             block.result.linears.push_back(parseLinear(linear));
         if (block.result.block >= info.blocks || (!run.blocks.empty() && block.result.block <= run.blocks.back().result.block))

@@ -176,7 +176,12 @@ BlockEvidence loadEvidence(const Project& project, std::string_view run, int blo
     const Project::Impl& impl = project.impl();
     const RunBlock entry = blockOf(impl, run, block);
     std::vector<std::byte> image = impl.read(entry.file);
-    return readBlockEvidence(image, (impl.folder / entry.file.file).string(), block);
+    BlockEvidence evidence = readBlockEvidence(image, (impl.folder / entry.file.file).string(), block);
+    for (SiteChange& change : evidence.sites)
+        for (const AsleepChannels& asleep : entry.result.asleep)
+            if (asleep.site == change.site && !asleep.grid)
+                change.asleep = asleep.count;
+    return evidence;
 }
 
 void setEvidence(BlockResult& result, BlockEvidence evidence)

@@ -19,10 +19,11 @@ float absmaxPart(D d, const float* x, std::int64_t& i, std::int64_t n)
 {
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
     auto a = hn::Zero(d), b = hn::Zero(d);
-    // Max(x, acc) gives acc where x is NaN.
+    // Compared, since no comparison is true of NaN, while Max gives one operand or the other of it, as the processor likes.
     for (; i + 2 * lanes <= n; i += 2 * lanes) {
-        a = hn::Max(hn::Abs(hn::LoadU(d, x + i)), a);
-        b = hn::Max(hn::Abs(hn::LoadU(d, x + i + lanes)), b);
+        const auto v = hn::Abs(hn::LoadU(d, x + i)), w = hn::Abs(hn::LoadU(d, x + i + lanes));
+        a = hn::IfThenElse(hn::Gt(v, a), v, a);
+        b = hn::IfThenElse(hn::Gt(w, b), w, b);
     }
     for (; i + lanes <= n; i += lanes) {
         const auto v = hn::Abs(hn::LoadU(d, x + i));
@@ -78,12 +79,18 @@ void AbsmaxColumns(const float* x, std::int64_t n, float* columns)
     absmaxColumnsPart(One(), x, i, n, columns);
 }
 
-// Min(hi, x) and Max(lo, x) keep a NaN of x on x86 (second operand) and everywhere else.
-template <class D, class V>
-V roundClamp(D d, V x, V scale, V lo, V hi)
+/// x held in [lo, hi]. Compared, so that NaN stays NaN on every processor: Min and Max give the other operand on some.
+template <class V>
+V held(V x, V lo, V hi)
 {
-    (void)d;
-    return hn::Mul(hn::Max(lo, hn::Min(hi, hn::Round(hn::Div(x, scale)))), scale);
+    const V most = hn::IfThenElse(hn::Gt(x, hi), hi, x);
+    return hn::IfThenElse(hn::Lt(most, lo), lo, most);
+}
+
+template <class V>
+V roundClamp(V x, V scale, V lo, V hi)
+{
+    return hn::Mul(held(hn::Round(hn::Div(x, scale)), lo, hi), scale);
 }
 
 template <class D>
@@ -93,10 +100,10 @@ void fakePart(D d, const float* x, std::int64_t& i, std::int64_t n, float row, c
     const auto lo = hn::Set(d, qmin), hi = hn::Set(d, qmax), s = hn::Set(d, row);
     if (column == nullptr) {
         for (; i + lanes <= n; i += lanes)
-            hn::StoreU(roundClamp(d, hn::LoadU(d, x + i), s, lo, hi), d, out + i);
+            hn::StoreU(roundClamp(hn::LoadU(d, x + i), s, lo, hi), d, out + i);
     } else {
         for (; i + lanes <= n; i += lanes)
-            hn::StoreU(roundClamp(d, hn::LoadU(d, x + i), hn::Mul(s, hn::LoadU(d, column + i)), lo, hi), d, out + i);
+            hn::StoreU(roundClamp(hn::LoadU(d, x + i), hn::Mul(s, hn::LoadU(d, column + i)), lo, hi), d, out + i);
     }
 }
 
@@ -118,7 +125,7 @@ void affinePart(D d, const float* x, std::int64_t& i, std::int64_t n, const floa
         const auto s = perColumn ? hn::LoadU(d, scale + i) : hn::Set(d, *scale);
         const auto z = perColumn ? hn::LoadU(d, zero + i) : hn::Set(d, *zero);
         const auto q = hn::Add(hn::Round(hn::Div(hn::LoadU(d, x + i), s)), z);
-        hn::StoreU(hn::Mul(hn::Sub(hn::Max(lo, hn::Min(hi, q)), z), s), d, out + i);
+        hn::StoreU(hn::Mul(hn::Sub(held(q, lo, hi), z), s), d, out + i);
     }
 }
 

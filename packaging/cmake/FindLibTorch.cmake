@@ -57,9 +57,10 @@ if(LibTorch_FOUND AND NOT TARGET Halftone::torch)
     if(EXISTS ${_lib}/libc10_cuda.so)
         list(APPEND _link -lc10_cuda)
     endif()
-    list(APPEND _link -Wl,--as-needed)
+    list(APPEND _link -Wl,--as-needed -lgomp)
     set_target_properties(Halftone::torch PROPERTIES
         INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_ROOT_DIR}/include;${LibTorch_ROOT_DIR}/include/torch/csrc/api/include"
         INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${LibTorch_ROOT_DIR}/include;${LibTorch_ROOT_DIR}/include/torch/csrc/api/include"
+        INTERFACE_COMPILE_OPTIONS -fopenmp # without it at::parallel_for is a plain loop
         INTERFACE_LINK_LIBRARIES "${_link}")
 endif()

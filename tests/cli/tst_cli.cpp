@@ -223,7 +223,16 @@ void TestCli::badInputIsASentenceAndAnExitCode_data()
     QTest::newRow("no such project") << QStringList{QStringLiteral("export"), QStringLiteral("/nowhere/p.halftone"), QStringLiteral("--format"), QStringLiteral("dense"),
                                                     QStringLiteral("--out"), QStringLiteral("/tmp/never")}
                                      << 3 << QStringLiteral("/nowhere/p.halftone");
-    QTest::newRow("no such device") << analyze + QStringList{kText, QStringLiteral("--device"), QStringLiteral("cuda:63")} << 3 << QStringLiteral("cuda:63");
+    const QStringList gpu{QStringLiteral("--device"), QStringLiteral("cuda:0")};
+    const QString sentence = QStringLiteral("computes on the CPU only");
+    const QString never = QStringLiteral("/tmp/never.halftone");
+    QTest::newRow("analyze on a GPU") << analyze + QStringList{kText} + gpu << 3 << QStringLiteral("analyze ") + sentence;
+    QTest::newRow("quantize on a GPU") << QStringList{QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), QStringLiteral("@recipe"), QStringLiteral("--text"), kText,
+                                                      QStringLiteral("--project"), never} + gpu << 3 << QStringLiteral("quantize ") + sentence;
+    QTest::newRow("export on a GPU") << QStringList{QStringLiteral("export"), never, QStringLiteral("--format"), QStringLiteral("dense"), QStringLiteral("--out"), QStringLiteral("/tmp/never")} + gpu
+                                     << 3 << QStringLiteral("export ") + sentence;
+    QTest::newRow("a study on a GPU") << QStringList{QStringLiteral("study"), QStringLiteral("@study"), QStringLiteral("--project"), never} + gpu << 3 << QStringLiteral("study ") + sentence;
+    QTest::newRow("no such device") << QStringList{QStringLiteral("evaluate"), kModel, QStringLiteral("--text")} + QStringList{kText, QStringLiteral("--device"), QStringLiteral("cuda:63")} << 3 << QStringLiteral("cuda:63");
 }
 
 void TestCli::badInputIsASentenceAndAnExitCode()
@@ -248,6 +257,8 @@ void TestCli::badInputIsASentenceAndAnExitCode()
             argument = writeFile(folder, "short.txt", "Too short.");
         else if (argument == u"@recipe")
             argument = writeFile(folder, "r.json", R"({"halftone_recipe": 1, "defaults": {"weights": {"bits": 9}}})");
+        else if (argument == u"@study")
+            argument = writeFile(folder, "s.json", R"({"halftone_study": 1, "name": "s", "base": {"halftone_recipe": 1}, "axes": {"bits": [4]}})");
         else if (argument == u"@truncated") {
             argument = copyModel(QStringLiteral("truncated"));
             QFile::setPermissions(argument + QStringLiteral("/model.safetensors"), QFile::ReadOwner | QFile::WriteOwner);

@@ -12,7 +12,7 @@ import tempfile
 # A room sees only floors below it; rooms of one floor do not see each other.
 FLOORS = [
     ["core/base"],
-    ["core/checkpoint", "core/text", "core/quant"],
+    ["core/algebra", "core/checkpoint", "core/text", "core/quant"],
     ["core/model"],
     ["core/analysis", "core/eval"],
     ["core/methods"],

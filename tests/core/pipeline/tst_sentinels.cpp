@@ -1,20 +1,21 @@
-#include "tiny_model.h"
+#include "planted_model.h"
 
 #include "core/base/error.h"
-#include "core/base/json.h"
 #include "core/exporting/export_job.h"
 #include "core/model/model.h"
 #include "core/pipeline/sentinels.h"
 #include "core/project/quantized_model.h"
+#include "core/quant/weight_quantizer.h"
+#include "core/text/corpus.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <QtTest>
 
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <functional>
+#include <limits>
+#include <map>
 #include <span>
 
 using namespace halftone;
@@ -23,40 +24,6 @@ using namespace halftone::testing;
 namespace {
 
 const std::string kNearest = R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}})";
-
-/// A bfloat16 as its bits.
-std::uint16_t brain(float value)
-{
-    std::uint32_t bits = 0;
-    std::memcpy(&bits, &value, sizeof bits);
-    return static_cast<std::uint16_t>(bits >> 16);
-}
-
-/// The tiny model with one tensor's elements (bfloat16, row-major) changed.
-std::filesystem::path planted(const QTemporaryDir& folder, const std::string& tensor, const std::function<void(std::span<std::uint16_t>, std::size_t columns)>& fault)
-{
-    const std::filesystem::path model = std::filesystem::path(folder.path().toStdString()) / "model";
-    std::filesystem::copy(tinyLlama(), model);
-    const auto file = model / "model.safetensors";
-    std::filesystem::permissions(file, std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
-    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
-    std::uint64_t length = 0;
-    bytes.read(reinterpret_cast<char*>(&length), sizeof length);
-    std::string header(length, ' ');
-    bytes.read(header.data(), static_cast<std::streamsize>(length));
-    const Json entry = parseJson(header, "header")[tensor];
-    if (entry["dtype"] != "BF16")
-        qFatal("the tiny model is not in bfloat16");
-    const auto begin = entry["data_offsets"][0].get<std::uint64_t>(), end = entry["data_offsets"][1].get<std::uint64_t>();
-    std::vector<std::uint16_t> values((end - begin) / 2);
-    const auto at = static_cast<std::streamoff>(8 + length + begin);
-    bytes.seekg(at);
-    bytes.read(reinterpret_cast<char*>(values.data()), static_cast<std::streamsize>(end - begin));
-    fault(values, entry["shape"].back().get<std::size_t>());
-    bytes.seekp(at);
-    bytes.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(end - begin));
-    return model;
-}
 
 struct Planted {
     std::shared_ptr<Project> project;
@@ -111,7 +78,12 @@ private Q_SLOTS:
     void aHealthyRunRaisesNoFlag();
     void aWeightThatIsNoNumberStopsTheRunAtItsLinear();
     void aVanishingChannelIsFlaggedAndKept();
-    void weightsAtTheEndsOfTheGridAreFlagged();
+    void weightsCutOffAtTheEndsAreFlagged();
+    void weightsOnAGridRaiseNoFlag_data();
+    void weightsOnAGridRaiseNoFlag();
+    void aHeldOutTextThatIsNoNumberIsFlagged_data();
+    void aHeldOutTextThatIsNoNumberIsFlagged();
+    void anOverflowIsCalledSoAndItsLinearNamed();
     void theJobStopsAtAFlagIfAsked();
     void anOutlierThatQuantizationBringsInIsSeenInTheKernelAndTheCanary();
     void aQuantizedStreamThatOverflowsStopsTheRun();
@@ -193,22 +165,54 @@ void TestSentinels::aVanishingChannelIsFlaggedAndKept()
     QCOMPARE(again->run(result.run.id).canaryPerplexity, result.run.canaryPerplexity);
 }
 
-void TestSentinels::weightsAtTheEndsOfTheGridAreFlagged()
+void TestSentinels::weightsCutOffAtTheEndsAreFlagged()
 {
-    QTemporaryDir folder;
-    const auto model = planted(folder, "model.layers.3.self_attn.q_proj.weight", [](std::span<std::uint16_t> values, std::size_t) {
-        for (std::size_t i = 0; i < values.size(); ++i)
-            values[i] = brain((values[i] & 0x8000) != 0 ? -0.0625f : 0.0625f);
-    });
-    const Planted run = jobOn(model, tinyRecipe(kNearest));
-    SilentProgress silent;
-    const QuantizeResult result = quantize(run.job, silent, {});
-    QCOMPARE(result.flags.size(), std::size_t{1});
-    QCOMPARE(result.flags.front().sentinel, std::string("saturation"));
-    QCOMPARE(result.flags.front().subject, std::string("model.layers.3.self_attn.q_proj"));
-    for (const LinearResult& linear : result.linears)
-        if (linear.linear == result.flags.front().subject)
-            QCOMPARE(linear.saturated, 1.0);
+    const at::Tensor weight = at::randn({64, 256});
+    for (const bool symmetric : {true, false}) {
+        const WeightGrid grid{.bits = 4, .group = 32, .symmetric = symmetric};
+        QuantizedWeight rounded = quantizeToNearest(weight * 0.2, grid);   // a range far too small for these weights
+        rounded.codes = roundToCodes(weight, rounded.scales, grid);
+        LinearResult result;
+        result.linear = "cut off";
+        const auto flags = inspectRounded(0, weight, rounded, result);
+        QCOMPARE(flags.size(), std::size_t{1});
+        QCOMPARE(flags.front().sentinel, std::string("saturation"));
+        QVERIFY2(contains(flags.front().sentence, "cut off"), flags.front().sentence.c_str());
+    }
+}
+
+void TestSentinels::weightsOnAGridRaiseNoFlag_data()
+{
+    QTest::addColumn<int>("kind");
+    QTest::addColumn<bool>("symmetric");
+    for (const bool symmetric : {true, false})
+        for (const auto& [name, kind] : std::map<const char*, int>{{"two values", 0}, {"three values", 1}, {"a grid of 4 bits", 2}, {"groups of zeros", 3}, {"zeros but for a few", 4}})
+            QTest::addRow("%s, %s", name, symmetric ? "symmetric" : "asymmetric") << kind << symmetric;
+}
+
+/// What a model holds that was trained or rounded on a coarse grid, or pruned: its rounding is exact, or as good as any.
+void TestSentinels::weightsOnAGridRaiseNoFlag()
+{
+    QFETCH(int, kind);
+    QFETCH(bool, symmetric);
+    const at::Tensor codes = at::randint(-7, 8, {64, 256}, at::kFloat);
+    at::Tensor weight = kind == 0 ? codes.ge(0).to(at::kFloat).mul(2).sub(1) : kind == 1 ? codes.sign() * codes.abs().gt(2) : codes.clone();
+    weight = (weight * 0.0371).to(at::kBFloat16).to(at::kFloat);
+    if (kind == 3)
+        weight.slice(1, 32, 224).zero_();
+    if (kind == 4)
+        weight.mul_(at::rand_like(weight).gt(0.98));
+    for (const int bits : {2, 4, 8}) {
+        if (kind >= 2 && bits < 4)
+            continue;   // not on that grid
+        LinearResult result;
+        result.linear = "on a grid";
+        const WeightGrid grid{.bits = bits, .group = 32, .symmetric = symmetric};
+        const auto flags = inspectRounded(0, weight, quantizeToNearest(weight, grid), result);
+        QVERIFY2(flags.empty(), flags.empty() ? "" : flags.front().sentence.c_str());
+        if (kind == 3)
+            QVERIFY(result.saturated < 0.3);   // zeros are no ends
+    }
 }
 
 void TestSentinels::theJobStopsAtAFlagIfAsked()
@@ -274,6 +278,50 @@ void TestSentinels::aQuantizedStreamThatOverflowsStopsTheRun()
     BlockResult result;
     const std::string what = failure([&] { sentinels.after(block, result); }, ErrorKind::BadFile);
     QVERIFY2(contains(what, "block 0") && contains(what, "its float form is fine"), what.c_str());
+}
+
+void TestSentinels::aHeldOutTextThatIsNoNumberIsFlagged_data()
+{
+    QTest::addColumn<float>("value");
+    QTest::newRow("NaN") << std::nanf("");
+    QTest::newRow("infinity") << std::numeric_limits<float>::infinity();
+}
+
+/// A token that the calibration does not use has a row of NaN: nothing of the run is harmed, but the canary that meets it must not stay silent.
+void TestSentinels::aHeldOutTextThatIsNoNumberIsFlagged()
+{
+    QFETCH(float, value);
+    QTemporaryDir folder;
+    constexpr std::int32_t kBroken = 500;
+    Planted run = jobOn(planted(folder, "model.embed_tokens.weight", [&](std::span<std::uint16_t> values, std::size_t columns) { values[kBroken * columns + 3] = brain(value); }),
+                        tinyRecipe(kNearest));
+    TokenWindows windows;
+    windows.length = 32;
+    windows.ids.assign(4, std::vector<std::int32_t>(32));
+    for (std::size_t i = 0; i < windows.ids.size(); ++i)
+        for (std::size_t j = 0; j < windows.ids[i].size(); ++j)
+            windows.ids[i][j] = static_cast<std::int32_t>((31 * i + 7 * j * (i + 1) + 3) % 400);
+    windows.heldOut = windows.ids.front();
+    windows.heldOut[20] = kBroken;
+    run.job.windows = std::make_shared<const TokenWindows>(windows);
+    SilentProgress silent;
+    const QuantizeResult result = quantize(run.job, silent, {});
+    QCOMPARE(result.run.state, std::string("done"));
+    QCOMPARE(result.flags.size(), std::size_t{1});
+    QCOMPARE(result.flags.front().sentinel, std::string("canary"));
+    QVERIFY2(contains(result.flags.front().sentence, "held-out text") && contains(result.flags.front().sentence, "embedding"), result.flags.front().sentence.c_str());
+}
+
+void TestSentinels::anOverflowIsCalledSoAndItsLinearNamed()
+{
+    QTemporaryDir folder;
+    const auto model = planted(folder, "model.layers.1.mlp.up_proj.weight", [](std::span<std::uint16_t> values, std::size_t) {
+        std::fill(values.begin(), values.end(), brain(3e38f));
+    });
+    const Planted run = jobOn(model, tinyRecipe(kNearest, R"([{"match": "*.up_proj", "weights": {"bits": 16}}])"));
+    SilentProgress silent;
+    const std::string what = failure([&] { quantize(run.job, silent, {}); }, ErrorKind::BadFile);
+    QVERIFY2(contains(what, "overflow") && contains(what, "model.layers.1.mlp.up_proj") && !contains(what, "NaN"), what.c_str());
 }
 
 void TestSentinels::saturationHasALimitForEveryGrid()
