@@ -309,7 +309,7 @@ void TestSentinels::aHeldOutTextThatIsNoNumberIsFlagged()
     QCOMPARE(result.run.state, std::string("done"));
     QCOMPARE(result.flags.size(), std::size_t{1});
     QCOMPARE(result.flags.front().sentinel, std::string("canary"));
-    QVERIFY2(contains(result.flags.front().sentence, "held-out text") && contains(result.flags.front().sentence, "embedding"), result.flags.front().sentence.c_str());
+    QVERIFY2(contains(result.flags.front().sentence, "embedding"), result.flags.front().sentence.c_str());
 }
 
 void TestSentinels::anOverflowIsCalledSoAndItsLinearNamed()
