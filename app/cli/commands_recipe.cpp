@@ -3,6 +3,7 @@
 #include "app/cli/terminal.h"
 #include "core/exporting/formats.h"
 #include "core/model/describe.h"
+#include "core/recipe/packed_format.h"
 #include "core/recipe/recipe.h"
 
 #include <algorithm>
@@ -79,7 +80,7 @@ void resolvePlans(const Arguments& a)
     const std::vector<ResolvedPlan> plans = resolve(recipe, model);
     const SizeEstimate size = estimateSize(plans, model);
     if (a.common.json) {
-        Json json{{"bits_per_weight", size.bitsPerWeight}, {"bytes", size.bytes}, {"dense_bytes", size.denseBytes},
+        Json json{{"bits_per_weight", size.bitsPerWeight}, {"bytes", size.bytes}, {"dense_bytes", size.denseBytes}, {"export_bytes", smallestExport(plans, model)},
                   {"original_bytes", size.originalBytes}, {"file_bytes", model.bytes}, {"formats", formatsJson(fitFormats(plans, model, recipe.kvCache))},
                   {"plans", Json::array()}};
         for (const ResolvedPlan& p : plans)
@@ -95,7 +96,7 @@ void resolvePlans(const Arguments& a)
         rows.push_back({p.linear, p.plan.weights.quantized() ? p.plan.rounding.method : "-", std::to_string(p.plan.weights.bits),
                         p.plan.weights.group ? std::to_string(p.plan.weights.group) : "channel", std::string(name(p.plan.activations.scheme))});
     printTable({"linear", "method", "bits", "group", "activations"}, rows);
-    std::printf("\n%s, %.3f bits per weight (the file: %s; all at 16 bits: %s)\n", bytesText(size.bytes).c_str(), size.bitsPerWeight,
+    std::printf("\n%s, %.3f bits per weight (the file: %s; all at 16 bits: %s)\n", bytesText(smallestExport(plans, model)).c_str(), size.bitsPerWeight,
                 bytesText(model.bytes).c_str(), bytesText(size.originalBytes).c_str());
     printPacking(plans, model, recipe.kvCache);
 }

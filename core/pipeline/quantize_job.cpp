@@ -13,6 +13,7 @@
 #include "core/pipeline/training_feed.h"
 #include "core/project/quantized_model.h"
 #include "core/project/run_store.h"
+#include "core/recipe/packed_format.h"
 #include "core/recipe/text_needs.h"
 #include "core/text/corpus.h"
 
@@ -241,7 +242,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     info.state = "done";
     info.blocksDone = info.blocks = config.blocks;
     info.bitsPerWeight = size.bitsPerWeight;
-    info.bytes = size.bytes;
+    info.bytes = smallestExport(plans, description);
     info.seconds += clock.seconds();
     info.canaryPerplexity = sentinels.perplexity();
     info.canaryReference = sentinels.reference();

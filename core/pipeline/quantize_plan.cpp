@@ -6,6 +6,7 @@
 #include "core/pipeline/block_transformer.h"
 #include "core/pipeline/compute_scope.h"
 #include "core/pipeline/quantize_memory.h"
+#include "core/recipe/packed_format.h"
 #include "core/text/corpus.h"
 
 #include <algorithm>
@@ -123,7 +124,7 @@ QuantizePlan planQuantize(const ModelDescription& model, const std::vector<Resol
     for (std::size_t i = 0; i < plans.size(); ++i)
         plan.projectBytes += storedBytes(plans[i].plan, model.linears[i]);
     plan.projectBytes += positive(config.blocks) * kBlockOverhead;
-    plan.exportBytes = estimateSize(plans, model).bytes;
+    plan.exportBytes = smallestExport(plans, model);
 
     const bool fitted = std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return learns(p.plan); });
     const memory::Streams streams = memory::streamsOf(config, positive(plan.tokens), options.memoryBudget, fitted);

@@ -13,6 +13,7 @@
 #include "core/pipeline/study_plan.h"
 #include "core/project/quantized_model.h"
 #include "core/project/study_store.h"
+#include "core/recipe/packed_format.h"
 #include "core/text/corpus.h"
 
 #include <algorithm>
@@ -79,7 +80,7 @@ private:
                 continue;
             const SizeEstimate size = estimateSize(m_plans[i], m_description);
             row.bitsPerWeight = size.bitsPerWeight;
-            row.bytes = size.bytes;
+            row.bytes = smallestExport(m_plans[i], m_description);
         }
         if (plan.possible() == 0)
             throw Error(ErrorKind::BadFile, "no member of the study is possible on this model; of the first: " + m_result.members.front().reason, "/axes");

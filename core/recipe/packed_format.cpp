@@ -24,6 +24,15 @@ void checkPacked(const Plan& plan, const PlanReport& report)
                      "give the weights 8 bits.");
 }
 
+std::uint64_t smallestExport(const std::vector<ResolvedPlan>& plans, const ModelDescription& model)
+{
+    bool packed = true;
+    for (const ResolvedPlan& plan : plans)
+        checkPacked(plan.plan, [&](bool fatal, const std::string&) { packed = packed && !fatal; });
+    const SizeEstimate size = estimateSize(plans, model);
+    return packed ? size.bytes : size.denseBytes;
+}
+
 std::string servedOtherwise(const Plan& plan, const LinearInfo& linear, const ModelConfig& config)
 {
     const bool mlp = linear.site == SiteKind::MlpInput || linear.site == SiteKind::MlpMiddle;

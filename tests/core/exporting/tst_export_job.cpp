@@ -8,6 +8,7 @@
 #include "core/model/compressed_model.h"
 #include "core/model/model.h"
 #include "core/project/quantized_model.h"
+#include "core/recipe/packed_format.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -446,6 +447,11 @@ void TestExportJob::formatsSayTheSameBeforeARunAsAfterIt()
     QCOMPARE(fitOf(R"({"weights": {"bits": 4, "group": 32}})").packing, Packing::Packed);
     QVERIFY(fitOf(R"({"weights": {"bits": 4, "group": 32}})").why.empty());
     QCOMPARE(fitOf(R"({"weights": {"bits": 3, "group": 32}})").packing, Packing::DenseOnly);
+    for (const char* defaults : {R"({"weights": {"bits": 3, "group": 32}})", R"({"weights": {"bits": 4, "group": 32}})", R"({"activations": {"scheme": "per_token"}})"}) {
+        const auto plans = resolve(tinyRecipe(defaults), model);
+        const SizeEstimate size = estimateSize(plans, model);
+        QCOMPARE(smallestExport(plans, model), fitOf(defaults).packing == Packing::DenseOnly ? size.denseBytes : size.bytes);
+    }
     QVERIFY(fitOf(R"({"weights": {"bits": 3, "group": 32}})").why.find("and 27 more: ") != std::string::npos);
     QCOMPARE(fitOf(R"({"weights": {"bits": 4, "group": 32}, "compensation": {"method": "lorc"}})").packing, Packing::DenseOnly);
     QCOMPARE(fitOf(R"({"weights": {"bits": 8}, "activations": {"scheme": "cross"}})").packing, Packing::DenseOnly);
