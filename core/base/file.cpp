@@ -179,6 +179,21 @@ std::filesystem::path fileInside(const std::filesystem::path& folder, std::strin
                 path.string());
 }
 
+void InputFile::refuseLfsPointer() const
+{
+    constexpr std::string_view kStart = "version https://git-lfs.github.com/spec/";
+    constexpr std::string_view kOldStart = "version http://git-media.io/v/";
+    constexpr std::uint64_t kMost = 1024;   // a pointer is smaller by the format's own rule
+    if (m_size < kOldStart.size() || m_size >= kMost)
+        return;
+    std::string text(static_cast<std::size_t>(m_size), '\0');
+    read(0, std::as_writable_bytes(std::span(text)));
+    if (text.starts_with(kStart) || text.starts_with(kOldStart))
+        throw Error(ErrorKind::BadFile,
+                    m_path.string() + ": is a Git LFS pointer, not the file itself: run git lfs pull in its folder, then try again (E-R01).",
+                    m_path.string());
+}
+
 std::string readTextFile(const std::filesystem::path& path, std::uint64_t limit)
 {
     const InputFile file(path);
@@ -187,6 +202,7 @@ std::string readTextFile(const std::filesystem::path& path, std::uint64_t limit)
                     path.string() + ": has " + std::to_string(file.size()) + " bytes; at most " + std::to_string(limit)
                         + " are allowed (E-R04).",
                     path.string());
+    file.refuseLfsPointer();
     std::string text(static_cast<std::size_t>(file.size()), '\0');
     file.read(0, std::as_writable_bytes(std::span(text)));
     return text;

@@ -29,6 +29,8 @@ public:
     std::vector<std::byte> read(std::uint64_t offset, std::uint64_t bytes) const;
     /// @throws Error{BadFile} if size or modification time changed since it was opened.
     void checkUnchanged() const;
+    /// @throws Error{BadFile} if it holds a Git LFS pointer in place of the contents, with the command that fetches them.
+    void refuseLfsPointer() const;
 
 private:
     InputFile(std::filesystem::path path, int fd);
@@ -43,7 +45,7 @@ private:
 /// and nowhere else: a folder from somebody else must not name files of this machine. @throws Error{BadFile} for a link that leads out or to nothing.
 std::filesystem::path fileInside(const std::filesystem::path& folder, std::string_view name);
 
-/// The whole of a small file. @throws Error{BadFile} if it is longer than `limit`.
+/// The whole of a small file. @throws Error{BadFile} if it is longer than `limit`, or a Git LFS pointer.
 std::string readTextFile(const std::filesystem::path& path, std::uint64_t limit);
 
 } // namespace halftone

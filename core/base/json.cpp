@@ -3,8 +3,12 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -57,6 +61,55 @@ private:
                 std::string(subject));
 }
 
+/// Python's words for numbers that are not finite. The lexer knows none of them, so each goes past it as a string that begins with this mark.
+constexpr std::string_view kMark = "\x01halftone number ";
+struct Word {
+    std::string_view text;
+    char letter;
+    double number;
+};
+constexpr std::array kWords = {
+    Word{"Infinity", 'I', std::numeric_limits<double>::infinity()},
+    Word{"-Infinity", 'M', -std::numeric_limits<double>::infinity()},
+    Word{"NaN", 'N', std::numeric_limits<double>::quiet_NaN()},
+};
+
+double wordNumber(char letter)
+{
+    const auto word = std::find_if(kWords.begin(), kWords.end(), [&](const Word& w) { return w.letter == letter; });
+    return word == kWords.end() ? std::numeric_limits<double>::quiet_NaN() : word->number;
+}
+
+/// The text with such words, outside strings, behind the mark. @return empty when there are none, as nearly always.
+std::string withMarkedWords(std::string_view text)
+{
+    std::string out;
+    std::size_t copied = 0;
+    bool quoted = false;
+    for (std::size_t i = 0; i < text.size();) {
+        const char c = text[i];
+        if (quoted || c == '"') {
+            if (c == '"')
+                quoted = !quoted;
+            i += c == '\\' ? 2 : 1;
+            continue;
+        }
+        const auto word = c != 'I' && c != 'N' && c != '-'
+            ? kWords.end()
+            : std::find_if(kWords.begin(), kWords.end(), [&](const Word& w) { return text.substr(i).starts_with(w.text); });
+        if (word == kWords.end()) {
+            ++i;
+            continue;
+        }
+        out.append(text.substr(copied, i - copied)).append("\"\\u0001").append(kMark.substr(1)).append({word->letter, '"'});
+        i += word->text.size();
+        copied = i;
+    }
+    if (copied > 0)
+        out.append(text.substr(copied));
+    return out;
+}
+
 /// Forwards nlohmann's events to a handler of ours, which is a JsonVisitor or a tree builder; counts the depth.
 template <typename Handler>
 class Sax {
@@ -72,7 +125,12 @@ public:
     bool number_integer(Json::number_integer_t v) { return value(v); }
     bool number_unsigned(Json::number_unsigned_t v) { return value(v); }
     bool number_float(Json::number_float_t v, const std::string&) { return value(v); }
-    bool string(std::string& v) { return value(std::move(v)); }
+    bool string(std::string& v)
+    {
+        if (m_limits.python && v.size() == 1 + kMark.size() && v.starts_with(kMark))
+            return value(wordNumber(v.back()));
+        return value(std::move(v));
+    }
     bool binary(Json::binary_t&) { return false; }
     bool start_object(std::size_t)
     {
@@ -149,6 +207,9 @@ void parse(std::string_view text, std::string_view subject, Handler& handler, co
                     std::string(subject));
     if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) // the lexer would take it for the end
         refuse(text, subject, nul + 1, {"a NUL byte stands in the JSON text", "E-R11"});
+    const std::string marked = limits.python ? withMarkedWords(text) : std::string();
+    if (!marked.empty())
+        text = marked;
     const char* furthest = text.data();
     Sax<Handler> sax(handler, limits);
     const CountingIterator begin(text.data(), &furthest);
@@ -164,6 +225,10 @@ void parse(std::string_view text, std::string_view subject, Handler& handler, co
 template <typename Tree>
 class TreeBuilder {
 public:
+    explicit TreeBuilder(bool lastKeyCounts)
+        : m_lastKeyCounts(lastKeyCounts)
+    {
+    }
     template <typename V>
     void value(V&& v)
     {
@@ -175,7 +240,7 @@ public:
     void endArray() { m_open.pop_back(); }
     void key(std::string name)
     {
-        if (!m_open.back().names.insert(name).second)
+        if (!m_open.back().names.insert(name).second && !m_lastKeyCounts)
             throw JsonRefusal{"the key \"" + printable(name) + "\" stands twice in one object", "E-R11"};
         m_key = std::move(name);
     }
@@ -201,30 +266,36 @@ private:
         }
         auto& object = parent.template get_ref<typename Tree::object_t&>();
         if constexpr (std::is_same_v<Tree, OrderedJson>) {
+            const auto twice = m_lastKeyCounts ? std::find_if(object.begin(), object.end(), [&](const auto& entry) { return entry.first == m_key; }) : object.end();
+            if (twice != object.end()) {
+                twice->second = std::move(v);
+                return &twice->second;
+            }
             object.emplace_back(std::move(m_key), std::move(v));
             return &object.back().second;
         } else {
-            return &object.emplace(std::move(m_key), std::move(v)).first->second;
+            return &object.insert_or_assign(std::move(m_key), std::move(v)).first->second;
         }
     }
     void open(Tree&& v) { m_open.push_back({place(std::move(v)), {}}); }
 
     std::vector<Frame> m_open;
     std::string m_key;
+    bool m_lastKeyCounts;
 };
 
 } // namespace
 
 Json parseJson(std::string_view text, std::string_view subject, const JsonLimits& limits)
 {
-    TreeBuilder<Json> builder;
+    TreeBuilder<Json> builder(limits.python);
     parse(text, subject, builder, limits);
     return std::move(builder.root);
 }
 
 OrderedJson parseOrderedJson(std::string_view text, std::string_view subject, const JsonLimits& limits)
 {
-    TreeBuilder<OrderedJson> builder;
+    TreeBuilder<OrderedJson> builder(limits.python);
     parse(text, subject, builder, limits);
     return std::move(builder.root);
 }
@@ -232,6 +303,34 @@ OrderedJson parseOrderedJson(std::string_view text, std::string_view subject, co
 Json readJsonFile(const std::filesystem::path& path, const JsonLimits& limits)
 {
     return parseJson(readTextFile(path, limits.bytes), path.string(), limits);
+}
+
+namespace {
+
+Json withMarkedNumbers(const Json& value)
+{
+    Json out = value;
+    if (value.is_structured())
+        for (Json& item : out)
+            item = withMarkedNumbers(item);
+    else if (value.is_number_float() && !std::isfinite(value.get<double>()))
+        for (const Word& word : kWords)
+            if (word.number == value.get<double>() || (std::isnan(word.number) && std::isnan(value.get<double>())))
+                out = std::string(kMark) + word.letter;
+    return out;
+}
+
+} // namespace
+
+std::string pythonJson(const Json& value, int indent)
+{
+    std::string text = withMarkedNumbers(value).dump(indent, ' ', false, Json::error_handler_t::replace);
+    for (const Word& word : kWords) {
+        const std::string marked = "\"\\u0001" + std::string(kMark.substr(1)) + word.letter + '"';
+        for (std::size_t at = text.find(marked); at != std::string::npos; at = text.find(marked, at))
+            text.replace(at, marked.size(), word.text);
+    }
+    return text;
 }
 
 void visitJson(std::string_view text, std::string_view subject, JsonVisitor& visitor, const JsonLimits& limits)

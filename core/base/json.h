@@ -16,6 +16,8 @@ struct JsonLimits {
     std::uint64_t bytes = 64u << 20;
     int depth = 64;
     std::uint64_t values = 2'000'000;   ///< numbers, strings, arrays, objects …, all together: a tree takes up to 100 bytes for each, a text two
+    /// What Python's json module writes and reads: bare Infinity, -Infinity and NaN are numbers, and of a doubled key the last counts.
+    bool python = false;
 };
 
 /// The only JSON parser of the project (R11): depth and size limited, duplicate keys, invalid UTF-8 and trailing text refused.
@@ -42,6 +44,10 @@ public:
     virtual void beginArray() = 0;
     virtual void endArray() = 0;
 };
+
+/// Indented text that Python's json module reads back: what is not finite stands as bare Infinity, -Infinity or NaN. Strings that are no
+/// UTF-8 are mended with the replacement character.
+std::string pythonJson(const Json& value, int indent);
 
 void visitJson(std::string_view text, std::string_view subject, JsonVisitor& visitor, const JsonLimits& limits = {});
 

@@ -3,6 +3,7 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/base/sha256.h"
+#include "core/checkpoint/identity.h"
 #include "core/checkpoint/readers.h"
 
 #include <algorithm>
@@ -27,14 +28,18 @@ struct DTypeEntry {
 
 constexpr std::array kTypes = {
     DTypeEntry{"F32", true, {1, 4}},      DTypeEntry{"F16", true, {1, 2}},      DTypeEntry{"BF16", true, {1, 2}},
-    DTypeEntry{"F64", false, {1, 8}},     DTypeEntry{"I8", false, {1, 1}},      DTypeEntry{"U8", false, {1, 1}},
+    DTypeEntry{"F64", true, {1, 8}},      DTypeEntry{"I8", false, {1, 1}},      DTypeEntry{"U8", false, {1, 1}},
     DTypeEntry{"I16", false, {1, 2}},     DTypeEntry{"I32", false, {1, 4}},     DTypeEntry{"I64", false, {1, 8}},
     DTypeEntry{"BOOL", false, {1, 1}},    DTypeEntry{"Q8_0", true, {32, 34}},   DTypeEntry{"Q4_0", true, {32, 18}},
     DTypeEntry{"Q4_1", true, {32, 20}},   DTypeEntry{"Q5_0", true, {32, 22}},   DTypeEntry{"Q5_1", true, {32, 24}},
     DTypeEntry{"Q2_K", true, {256, 84}},  DTypeEntry{"Q3_K", true, {256, 110}}, DTypeEntry{"Q4_K", true, {256, 144}},
-    DTypeEntry{"Q5_K", true, {256, 176}}, DTypeEntry{"Q6_K", true, {256, 210}},
+    DTypeEntry{"Q5_K", true, {256, 176}}, DTypeEntry{"Q6_K", true, {256, 210}}, DTypeEntry{"U16", false, {1, 2}},
+    DTypeEntry{"U32", false, {1, 4}},     DTypeEntry{"U64", false, {1, 8}},     DTypeEntry{"F8_E4M3", true, {1, 1}},
+    DTypeEntry{"F8_E5M2", true, {1, 1}},  DTypeEntry{"F8_E8M0", false, {1, 1}}, DTypeEntry{"F8_E4M3FNUZ", false, {1, 1}},
+    DTypeEntry{"F8_E5M2FNUZ", false, {1, 1}}, DTypeEntry{"F6_E2M3", false, {4, 3}}, DTypeEntry{"F6_E3M2", false, {4, 3}},
+    DTypeEntry{"F4", false, {2, 1}},      DTypeEntry{"C64", false, {1, 8}},
 };
-static_assert(kTypes.size() == static_cast<std::size_t>(DType::Q6_K) + 1);
+static_assert(kTypes.size() == static_cast<std::size_t>(DType::C64) + 1);
 
 const DTypeEntry& entry(DType type)
 {
@@ -61,14 +66,17 @@ bool looksLikePickle(const fs::path& path, std::string_view start)
 
 std::shared_ptr<const Checkpoint> openFolder(const fs::path& folder)
 {
-    const auto weights = [&](std::string_view name) { return fs::exists(folder / name); };
+    std::error_code error;
+    const auto weights = [&](std::string_view name) {   // a link that leads nowhere is refused by name when it is opened
+        return fs::symlink_status(folder / name, error).type() != fs::file_type::not_found;
+    };
     if (weights("model.safetensors") || weights("model.safetensors.index.json"))
         return openHuggingFace(folder);
 
     std::vector<fs::path> safetensors;
     std::vector<fs::path> ggufs;
     std::vector<fs::path> pickles;
-    std::error_code error;
+    error.clear();
     for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
         const std::string ending = it->path().extension().string();
         if (ending == ".safetensors")
@@ -81,6 +89,14 @@ std::shared_ptr<const Checkpoint> openFolder(const fs::path& folder)
     if (error)
         failFile(folder, "the folder cannot be read: " + error.message(), "E-R09");
     if (ggufs.size() == 1 && safetensors.empty())
+        return openGguf(ggufs.front());
+    std::sort(ggufs.begin(), ggufs.end());
+    const auto first = ggufs.empty() ? std::nullopt : splitGgufName(ggufs.front());
+    const bool oneSplit = first && std::all_of(ggufs.begin(), ggufs.end(), [&](const fs::path& path) {
+        const auto name = splitGgufName(path);
+        return name && name->stem == first->stem && name->count == first->count;
+    });
+    if (oneSplit && safetensors.empty())
         return openGguf(ggufs.front());
     if (ggufs.size() > 1 && safetensors.empty())
         failFile(folder, "holds " + std::to_string(ggufs.size()) + " GGUF files; open one of them", "E-R08");
@@ -153,8 +169,9 @@ std::optional<std::uint64_t> storedBytes(DType type, const std::vector<std::int6
         elements = elements && extent >= 0 ? checked::mul(*elements, static_cast<std::uint64_t>(extent)) : std::nullopt;
     if (!elements || *elements > static_cast<std::uint64_t>(INT64_MAX))
         return std::nullopt;
+    const bool packed = type == DType::F4 || type == DType::F6_E2M3 || type == DType::F6_E3M2;   // over row ends; GGUF's blocks stay within a row
     const auto row = shape.empty() ? std::uint64_t{1} : static_cast<std::uint64_t>(shape.back());
-    if (row % layout.weights != 0)
+    if ((packed ? *elements : row) % layout.weights != 0)
         return std::nullopt;
     return checked::mul(*elements / layout.weights, layout.bytes);
 }
@@ -203,6 +220,12 @@ const TensorInfo* Checkpoint::find(std::string_view tensor) const
     return it != m_index.end() && it->first == tensor ? &m_tensors[it->second] : nullptr;
 }
 
+std::string Checkpoint::whyAbsent(std::string_view tensor) const
+{
+    const auto it = m_absent.find(tensor);
+    return it == m_absent.end() ? std::string() : it->second;
+}
+
 const TensorInfo& Checkpoint::at(std::string_view tensor) const
 {
     if (const TensorInfo* info = find(tensor))
@@ -220,7 +243,7 @@ void Checkpoint::readRows(const TensorInfo& tensor, std::int64_t firstRow, std::
     const auto subject = [&] { return file.string() + ": tensor \"" + printable(tensor.name) + "\""; };
     if (!isWeightType(tensor.dtype))
         throw Error(ErrorKind::BadFile,
-                    subject() + " is stored as " + std::string(name(tensor.dtype)) + "; a weight must be F32, F16, BF16 or a GGUF block type.",
+                    subject() + " is stored as " + std::string(name(tensor.dtype)) + "; a weight must be F64, F32, F16, BF16, F8 or a GGUF block type.",
                     tensor.name);
     if (firstRow < 0 || rows < 0 || firstRow > allRows || rows > allRows - firstRow)
         throw Error(ErrorKind::BadFile,
@@ -268,10 +291,13 @@ std::vector<float> Checkpoint::readFloats(const TensorInfo& tensor) const
     return out;
 }
 
-std::vector<std::byte> Checkpoint::readRaw(const TensorInfo& tensor) const
+std::vector<std::byte> Checkpoint::readPart(const TensorInfo& tensor, std::uint64_t first, std::uint64_t bytes) const
 {
-    std::vector<std::byte> out(static_cast<std::size_t>(tensor.bytes));
-    readBytes(tensor.file, tensor.offset, out);
+    if (first > tensor.bytes || bytes > tensor.bytes - first)
+        throw Error(ErrorKind::Internal, "tensor \"" + printable(tensor.name) + "\" has no " + std::to_string(bytes) + " bytes from byte " + std::to_string(first) + ".",
+                    tensor.name);
+    std::vector<std::byte> out(static_cast<std::size_t>(bytes));
+    readBytes(tensor.file, tensor.offset + first, out);
     return out;
 }
 
@@ -289,6 +315,11 @@ std::uint64_t Checkpoint::totalBytes() const
 }
 
 std::string Checkpoint::fingerprint() const
+{
+    return identityOf(*this).digest();
+}
+
+std::string Checkpoint::sampledFingerprint() const
 {
     Sha256 hash;
     const auto number = [&](std::uint64_t n) { hash.update(std::to_string(n) + ";"); };

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,12 +16,15 @@
 
 namespace halftone {
 
-/// Storage types of tensors on disk.
-enum class DType { F32, F16, BF16, F64, I8, U8, I16, I32, I64, Bool, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K };
+/// Storage types of tensors on disk: all of safetensors, and those of GGUF that are decoded.
+enum class DType {
+    F32, F16, BF16, F64, I8, U8, I16, I32, I64, Bool, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K,
+    U16, U32, U64, F8_E4M3, F8_E5M2, F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4, C64
+};
 
 /// As safetensors and gguf-py call it: "BF16", "Q4_1", "BOOL".
 std::string_view name(DType type);
-/// True for F32, F16, BF16 and the block formats: what a weight may be stored as.
+/// True for F64, F32, F16, BF16, F8_E4M3, F8_E5M2 and the block formats: what a weight may be stored as.
 bool isWeightType(DType type);
 
 struct TensorInfo {
@@ -53,6 +57,10 @@ public:
     const TensorInfo* find(std::string_view name) const;
     /// @throws Error{BadFile} when there is no such tensor.
     const TensorInfo& at(std::string_view name) const;
+    /// Why find() does not know it, where more can be said than that: the end of a sentence, or empty.
+    std::string whyAbsent(std::string_view name) const;
+    /// What is odd about the files though they could be read: whole sentences.
+    const std::vector<std::string>& notes() const { return m_notes; }
 
     /// config.json of a Hugging Face folder; the key-values of a GGUF file as one flat object (arrays of the vocabulary included).
     virtual const nlohmann::json& metadata() const = 0;
@@ -62,13 +70,19 @@ public:
     void readRows(const TensorInfo& tensor, std::int64_t firstRow, std::int64_t rows, std::span<float> out) const;
     std::vector<float> readFloats(const TensorInfo& tensor) const;
     /// The bytes as stored.
-    std::vector<std::byte> readRaw(const TensorInfo& tensor) const;
+    std::vector<std::byte> readRaw(const TensorInfo& tensor) const { return readPart(tensor, 0, tensor.bytes); }
+    /// `bytes` of them, from byte `first` of the tensor.
+    std::vector<std::byte> readPart(const TensorInfo& tensor, std::uint64_t first, std::uint64_t bytes) const;
     /// @throws Error{BadFile} if a file changed on disk since it was opened.
     void checkUnchanged() const;
     std::uint64_t totalBytes() const;
-    /// SHA-256 over names, types, shapes, file sizes, the headers, config.json and samples of the stored bytes of each file: what resume
-    /// compares. Independent of where the model lies and when it was copied; reads at most 256 KiB a file.
+    /// SHA-256 of each of files()' headers, and of config.json.
+    const std::vector<std::string>& headerHashes() const { return m_headerHashes; }
+    /// The digest of identityOf(): what resume compares. Independent of where the model lies and when it was copied.
     std::string fingerprint() const;
+    /// The rule of versions before ModelIdentity, for what their projects hold: names, types, shapes, sizes, headers, config.json, and 64
+    /// samples of each file, which a change of a single tensor may miss.
+    std::string sampledFingerprint() const;
 
 protected:
     virtual void readBytes(int file, std::uint64_t offset, std::span<std::byte> out) const = 0;
@@ -79,6 +93,8 @@ protected:
     std::filesystem::path m_path;
     std::vector<std::filesystem::path> m_files;
     std::vector<TensorInfo> m_tensors;
+    std::vector<std::string> m_notes;
+    std::map<std::string, std::string, std::less<>> m_absent;  ///< tensor → why it is not there
     std::vector<std::uint64_t> m_sizes;                        ///< bytes of each of files()
     std::vector<std::string> m_headerHashes;                   ///< SHA-256 of each header (and of config.json)
     std::vector<std::pair<std::string, std::size_t>> m_index;  ///< sorted by name

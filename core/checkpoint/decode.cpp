@@ -2,7 +2,9 @@
 #include "core/base/half.h"
 #include "core/checkpoint/checkpoint.h"
 
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace halftone {
 
@@ -189,6 +191,34 @@ void decodeHalves(const Byte* in, std::span<float> out)
     }
 }
 
+/// Eight-bit floats as PyTorch widens them: E4M3 has no infinity and NaN at all ones, E5M2 is the upper byte of a half.
+template <bool e4m3>
+void decodeBytes(const Byte* in, std::span<float> out)
+{
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const Byte b = in[i];
+        if constexpr (e4m3) {
+            const int exponent = b >> 3 & 15;
+            const int fraction = b & 7;
+            float value = exponent == 0 ? std::ldexp(static_cast<float>(fraction), -9) : std::ldexp(static_cast<float>(8 + fraction), exponent - 10);
+            if ((b & 0x7f) == 0x7f)
+                value = std::numeric_limits<float>::quiet_NaN();
+            out[i] = (b & 0x80) != 0 ? -value : value;
+        } else {
+            out[i] = floatFromF16(static_cast<std::uint16_t>(b << 8));
+        }
+    }
+}
+
+void decodeDoubles(const Byte* in, std::span<float> out)
+{
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        double value = 0;
+        std::memcpy(&value, in + 8 * i, 8);
+        out[i] = static_cast<float>(value);
+    }
+}
+
 } // namespace
 
 void decodeWeights(DType type, std::span<const std::byte> stored, std::span<float> out)
@@ -228,15 +258,30 @@ void decodeWeights(DType type, std::span<const std::byte> stored, std::span<floa
     case DType::Q6_K:
         return decodeBlocks<q6_K>(type, in, out);
     case DType::F64:
+        return decodeDoubles(in, out);
+    case DType::F8_E4M3:
+        return decodeBytes<true>(in, out);
+    case DType::F8_E5M2:
+        return decodeBytes<false>(in, out);
     case DType::I8:
     case DType::U8:
     case DType::I16:
     case DType::I32:
     case DType::I64:
     case DType::Bool:
+    case DType::U16:
+    case DType::U32:
+    case DType::U64:
+    case DType::F8_E8M0:
+    case DType::F8_E4M3FNUZ:
+    case DType::F8_E5M2FNUZ:
+    case DType::F6_E2M3:
+    case DType::F6_E3M2:
+    case DType::F4:
+    case DType::C64:
         break;
     }
-    throw Error(ErrorKind::Unsupported, std::string(name(type)) + " is no type of weights: F32, F16, BF16 or a GGUF block type is expected.");
+    throw Error(ErrorKind::Unsupported, std::string(name(type)) + " is no type of weights: F64, F32, F16, BF16, F8 or a GGUF block type is expected.");
 }
 
 } // namespace halftone

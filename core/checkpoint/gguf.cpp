@@ -9,7 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <map>
+#include <memory>
+#include <regex>
 
 namespace halftone {
 
@@ -107,29 +108,38 @@ private:
     ByteReader m_reader;
 };
 
-class GgufCheckpoint final : public Checkpoint {
+/// One GGUF file: its key-values and where its tensors lie.
+class GgufFile {
 public:
-    explicit GgufCheckpoint(const fs::path& path)
-        : m_input(path)
+    GgufFile(const fs::path& path, int index)
+        : m_path(path)
+        , m_input(path)
         , m_at(m_input)
+        , m_index(index)
     {
-        m_path = path;
-        m_files = {path};
-        m_sizes = {m_input.size()};
+        m_input.refuseLfsPointer();
         readHeader();
-        indexTensors();
     }
+    GgufFile(const GgufFile&) = delete;
+    GgufFile& operator=(const GgufFile&) = delete;
 
-    Kind kind() const override { return Kind::Gguf; }
-    const nlohmann::json& metadata() const override { return m_metadata; }
-
-protected:
-    void readBytes(int, std::uint64_t offset, std::span<std::byte> out) const override { m_input.read(offset, out); }
-    void checkFilesUnchanged() const override { m_input.checkUnchanged(); }
-
-private:
+    const InputFile& input() const { return m_input; }
+    const std::string& headerHash() const { return m_headerHash; }
+    Json& metadata() { return m_metadata; }
+    std::vector<TensorInfo>& tensors() { return m_tensors; }
+    /// A count of the keys that say how a model was split. @return empty where the file has no such key.
+    std::optional<std::uint64_t> splitNumber(const char* key) const
+    {
+        const auto it = m_metadata.find(key);
+        if (it == m_metadata.end())
+            return std::nullopt;
+        if (!it->is_number_integer() || (!it->is_number_unsigned() && it->get<std::int64_t>() < 0))
+            fail("the key \"" + std::string(key) + "\" is no whole number");
+        return it->get<std::uint64_t>();
+    }
     [[noreturn]] void fail(const std::string& sentence, std::string_view rule = "E-R07") const { failFile(m_path, sentence, rule); }
 
+private:
     void readHeader()
     {
         if (m_input.size() < 24)
@@ -152,11 +162,6 @@ private:
         for (std::uint64_t i = 0; i < keys; ++i)
             readKey();
         const std::uint64_t alignment = readAlignment();
-        if (const auto split = m_metadata.find("split.count"); split != m_metadata.end() && split->is_number_unsigned() && *split > 1u)
-            throw Error(ErrorKind::Unsupported,
-                        m_path.string() + ": is one of " + split->dump()
-                            + " parts of a split model; join them first: llama-gguf-split --merge FIRST-PART OUT.gguf.",
-                        m_path.string());
 
         std::vector<TensorInfo> infos;
         for (std::uint64_t i = 0; i < tensors; ++i)
@@ -321,8 +326,10 @@ private:
                      + std::to_string(order[i]->offset));
         std::vector<TensorInfo> sorted;
         sorted.reserve(order.size());
-        for (const TensorInfo* tensor : order)
+        for (const TensorInfo* tensor : order) {
             sorted.push_back(*tensor);
+            sorted.back().file = m_index;
+        }
         m_tensors = std::move(sorted);
     }
 
@@ -334,13 +341,100 @@ private:
             hash.update(part);
             at += part.size();
         }
-        m_headerHashes = {hash.finish()};
+        m_headerHash = hash.finish();
     }
 
+    fs::path m_path;
     InputFile m_input;
     Cursor m_at;
+    int m_index;
     Json m_metadata;
+    std::vector<TensorInfo> m_tensors;
+    std::string m_headerHash;
     std::uint64_t m_elements = 0, m_smallNumbers = 0, m_texts = 0;
+};
+
+class GgufCheckpoint final : public Checkpoint {
+public:
+    explicit GgufCheckpoint(const fs::path& path)
+    {
+        m_path = path;
+        auto file = std::make_unique<GgufFile>(path, 0);
+        const std::uint64_t count = file->splitNumber("split.count").value_or(0);
+        if (count <= 1) {
+            add(std::move(file));
+        } else {
+            const SplitGgufName name = splitName(*file, path, count);
+            m_path = name.part(1);
+            for (std::uint64_t i = 1; i <= count; ++i)
+                add(openPart(name, i, path));
+            checkTensorCount(count);
+        }
+        indexTensors();
+    }
+
+    Kind kind() const override { return Kind::Gguf; }
+    const nlohmann::json& metadata() const override { return m_parts.front()->metadata(); }
+
+protected:
+    void readBytes(int file, std::uint64_t offset, std::span<std::byte> out) const override
+    {
+        m_parts.at(static_cast<std::size_t>(file))->input().read(offset, out);
+    }
+    void checkFilesUnchanged() const override
+    {
+        for (const auto& part : m_parts)
+            part->input().checkUnchanged();
+    }
+
+private:
+    void add(std::unique_ptr<GgufFile> file)
+    {
+        m_files.push_back(file->input().path());
+        m_sizes.push_back(file->input().size());
+        m_headerHashes.push_back(file->headerHash());
+        if (m_tensors.size() + file->tensors().size() > limits::kTensors)
+            failFile(m_path, "its parts list more than " + std::to_string(limits::kTensors) + " tensors", "E-R04");
+        m_tensors.insert(m_tensors.end(), std::make_move_iterator(file->tensors().begin()), std::make_move_iterator(file->tensors().end()));
+        m_parts.push_back(std::move(file));
+    }
+
+    static SplitGgufName splitName(const GgufFile& file, const fs::path& path, std::uint64_t count)
+    {
+        if (count > limits::kShards)
+            file.fail("says it is one of " + std::to_string(count) + " parts; at most " + std::to_string(limits::kShards) + " are allowed", "E-R04");
+        const auto name = splitGgufName(path);
+        if (!name || name->count != count)
+            file.fail("is one of " + std::to_string(count) + " parts of a split model, but its name does not end in \"-00001-of-"
+                          + SplitGgufName::fiveDigits(count) + ".gguf\", by which the other parts are found: give it its name back, or join "
+                          + "the parts with llama-gguf-split --merge FIRST-PART OUT.gguf",
+                      "E-R08");
+        return *name;
+    }
+
+    static std::unique_ptr<GgufFile> openPart(const SplitGgufName& name, std::uint64_t number, const fs::path& asked)
+    {
+        const fs::path path = name.part(number);
+        std::error_code error;
+        if (!fs::exists(path, error))
+            failFile(path, "is missing: " + asked.filename().string() + " is one of " + std::to_string(name.count) + " parts of a model, and all must be there",
+                     "E-R08");
+        auto file = std::make_unique<GgufFile>(path, static_cast<int>(number - 1));
+        if (file->splitNumber("split.count") != name.count || file->splitNumber("split.no") != number - 1)
+            file->fail("does not say that it is part " + std::to_string(number) + " of " + std::to_string(name.count), "E-R08");
+        return file;
+    }
+
+    void checkTensorCount(std::uint64_t count) const
+    {
+        const auto expected = m_parts.front()->splitNumber("split.tensors.count");
+        if (expected && *expected != m_tensors.size())
+            m_parts.front()->fail("says that the model has " + std::to_string(*expected) + " tensors; its " + std::to_string(count) + " parts hold "
+                                      + std::to_string(m_tensors.size()),
+                                  "E-R08");
+    }
+
+    std::vector<std::unique_ptr<GgufFile>> m_parts;
 };
 
 } // namespace
@@ -348,6 +442,30 @@ private:
 std::shared_ptr<const Checkpoint> openGguf(const fs::path& file)
 {
     return std::make_shared<const GgufCheckpoint>(file);
+}
+
+std::string SplitGgufName::fiveDigits(std::uint64_t which)
+{
+    const std::string digits = std::to_string(which);
+    return digits.size() < 5 ? std::string(5 - digits.size(), '0') + digits : digits;
+}
+
+fs::path SplitGgufName::part(std::uint64_t which) const
+{
+    return stem.string() + "-" + fiveDigits(which) + "-of-" + fiveDigits(count) + ".gguf";
+}
+
+std::optional<SplitGgufName> splitGgufName(const fs::path& path)
+{
+    static const std::regex pattern("(.*)-([0-9]{5})-of-([0-9]{5})\\.gguf");
+    const std::string name = path.filename().string();
+    std::smatch match;
+    if (name.size() > 255 || !std::regex_match(name, match, pattern))
+        return std::nullopt;
+    SplitGgufName out{path.parent_path() / match[1].str(), std::stoull(match[2]), std::stoull(match[3])};
+    if (out.number < 1 || out.number > out.count)
+        return std::nullopt;
+    return out;
 }
 
 } // namespace halftone

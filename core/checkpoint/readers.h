@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -15,6 +16,18 @@ namespace halftone {
 
 std::shared_ptr<const Checkpoint> openHuggingFace(const std::filesystem::path& folder);
 std::shared_ptr<const Checkpoint> openGguf(const std::filesystem::path& file);
+
+/// NAME-00002-of-00003.gguf: a part of a split model, as llama.cpp names them.
+struct SplitGgufName {
+    std::filesystem::path stem;   ///< with its folder
+    std::uint64_t number = 0;     ///< from 1
+    std::uint64_t count = 0;
+
+    std::filesystem::path part(std::uint64_t which) const;
+    static std::string fiveDigits(std::uint64_t which);
+};
+/// @return empty for any other name.
+std::optional<SplitGgufName> splitGgufName(const std::filesystem::path& path);
 
 /// A safetensors header, wholly validated (R06): tensors in file order with absolute offsets. `headerHash`: SHA-256 of the header's bytes.
 std::vector<TensorInfo> readSafetensorsHeader(const InputFile& file, int index, std::string& headerHash);

@@ -16,8 +16,10 @@ namespace {
 
 std::optional<DType> typeNamed(std::string_view text)
 {
-    static constexpr std::array kStored = {DType::F32, DType::F16, DType::BF16, DType::F64, DType::I8,
-                                           DType::U8,  DType::I16, DType::I32,  DType::I64, DType::Bool};
+    static constexpr std::array kStored = {DType::F32,     DType::F16,     DType::BF16,        DType::F64,         DType::I8,      DType::U8,
+                                           DType::I16,     DType::I32,     DType::I64,         DType::Bool,        DType::U16,     DType::U32,
+                                           DType::U64,     DType::F8_E4M3, DType::F8_E5M2,     DType::F8_E8M0,     DType::F6_E2M3, DType::F6_E3M2,
+                                           DType::F4,      DType::C64,     DType::F8_E4M3FNUZ, DType::F8_E5M2FNUZ};
     for (const DType type : kStored)
         if (name(type) == text)
             return type;
@@ -194,6 +196,7 @@ std::vector<TensorInfo> readSafetensorsHeader(const InputFile& file, int index, 
     const std::uint64_t size = file.size();
     if (size < 8)
         failFile(file.path(), "has " + std::to_string(size) + " bytes; a safetensors file has at least 8", "E-R06");
+    file.refuseLfsPointer();
     const auto start = file.read(0, 8);
     const std::uint64_t length = ByteReader(start, file.path().string()).u64();
     if (length > limits::kSafetensorsHeader)

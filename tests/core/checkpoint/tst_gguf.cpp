@@ -1,8 +1,8 @@
 #include "builders.h"
 
-#include <QTemporaryDir>
+#include "core/base/json.h"
 
-#include <nlohmann/json.hpp>
+#include <QTemporaryDir>
 
 #include <bit>
 #include <thread>
@@ -26,6 +26,23 @@ private:
         put(folder / "config.json", "{}");
         fs::copy_file(m_data / "blocks-expected.safetensors", folder / "model.safetensors", fs::copy_options::overwrite_existing);
         return Checkpoint::open(folder);
+    }
+
+    /// Three parts, the key-values in the first, as llama-gguf-split writes them.
+    std::vector<fs::path> putParts(std::uint32_t tensorsInAll = 3) const
+    {
+        std::vector<fs::path> paths;
+        for (std::uint32_t i = 0; i < 3; ++i) {
+            Gguf part(1, i == 0 ? 4 : 2);
+            part.key("split.no", kTypeU32).u32(i).key("split.count", kTypeU32).u32(3);
+            if (i == 0)
+                part.key("split.tensors.count", kTypeU32).u32(tensorsInAll).key("general.architecture", kTypeString).text("llama");
+            part.tensor(std::string(1, static_cast<char>('a' + i)), {8}, kF32, 0).data(32);
+            part.bytes[part.bytes.size() - 32 + 3] = static_cast<char>(0x40 + i);   // the top byte of the first float
+            paths.push_back(m_file.parent_path() / ("m-0000" + std::to_string(i + 1) + "-of-00003.gguf"));
+            put(paths.back(), part.bytes);
+        }
+        return paths;
     }
 
 private Q_SLOTS:
@@ -216,10 +233,46 @@ private Q_SLOTS:
         QCOMPARE(refusal(m_file, QLatin1String("model.gguf"), rule), QString());
     }
 
-    void aPartOfASplitModelSaysHowToJoin()
+    void splitModelsAreReadWhole()
     {
+        for (const fs::path& path : putParts()) {
+            const auto checkpoint = Checkpoint::open(path);
+            QCOMPARE(checkpoint->path().filename().string(), std::string("m-00001-of-00003.gguf"));
+            QCOMPARE(checkpoint->files().size(), std::size_t(3));
+            QCOMPARE(checkpoint->metadata()["general.architecture"].get<std::string>(), std::string("llama"));
+            for (int i = 0; i < 3; ++i) {
+                const TensorInfo& tensor = checkpoint->at(std::string(1, static_cast<char>('a' + i)));
+                QCOMPARE(tensor.file, i);
+                QCOMPARE(checkpoint->readFloats(tensor).front(), std::bit_cast<float>((0x40u + static_cast<std::uint32_t>(i)) << 24));
+            }
+        }
+        const fs::path folder = m_file.parent_path() / "split";
+        fs::create_directories(folder);
+        for (const fs::path& path : putParts())
+            fs::rename(path, folder / path.filename());
+        QCOMPARE(Checkpoint::open(folder)->tensors().size(), std::size_t(3));
+    }
+
+    void brokenSplitModelsAreRefused()
+    {
+        const auto paths = putParts();
+        const auto refused = [&](const char* named, const char* says) { return refusal(paths[1], QLatin1String(named), QLatin1String(says)); };
+        fs::remove(paths[2]);
+        QCOMPARE(refused("m-00003-of-00003.gguf", "is missing"), QString());
+        fs::copy_file(paths[1], paths[2]);
+        QCOMPARE(refused("m-00003-of-00003.gguf", "does not say that it is part 3 of 3"), QString());
+        putParts(4);
+        QCOMPARE(refused("m-00001-of-00003.gguf", "says that the model has 4 tensors; its 3 parts hold 3"), QString());
         put(m_file, Gguf(0, 1).key("split.count", kTypeU32).u32(3).bytes);
-        QCOMPARE(refusal(m_file, QLatin1String("model.gguf"), QLatin1String("--merge"), ErrorKind::Unsupported), QString());
+        QCOMPARE(refusal(m_file, QLatin1String("model.gguf"), QLatin1String("--merge")), QString());
+        put(m_file, Gguf(0, 1).key("split.count", kTypeU32).u32(4'000'000'000u).bytes);
+        QCOMPARE(refusal(m_file, QLatin1String("model.gguf"), QLatin1String("(E-R04)")), QString());
+    }
+
+    void aPointerOfGitLfsIsNamed()
+    {
+        put(m_file, "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, 'a') + "\nsize 268435456\n");
+        QCOMPARE(refusal(m_file, QLatin1String("model.gguf"), QLatin1String("run git lfs pull")), QString());
     }
 };
 

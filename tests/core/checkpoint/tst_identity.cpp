@@ -1,0 +1,120 @@
+#include "builders.h"
+
+#include "core/checkpoint/identity.h"
+
+#include <QTemporaryDir>
+
+#include <algorithm>
+
+using namespace halftone;
+using namespace builders;
+
+namespace {
+
+/// Two tensors: a small one, and one of 1 MiB, of which only pages are looked at.
+constexpr std::size_t kSmall = 1024;
+constexpr std::size_t kLarge = 1 << 20;
+
+} // namespace
+
+class tst_identity : public QObject {
+    Q_OBJECT
+
+private:
+    QTemporaryDir m_root;
+    fs::path m_folder;
+
+    void putWeights(const std::function<void(std::string& data)>& change = {}) const
+    {
+        std::string data(kSmall + kLarge, '\1');
+        if (change)
+            change(data);
+        const std::string header = "{" + entry("small", "F32", "[256]", 0, kSmall) + "," + entry("large", "F32", "[512,512]", kSmall, kSmall + kLarge) + "}";
+        std::string bytes;
+        append<std::uint64_t>(bytes, header.size());
+        put(m_folder / "model.safetensors", bytes + header + data);
+    }
+    ModelIdentity identity() const { return identityOf(*Checkpoint::open(m_folder)); }
+
+private Q_SLOTS:
+    void init()
+    {
+        m_folder = fs::path(m_root.path().toStdString()) / "model";
+        fs::remove_all(m_folder);
+        fs::create_directories(m_folder);
+        put(m_folder / "config.json", R"({"model_type": "llama"})");
+        put(m_folder / "tokenizer.json", "{}");
+        putWeights();
+    }
+
+    void whatChangedIsNamed_data()
+    {
+        QTest::addColumn<QString>("change");
+        QTest::addColumn<QString>("says");
+        QTest::newRow("a byte of a small tensor") << "small" << "the tensor small differs";
+        QTest::newRow("the last byte of a large tensor") << "last" << "the tensor large differs";
+        QTest::newRow("all of a large tensor") << "large" << "the tensor large differs";
+        QTest::newRow("both tensors") << "both" << "2 tensors (large, small) differ";
+        QTest::newRow("config") << "config.json" << "config.json differs";
+        QTest::newRow("tokenizer") << "tokenizer.json" << "tokenizer.json differs";
+        QTest::newRow("tokenizer gone") << "gone" << "tokenizer.json is gone";
+        QTest::newRow("a new file") << "chat_template.jinja" << "chat_template.jinja is new";
+        QTest::newRow("how text is drawn") << "generation_config.json" << "";
+    }
+    void whatChangedIsNamed()
+    {
+        QFETCH(QString, change);
+        QFETCH(QString, says);
+        const ModelIdentity before = identity();
+        if (change == QLatin1String("small"))
+            putWeights([](std::string& data) { data[700] = '\2'; });
+        else if (change == QLatin1String("last"))
+            putWeights([](std::string& data) { data.back() = '\2'; });
+        else if (change == QLatin1String("large"))
+            putWeights([](std::string& data) { std::fill(data.begin() + kSmall, data.end(), '\2'); });
+        else if (change == QLatin1String("both"))
+            putWeights([](std::string& data) { std::fill(data.begin(), data.end(), '\2'); });
+        else if (change == QLatin1String("gone"))
+            fs::remove(m_folder / "tokenizer.json");
+        else
+            put(m_folder / change.toStdString(), R"({"model_type": "llama", "rms_norm_eps": 1})");
+        const ModelIdentity now = identity();
+        QCOMPARE(QString::fromStdString(whatDiffers(before, now)), says);
+        QCOMPARE(now.digest() == before.digest(), says.isEmpty());
+    }
+
+    void placeAndTimeDoNotCount()
+    {
+        const ModelIdentity before = identity();
+        const fs::path elsewhere = m_folder.parent_path() / "elsewhere";
+        fs::remove_all(elsewhere);
+        fs::copy(m_folder, elsewhere);
+        for (const auto& file : fs::directory_iterator(elsewhere))
+            fs::last_write_time(file.path(), fs::file_time_type::clock::now() - std::chrono::hours(1000));
+        QCOMPARE(whatDiffers(before, identityOf(*Checkpoint::open(elsewhere))), std::string());
+    }
+
+    void itIsWrittenAndReadBack()
+    {
+        const ModelIdentity before = identity();
+        QVERIFY(before.parts == ModelIdentity::parse(before.toJson(), "text").parts);
+        QVERIFY_EXCEPTION_THROWN(ModelIdentity::parse("{}", "text"), Error);
+        QVERIFY_EXCEPTION_THROWN(ModelIdentity::parse(R"({"parts": [["a", 1, "b"]]})", "text"), Error);
+    }
+
+    void keysOfAGgufAreNamed()
+    {
+        const fs::path file = m_folder / "m.gguf";
+        const auto write = [&](std::uint32_t heads, const char* token) {
+            put(file, Gguf(1, 2).key("llama.attention.head_count", kTypeU32).u32(heads).key("tokenizer.ggml.tokens", kTypeArray).u32(kTypeString).u64(1).text(token)
+                          .tensor("a", {8}, kF32, 0).data(32).bytes);
+            return identityOf(*Checkpoint::open(file));
+        };
+        const ModelIdentity before = write(4, "x");
+        QCOMPARE(whatDiffers(before, write(5, "x")), std::string("llama.attention.head_count, the header of m.gguf differ"));
+        QCOMPARE(whatDiffers(before, write(4, "y")), std::string("the header of m.gguf differs"));
+    }
+};
+
+QTEST_APPLESS_MAIN(tst_identity)
+#include "tst_identity.moc"
