@@ -36,7 +36,7 @@ void inspect(const std::string& model, const Common& common)
         Json json{{"architecture", d.config.architecture}, {"format", d.format}, {"parameters", d.parameters}, {"blocks", d.config.blocks},
                   {"hidden", d.config.hidden}, {"intermediate", d.config.intermediate}, {"heads", d.config.heads}, {"kv_heads", d.config.kvHeads},
                   {"vocabulary", d.config.vocabulary}, {"positions", d.config.maxPositions}, {"bytes", d.bytes}, {"coarse_grid", nullptr},
-                  {"linears", Json::array()}};
+                  {"notes", d.notes}, {"linears", Json::array()}};
         if (d.coarseGrid)
             json["coarse_grid"] = {{"block_size", d.coarseGrid->blockSize}, {"levels", d.coarseGrid->levels}, {"tensors", d.coarseGrid->tensors},
                                    {"looked", d.coarseGrid->looked}, {"source", d.coarseGrid->source}};
@@ -52,6 +52,10 @@ void inspect(const std::string& model, const Common& common)
         std::printf("\nThese weights already lie on a coarse grid%s%s: at most %d distinct values in each block of %d.\n"
                     "Results at about that many bits look better here than on a float model.\n\n",
                     d.coarseGrid->source.empty() ? "" : ", ", d.coarseGrid->source.c_str(), d.coarseGrid->levels, d.coarseGrid->blockSize);
+    for (const std::string& note : d.notes)
+        std::printf("note: %s\n", note.c_str());
+    if (!d.notes.empty())
+        std::printf("\n");
     std::vector<std::vector<std::string>> rows;
     for (const LinearInfo& l : d.linears)
         rows.push_back({l.name, std::to_string(l.out), std::to_string(l.in), std::string(name(l.site)), l.dtype});

@@ -51,7 +51,7 @@ void addFiles(const Checkpoint& checkpoint, std::vector<ModelIdentity::Part>& pa
 void addKeys(const Checkpoint& checkpoint, std::vector<ModelIdentity::Part>& parts)
 {
     for (const auto& [key, value] : checkpoint.metadata().items())
-        if (!value.is_structured())
+        if (!value.is_structured() && !value.is_binary())
             parts.push_back({key, false, sha256(value.dump(-1, ' ', false, Json::error_handler_t::replace))});
     Sha256 headers;
     for (const std::string& hash : checkpoint.headerHashes())

@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/eval/hidden_stream.h"
 #include "core/eval/token_losses.h"
+#include "core/model/model_ends.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -58,6 +59,9 @@ void checkInputs(const BlockSource& model, const BlockSource* reference, const T
 {
     if (windows.ids.empty())
         throw Error(ErrorKind::InvalidArgument, "there are no windows to evaluate");
+    requireHead(model.config(), "the model");
+    if (reference)
+        requireHead(reference->config(), "the reference");
     if (windows.length < 2)
         throw Error(ErrorKind::InvalidArgument, "windows of " + std::to_string(windows.length) + " tokens predict nothing; at least 2 are needed");
     for (const auto& ids : windows.ids)

@@ -14,14 +14,16 @@ namespace halftone {
 
 namespace {
 
-at::Tensor logitsOf(const BlockSource& model, const std::vector<std::int32_t>& ids, const std::stop_token& stop)
+/// Logits of a probe, or the last hidden states where the model has no head.
+at::Tensor answersOf(const BlockSource& model, const std::vector<std::int32_t>& ids, const std::stop_token& stop)
 {
     at::Tensor hidden = model.embed({&ids, 1});
     for (int b = 0; b < model.config().blocks; ++b) {
         throwIfStopped(stop);
         hidden = model.block(b).forward(hidden);
     }
-    return model.logits(hidden.reshape({-1, hidden.size(-1)}));
+    hidden = hidden.reshape({-1, hidden.size(-1)});
+    return model.config().head ? model.logits(hidden) : hidden;
 }
 
 /// What became of the recipe's KV-cache grid, as the export read back shows it.
@@ -89,15 +91,17 @@ std::string certify(const ExportSource& source, const BlockSource& run, const st
             differs(shape.name);
     }
 
-    const at::Tensor meant = at::log_softmax(logitsOf(run, probe, stop), -1);
-    const at::Tensor read = at::log_softmax(logitsOf(*exported, probe, stop), -1);
+    const at::Tensor answered = answersOf(run, probe, stop);
+    const at::Tensor readBack = answersOf(*exported, probe, stop);
+    const at::Tensor meant = at::log_softmax(answered, -1);
+    const at::Tensor read = at::log_softmax(readBack, -1);
     Json hashes = Json::object();
     for (const std::string& file : written.files)
         hashes[file] = sha256File(folder / file);
     Json left = Json::array();
     for (const LeftBehind& one : written.left)
         left.push_back({{"name", one.name}, {"reason", one.reason}});
-    const Json certificate{{"halftone_certificate", 1},
+    Json certificate{{"halftone_certificate", 1},
                            {"files", hashes},
                            {"left_behind", left},
                            {"tensors", tensors},
@@ -108,6 +112,11 @@ std::string certify(const ExportSource& source, const BlockSource& run, const st
                            {"probe_tokens", static_cast<std::int64_t>(probe.size())},
                            {"probe_kl_mean", (meant.exp() * (meant - read)).sum(-1).clamp_min(0).mean().item<double>()},
                            {"probe_top1_agreement", (meant.argmax(-1) == read.argmax(-1)).to(at::kDouble).mean().item<double>()}};
+    if (!source.model.config().head) {
+        certificate.erase("probe_kl_mean");
+        certificate.erase("probe_top1_agreement");
+        certificate["probe_hidden_error"] = ((readBack - answered).norm() / answered.norm().clamp_min(1e-30)).item<double>();
+    }
     return certificate.dump(2) + "\n";
 }
 

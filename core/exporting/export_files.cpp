@@ -76,9 +76,11 @@ Written writeBeside(const Model& model, std::vector<std::string> weights, DType 
     config.erase("torch_dtype");
     config["dtype"] = dtype == DType::BF16 ? "bfloat16" : dtype == DType::F16 ? "float16" : "float32";
     config.erase("quantization_config");
+    if (model.config().head)   // what is stored, whatever the source's config says of it
+        config["tie_word_embeddings"] = model.config().tiedEmbeddings;
     if (!quantization.is_null())
         config["quantization_config"] = quantization;
-    writeFileAtomically(folder / "config.json", config.dump(2) + "\n");
+    writeFileAtomically(folder / "config.json", pythonJson(config, 2) + "\n");
     written.files.emplace_back("config.json");
     std::sort(written.files.begin(), written.files.end());
     return written;

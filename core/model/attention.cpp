@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <mutex>
@@ -13,7 +14,28 @@ namespace halftone {
 
 namespace {
 
-/// Rotary frequencies [headDim/2]: θ^(−2i/headDim) in float32 by the operators of transformers, whose bits they have; scaled in double.
+/// 0 where YaRN keeps a frequency, 1 where it divides it by the factor, [headDim/2]; by the operators of transformers.
+at::Tensor yarnRamp(const ModelConfig& config)
+{
+    const RopeScaling& scaling = config.ropeScaling;
+    const auto dim = static_cast<double>(config.headDim);
+    const auto dimensionOf = [&](double rotations) {
+        return dim * std::log(static_cast<double>(scaling.originalPositions) / (rotations * 2 * std::numbers::pi)) / (2 * std::log(config.ropeTheta));
+    };
+    double low = dimensionOf(scaling.betaFast);
+    double high = dimensionOf(scaling.betaSlow);
+    if (scaling.truncate) {
+        low = std::floor(low);
+        high = std::ceil(high);
+    }
+    low = std::max(low, 0.0);
+    high = std::min(high, dim - 1);
+    if (low == high)
+        high += 0.001;
+    return ((at::arange(config.headDim / 2, at::kFloat) - low) / (high - low)).clamp(0, 1);
+}
+
+/// Rotary frequencies [headDim/2]: θ^(−2i/headDim) in float32 by the operators of transformers, whose bits they have.
 std::vector<float> inverseFrequencies(const ModelConfig& config, std::int64_t tokens)
 {
     const RopeScaling& scaling = config.ropeScaling;
@@ -24,8 +46,16 @@ std::vector<float> inverseFrequencies(const ModelConfig& config, std::int64_t to
         const double length = std::max(static_cast<double>(tokens), most);
         theta *= std::pow(scaling.factor * length / most - (scaling.factor - 1), dim / (dim - 2));
     }
-    const at::Tensor plain = at::pow(at::Scalar(theta), at::arange(0, config.headDim, 2, at::kFloat) / dim).reciprocal();
-    const float* unscaled = plain.const_data_ptr<float>();
+    const at::Tensor powers = at::pow(at::Scalar(theta), at::arange(0, config.headDim, 2, at::kFloat) / dim);
+    at::Tensor scaled = powers.reciprocal();
+    if (scaling.kind == RopeScaling::Kind::Yarn) {
+        const at::Tensor kept = 1 - yarnRamp(config);
+        scaled = (scaling.factor * powers).reciprocal() * (1 - kept) + scaled * kept;
+    } else if (scaling.kind == RopeScaling::Kind::LongRope) {
+        const std::vector<double>& factors = tokens > scaling.originalPositions ? scaling.longFactors : scaling.shortFactors;
+        scaled = (at::tensor(factors, at::kDouble).to(at::kFloat) * powers).reciprocal();
+    }
+    const float* unscaled = scaled.const_data_ptr<float>();
     std::vector<float> frequencies(static_cast<std::size_t>(config.headDim / 2));
     for (std::size_t i = 0; i < frequencies.size(); ++i) {
         auto f = static_cast<double>(unscaled[i]);
@@ -48,10 +78,12 @@ std::vector<float> inverseFrequencies(const ModelConfig& config, std::int64_t to
     return frequencies;
 }
 
-RopeTable makeRopeTable(const std::vector<float>& frequencies, std::int64_t tokens)
+RopeTable makeRopeTable(const std::vector<float>& frequencies, std::int64_t tokens, double attentionFactor)
 {
     const at::Tensor angles = at::arange(tokens, at::kFloat).unsqueeze(1) * at::tensor(frequencies);
-    return {angles.cos(), angles.sin()};
+    if (attentionFactor == 1)
+        return {angles.cos(), angles.sin()};
+    return {angles.cos() * attentionFactor, angles.sin() * attentionFactor};
 }
 
 /// ALiBi's slope per head: powers of 2^(−8/n) for the power of two n ≤ heads, then odd powers of the next finer series.
@@ -77,12 +109,15 @@ std::shared_ptr<const RopeTable> ropeTable(const ModelConfig& config, std::int64
     static std::mutex mutex;
     static std::shared_ptr<const RopeTable> last;
     static std::vector<float> lastFrequencies;
+    static double lastFactor = 1;
+    const double factor = config.ropeScaling.attentionFactor;
     const std::vector<float> frequencies = inverseFrequencies(config, tokens);
     const std::scoped_lock lock(mutex);
-    if (!last || lastFrequencies != frequencies || last->cosines.size(0) != tokens || last->cosines.device() != device) {
-        RopeTable table = makeRopeTable(frequencies, tokens);
+    if (!last || lastFrequencies != frequencies || lastFactor != factor || last->cosines.size(0) != tokens || last->cosines.device() != device) {
+        RopeTable table = makeRopeTable(frequencies, tokens, factor);
         last = std::make_shared<const RopeTable>(RopeTable{table.cosines.to(device), table.sines.to(device)});
         lastFrequencies = frequencies;
+        lastFactor = factor;
     }
     return last;
 }

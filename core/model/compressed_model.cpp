@@ -1,6 +1,7 @@
 #include "core/model/compressed_model.h"
 
 #include "core/base/error.h"
+#include "core/model/architectures/unread.h"
 #include "core/model/compressed_scheme.h"
 #include "core/model/model_ends.h"
 #include "core/model/model_tensors.h"
@@ -50,7 +51,9 @@ public:
         const std::string subject = (folder / kConfigFile).string();
         m_scheme.emplace(metadata, subject);
         const Architecture& family = architectureOfHuggingFace(metadata, subject);
-        auto config = std::make_shared<ModelConfig>(family.fromHuggingFace(ConfigReader(metadata, subject)));
+        const ConfigReader reader(metadata, subject);
+        auto config = std::make_shared<ModelConfig>(family.fromHuggingFace(reader));
+        refuseForeignFields(reader, *config);
         m_tensors = std::make_unique<ModelTensors>(std::move(checkpoint), family, *config, [this](const std::string& name) { return m_scheme->of(name) != nullptr; });
         if (m_scheme->kvCache().quantized()) {
             if (m_scheme->cacheGroup() != config->headDim)
@@ -246,7 +249,7 @@ bool isCompressedTensors(const std::filesystem::path& folder)
     const std::filesystem::path file = folder / kConfigFile;
     if (!std::filesystem::is_directory(folder, error) || !std::filesystem::is_regular_file(file, error))
         return false;
-    const Json config = readJsonFile(file);
+    const Json config = readJsonFile(file, {.python = true});
     const ConfigReader reader(config, file.string());
     const Json* quantization = reader.find(reader.firstOf({"quantization_config", "compression_config"}));
     return quantization && quantization->is_object() && quantization->value("quant_method", Json()) == "compressed-tensors";

@@ -2,10 +2,23 @@
 
 #include "core/base/error.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 namespace halftone {
+
+namespace {
+
+/// A value as a message shows it: short, and whatever the file holds.
+std::string shown(const Json& value)
+{
+    if (value.is_number_float() && !std::isfinite(value.get<double>()))
+        return pythonJson(value, -1);
+    return printable(value.dump(-1, ' ', false, Json::error_handler_t::replace), 60);
+}
+
+} // namespace
 
 ConfigReader::ConfigReader(const Json& values, std::string subject, std::string prefix)
     : m_values(values), m_subject(std::move(subject)), m_prefix(std::move(prefix))
@@ -17,7 +30,28 @@ ConfigReader::ConfigReader(const Json& values, std::string subject, std::string 
 const Json* ConfigReader::find(std::string_view key) const
 {
     const auto it = m_values.find(m_prefix + std::string(key));
+    m_read.emplace(key);
     return it == m_values.end() || it->is_null() ? nullptr : &*it;
+}
+
+bool ConfigReader::mentions(std::string_view key) const
+{
+    m_read.emplace(key);
+    return m_values.contains(m_prefix + std::string(key));
+}
+
+std::vector<std::string> ConfigReader::unread() const
+{
+    std::vector<std::string> keys;
+    for (auto it = m_values.begin(); it != m_values.end(); ++it)
+        if (it.key().starts_with(m_prefix) && !m_read.contains(std::string_view(it.key()).substr(m_prefix.size())))
+            keys.push_back(it.key().substr(m_prefix.size()));
+    return keys;
+}
+
+void ConfigReader::note(std::string_view key, std::string_view what) const
+{
+    m_notes.push_back(describe(key, what) + ".");
 }
 
 std::int64_t ConfigReader::integer(std::string_view key, std::int64_t min, std::int64_t max) const
@@ -25,22 +59,24 @@ std::int64_t ConfigReader::integer(std::string_view key, std::int64_t min, std::
     const Json* value = find(key);
     if (!value)
         fail(key, "is missing");
+    if (value->is_array() && !value->empty() && std::all_of(value->begin(), value->end(), [&](const Json& item) { return item == value->front(); }))
+        value = &value->front();   // one for each layer, all the same
     const std::string limits = ", expected a whole number from " + std::to_string(min) + " to " + std::to_string(max);
     std::int64_t number = 0;
     if (value->is_number_unsigned()) {
         const auto wide = value->get<std::uint64_t>();
         if (wide > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-            fail(key, "is " + value->dump() + limits);
+            fail(key, "is " + shown(*value) + limits);
         number = static_cast<std::int64_t>(wide);
     } else if (value->is_number_integer()) {
         number = value->get<std::int64_t>();
     } else if (value->is_array()) {
         unsupported(key, "is a list: models whose layers differ in it are not supported");
     } else {
-        fail(key, "is " + value->dump().substr(0, 60) + limits);
+        fail(key, "is " + shown(*value) + limits);
     }
     if (number < min || number > max)
-        fail(key, "is " + value->dump() + limits);
+        fail(key, "is " + shown(*value) + limits);
     return number;
 }
 
@@ -58,7 +94,7 @@ double ConfigReader::real(std::string_view key, double min, double max) const
     if (!(number >= min && number <= max)) {
         Json low = min;
         Json high = max;
-        fail(key, "is " + value->dump().substr(0, 60) + ", expected a number from " + low.dump() + " to " + high.dump());
+        fail(key, "is " + shown(*value) + ", expected a number from " + low.dump() + " to " + high.dump());
     }
     return number;
 }
@@ -74,7 +110,7 @@ bool ConfigReader::boolean(std::string_view key, bool fallback) const
     if (!value)
         return fallback;
     if (!value->is_boolean())
-        fail(key, "is " + value->dump().substr(0, 60) + ", expected true or false");
+        fail(key, "is " + shown(*value) + ", expected true or false");
     return value->get<bool>();
 }
 
@@ -84,16 +120,17 @@ std::string ConfigReader::text(std::string_view key, std::string_view fallback) 
     if (!value)
         return std::string(fallback);
     if (!value->is_string())
-        fail(key, "is " + value->dump().substr(0, 60) + ", expected text");
+        fail(key, "is " + shown(*value) + ", expected text");
     return value->get<std::string>();
 }
 
 std::string_view ConfigReader::firstOf(std::initializer_list<std::string_view> keys) const
 {
+    std::string_view first;
     for (const std::string_view key : keys)
-        if (has(key))
-            return key;
-    return *keys.begin();
+        if (has(key) && first.empty())
+            first = key;
+    return first.empty() ? *keys.begin() : first;
 }
 
 std::string ConfigReader::describe(std::string_view key, std::string_view why) const

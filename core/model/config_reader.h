@@ -3,6 +3,7 @@
 #include "core/base/json.h"
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@ public:
     ConfigReader(const Json& values, std::string subject, std::string prefix = {});
 
     bool has(std::string_view key) const { return find(key) != nullptr; }
+    /// True for a JSON null too: some defaults count only where the key is absent.
+    bool mentions(std::string_view key) const;
     /// The value as it is, or null where it is absent.
     const Json* find(std::string_view key) const;
     /// @throws Error{BadFile} unless it is there, whole, and within [min, max].
@@ -25,8 +28,16 @@ public:
     double real(std::string_view key, double min, double max, double fallback) const;
     bool boolean(std::string_view key, bool fallback) const;
     std::string text(std::string_view key, std::string_view fallback) const;
-    /// The first of `keys` that is there, else the first: families changed names over time.
+    /// The first of `keys` that is there, else the first: families changed names over time. All of them count as read.
     std::string_view firstOf(std::initializer_list<std::string_view> keys) const;
+
+    /// Keys that begin with the prefix and that nobody has asked for, without it.
+    std::vector<std::string> unread() const;
+    /// Something odd that changes nothing: told to whoever opens the model.
+    void note(std::string_view key, std::string_view what) const;
+    /// A note of another reader, of a part of this one's values.
+    void pass(const std::string& note) const { m_notes.push_back(note); }
+    const std::vector<std::string>& notes() const { return m_notes; }
 
     const std::string& subject() const { return m_subject; }
     [[noreturn]] void fail(std::string_view key, std::string_view why) const;
@@ -37,6 +48,8 @@ private:
     std::string describe(std::string_view key, std::string_view why) const;
     const Json& m_values;
     std::string m_subject, m_prefix;
+    mutable std::set<std::string, std::less<>> m_read;
+    mutable std::vector<std::string> m_notes;
 };
 
 } // namespace halftone

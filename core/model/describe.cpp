@@ -7,10 +7,27 @@
 
 namespace halftone {
 
+namespace {
+
+bool hasTokenizer(const std::filesystem::path& folder)
+{
+    std::error_code error;
+    for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json"})
+        if (std::filesystem::symlink_status(folder / name, error).type() != std::filesystem::file_type::not_found)
+            return true;
+    return false;
+}
+
+} // namespace
+
 ModelDescription describeModel(const std::filesystem::path& path, bool lookForGrid)
 {
-    ModelDescription out = Model::open(path)->describe(lookForGrid);
+    const std::shared_ptr<const Model> model = Model::open(path);
+    ModelDescription out = model->describe(lookForGrid);
     out.path = path;
+    if (model->checkpoint().kind() == Checkpoint::Kind::HuggingFace && !hasTokenizer(model->checkpoint().path()))
+        out.notes.push_back(model->checkpoint().path().string() + " holds no tokenizer (tokenizer.json, tokenizer.model or vocab.json): the model can be looked at, but no text can be "
+                            "cut into tokens for it, so nothing can be analyzed, calibrated or evaluated.");
     return out;
 }
 
@@ -35,6 +52,7 @@ ModelDescription Model::describe(bool lookForGrid) const
     for (NamedShape& tensor : tensors())
         if (!weights.contains(tensor.name))
             out.others.push_back({std::move(tensor.name), std::move(tensor.shape), std::string(halftone::name(tensor.stored))});
+    out.notes = notes();
     if (lookForGrid)
         out.coarseGrid = detectCoarseGrid(checkpoint);
     return out;

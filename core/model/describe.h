@@ -26,6 +26,7 @@ struct ModelDescription {
     /// A tensor beside the blocks' linears: embedding, positions, head, norms, biases.
     struct Other { std::string name; std::vector<std::int64_t> shape; std::string dtype; };
     std::vector<Other> others;
+    std::vector<std::string> notes;   ///< Model::notes()
 };
 
 /// @throws as Model::open. Reads headers, plus a few rows for the coarse grid when `lookForGrid`.

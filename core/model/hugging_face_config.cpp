@@ -57,11 +57,22 @@ Json llama3Scaling(const ModelConfig& config, const std::string& subject)
     return {{"rope_type", "llama3"}, {"factor", shortest(factor)}, {"low_freq_factor", kLow}, {"high_freq_factor", kHigh}, {"original_max_position_embeddings", 8192}};
 }
 
+Json yarnScaling(const RopeScaling& scaling)
+{
+    return {{"rope_type", "yarn"}, {"factor", shortest(scaling.factor)}, {"original_max_position_embeddings", scaling.originalPositions},
+            {"attention_factor", scaling.attentionFactor}, {"beta_fast", shortest(scaling.betaFast)}, {"beta_slow", shortest(scaling.betaSlow)}};
+}
+
 } // namespace
 
 Json huggingFaceConfigOf(const ModelConfig& config, const Architecture& family, const Json& keyValues, const std::string& subject)
 {
-    Json out{{"architectures", {family.huggingFaceClass}}, {"model_type", family.modelType}, {"hidden_size", config.hidden}, {"vocab_size", config.vocabulary},
+    // Llama's class has no attention window and no other difference to Mistral's, whose GGUF files call themselves "llama".
+    const bool asMistral = config.architecture == "llama" && config.slidingWindow > 0;
+    const Architecture& written = asMistral ? architectureById("mistral") : family;
+    if (asMistral && (config.attentionBias || config.outputBias || config.mlpBias))
+        throw Error(ErrorKind::Unsupported, subject + ": has both an attention window and biases, and no stock config.json can say so", subject);
+    Json out{{"architectures", {written.huggingFaceClass}}, {"model_type", written.modelType}, {"hidden_size", config.hidden}, {"vocab_size", config.vocabulary},
              {"tie_word_embeddings", config.tiedEmbeddings}, {"use_cache", true}};
     if (config.architecture == "bloom") {
         out["n_layer"] = config.blocks;
@@ -81,13 +92,22 @@ Json huggingFaceConfigOf(const ModelConfig& config, const Architecture& family, 
         out["rope_theta"] = shortest(config.ropeTheta);
         out["attention_bias"] = config.outputBias;
         out["rope_scaling"] = nullptr;
+        if (!config.ropeFactors.empty() && config.ropeScaling.kind != RopeScaling::Kind::None)
+            throw Error(ErrorKind::Unsupported, subject + ": has both rope_freqs.weight and rope.scaling keys, and no stock config.json can say so", subject);
         if (!config.ropeFactors.empty())
             out["rope_scaling"] = llama3Scaling(config, subject);
         else if (config.ropeScaling.kind == RopeScaling::Kind::Linear)
             out["rope_scaling"] = {{"rope_type", "linear"}, {"factor", shortest(config.ropeScaling.factor)}};
-        if (config.architecture == "llama")
+        else if (config.ropeScaling.kind == RopeScaling::Kind::Yarn)
+            out["rope_scaling"] = yarnScaling(config.ropeScaling);
+        if (config.architecture == "llama" && !asMistral)
             out["mlp_bias"] = config.mlpBias;
-        if (config.slidingWindow > 0) {
+        if (config.architecture != "llama" || asMistral)
+            out["sliding_window"] = nullptr;   // absent, Mistral would take 4096
+        if (asMistral) {
+            out["sliding_window"] = config.slidingWindow;
+            out.erase("attention_bias");
+        } else if (config.slidingWindow > 0) {
             out["sliding_window"] = config.slidingWindow;
             out["use_sliding_window"] = true;
             out["max_window_layers"] = 0;

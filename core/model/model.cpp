@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/model/architectures/architecture.h"
+#include "core/model/architectures/unread.h"
 #include "core/model/hugging_face_config.h"
 #include "core/model/model_ends.h"
 #include "core/model/model_tensors.h"
@@ -14,6 +15,7 @@ struct Model::Parts {
     std::shared_ptr<const ModelConfig> config;
     std::unique_ptr<const ModelTensors> tensors;
     std::unique_ptr<const ModelEnds> ends;
+    std::vector<std::string> notes;
 };
 
 Model::Model(std::unique_ptr<Parts> parts) : m_parts(std::move(parts)) {}
@@ -25,10 +27,16 @@ std::shared_ptr<const Model> Model::open(const std::filesystem::path& path)
     const Json& metadata = checkpoint->metadata();
     auto config = std::make_shared<ModelConfig>();
     const Architecture* family = nullptr;
+    auto parts = std::make_unique<Parts>();
     if (checkpoint->kind() == Checkpoint::Kind::Gguf) {
         const std::string subject = checkpoint->path().filename().string();
+        if (const std::string type = ConfigReader(metadata, subject).text("general.type", "model"); type != "model")
+            throw Error(ErrorKind::Unsupported, subject + ": is no language model: general.type is \"" + printable(type) + "\"", subject);
         family = &architectureOfGguf(metadata, subject);
-        *config = family->fromGguf(ConfigReader(metadata, subject, family->ggufArchitecture + "."));
+        const ConfigReader reader(metadata, subject, family->ggufArchitecture + ".");
+        *config = family->fromGguf(reader);
+        refuseUnreadKeys(reader, *config);
+        parts->notes = reader.notes();
     } else {
         const std::string subject = (checkpoint->path() / "config.json").string();
         if (const auto quantization = metadata.find("quantization_config"); quantization != metadata.end() && quantization->is_object()) {
@@ -36,10 +44,15 @@ std::shared_ptr<const Model> Model::open(const std::filesystem::path& path)
             throw Error(ErrorKind::Unsupported, subject + ": the checkpoint is quantized already (" + method + "); a float checkpoint is needed here", subject);
         }
         family = &architectureOfHuggingFace(metadata, subject);
-        *config = family->fromHuggingFace(ConfigReader(metadata, subject));
+        const ConfigReader reader(metadata, subject);
+        *config = family->fromHuggingFace(reader);
+        refuseForeignFields(reader, *config);
+        parts->notes = reader.notes();
     }
-    auto parts = std::make_unique<Parts>();
+    const std::vector<std::string> odd = checkpoint->notes();
+    parts->notes.insert(parts->notes.begin(), odd.begin(), odd.end());
     parts->tensors = std::make_unique<ModelTensors>(std::move(checkpoint), *family, *config);
+    parts->notes.insert(parts->notes.end(), parts->tensors->notes().begin(), parts->tensors->notes().end());
     parts->config = std::move(config);
     parts->ends = std::make_unique<ModelEnds>(*parts->tensors, parts->config);
     return std::make_shared<const Model>(std::move(parts));
@@ -53,11 +66,13 @@ const std::vector<LinearInfo>& Model::linears() const { return m_parts->tensors-
 const std::vector<SiteInfo>& Model::sites() const { return m_parts->tensors->sites(); }
 std::string Model::blockName(int index) const { return m_parts->tensors->blockName(index); }
 
+const std::vector<std::string>& Model::notes() const { return m_parts->notes; }
+
 std::int64_t Model::parameters() const
 {
     std::int64_t sum = 0;
     for (const ModelTensor& tensor : m_parts->tensors->all())
-        sum += tensor.stored->elements();
+        sum += tensor.stored ? tensor.stored->elements() : 0;
     return sum;
 }
 
@@ -70,7 +85,7 @@ std::vector<Model::NamedShape> Model::tensors() const
 {
     std::vector<NamedShape> all;
     for (const ModelTensor& tensor : m_parts->tensors->all())
-        all.push_back({tensor.name, tensor.shape, tensor.stored->dtype});
+        all.push_back({tensor.name, tensor.shape, tensor.stored ? tensor.stored->dtype : DType::F32});
     return all;
 }
 

@@ -44,6 +44,8 @@ public:
     const std::vector<LinearInfo>& linears() const;     ///< block by block, attention first
     const std::vector<SiteInfo>& sites() const;         ///< block by block, in SiteKind order
     std::int64_t parameters() const;
+    /// What is odd about the checkpoint though it is read as stock loaders read it, for whoever opens it: whole sentences.
+    const std::vector<std::string>& notes() const;
 
     /// A weight under its Hugging Face name, float32, in Hugging Face layout (GGUF's q/k row permutation undone).
     /// @throws Error{BadFile}.

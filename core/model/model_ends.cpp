@@ -10,6 +10,13 @@
 
 namespace halftone {
 
+void requireHead(const ModelConfig& config, const std::string& subject)
+{
+    if (!config.head)
+        throw Error(ErrorKind::BadFile, subject + ": the model has no head (none is stored, and none is tied to the embedding), so it predicts no tokens: it can be inspected, "
+                    "analyzed and quantized, not evaluated", subject);
+}
+
 ModelEnds::ModelEnds(const ModelTensors& tensors, std::shared_ptr<const ModelConfig> config) : m_tensors(tensors), m_config(std::move(config)) {}
 
 const ModelEnds::Small& ModelEnds::small() const
@@ -96,6 +103,7 @@ at::Tensor ModelEnds::headOn(const at::Device& device) const
 
 at::Tensor ModelEnds::logits(const at::Tensor& hidden) const
 {
+    requireHead(*m_config, m_tensors.subject());
     const Small& small = this->small();
     const auto here = [&](const at::Tensor& x) { return x.defined() ? x.to(hidden.device()) : x; };
     at::Tensor x = hidden;

@@ -8,6 +8,9 @@
 
 namespace halftone {
 
+/// @throws Error{BadFile} for a model without a head. `subject` names it.
+void requireHead(const ModelConfig& config, const std::string& subject);
+
 /// The two ends of a model: token ids → hidden states, hidden states → logits. Weights are loaded at first use and kept; a tied embedding once. Thread-safe.
 class ModelEnds {
 public:

@@ -41,10 +41,14 @@ enum class ActivationFunction { Silu, Relu, GeluTanh, Gelu };
 enum class PositionKind { Rope, Learned, Alibi };
 
 struct RopeScaling {
-    enum class Kind { None, Linear, Llama3, Dynamic, Yarn };
+    enum class Kind { None, Linear, Llama3, Dynamic, Yarn, LongRope };
     Kind kind = Kind::None;
     double factor = 1, lowFrequencyFactor = 1, highFrequencyFactor = 4;
     std::int64_t originalPositions = 8192;
+    double attentionFactor = 1;                        ///< multiplies cosines and sines (YaRN, LongRoPE)
+    double betaFast = 32, betaSlow = 1;                ///< YaRN: rotations over the original positions between which frequencies are mixed
+    bool truncate = true;                              ///< YaRN: the bounds of the mix are whole dimensions
+    std::vector<double> shortFactors, longFactors;     ///< LongRoPE, [headDim/2]: up to the original positions, and beyond
 };
 
 /// A decoder-only language model, typed. One decoder block serves all families; these fields configure it.
@@ -74,6 +78,7 @@ struct ModelConfig {
     std::int64_t positionOffset = 0;       ///< OPT: 2
     bool residualAfterNorm = false;        ///< BLOOM's apply_residual_connection_post_layernorm
     bool tiedEmbeddings = false;
+    bool head = true;                      ///< false: neither stored nor tied (a bare decoder), so there are no logits
     std::string storedDtype;               ///< most common dtype of the weights
 
     /// The attention window of a block, 0 for none.

@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <set>
 
 namespace halftone {
 
@@ -23,6 +24,28 @@ std::string fileOf(const Checkpoint& checkpoint, const TensorInfo& tensor)
 {
     return checkpoint.files().at(static_cast<std::size_t>(tensor.file)).filename().string();
 }
+
+/// Whether two matrices hold the same numbers, by up to 256 rows spread over them: a head that was trained apart differs in every row.
+bool sameRows(const Checkpoint& checkpoint, const TensorInfo& a, const TensorInfo& b)
+{
+    if (a.shape != b.shape || a.shape.size() != 2 || !isWeightType(a.dtype) || !isWeightType(b.dtype))
+        return false;
+    constexpr std::int64_t kRows = 256;
+    const std::int64_t rows = a.shape[0];
+    const std::int64_t looked = std::min(rows, kRows);
+    std::vector<float> left(static_cast<std::size_t>(a.shape[1]));
+    std::vector<float> right(left.size());
+    for (std::int64_t i = 0; i < looked; ++i) {
+        const std::int64_t row = looked > 1 ? i * (rows - 1) / (looked - 1) : 0;
+        checkpoint.readRows(a, row, 1, left);
+        checkpoint.readRows(b, row, 1, right);
+        if (left != right)
+            return false;
+    }
+    return true;
+}
+
+constexpr const char* kRopeFactors = "rope_freqs.weight";
 
 /// Rows [out, in] of a linear by its place in the order of ModuleNames::linears.
 std::pair<std::int64_t, std::int64_t> linearShape(const ModelConfig& config, std::size_t index, std::size_t count)
@@ -71,21 +94,9 @@ ModelTensors::ModelTensors(std::shared_ptr<const Checkpoint> checkpoint, const A
     const ModuleNames& names = family.names;
     const ModuleNames& other = family.ggufNames;
     checkConfig(config, subject());
-    if (gguf) {
-        const TensorInfo* embedding = stored(names.embedding + ".weight", other.embedding + ".weight");
-        if (embedding && embedding->shape.size() == 2)
-            config.vocabulary = embedding->shape[0];
-        config.tiedEmbeddings = !stored(names.head + ".weight", other.head + ".weight");
-        if (const TensorInfo* factors = m_checkpoint->find("rope_freqs.weight"); factors && config.position == PositionKind::Rope) {
-            if (factors->elements() != config.headDim / 2)
-                throw Error(ErrorKind::BadFile, fileOf(*m_checkpoint, *factors) + ": tensor \"rope_freqs.weight\" has " + std::to_string(factors->elements()) +
-                            " elements, expected " + std::to_string(config.headDim / 2), factors->name);
-            config.ropeFactors = m_checkpoint->readFloats(*factors);
-            for (const float factor : config.ropeFactors)
-                if (!(factor > 0 && factor < 1e9F))
-                    throw Error(ErrorKind::BadFile, fileOf(*m_checkpoint, *factors) + ": tensor \"rope_freqs.weight\" holds a factor that is not positive", factors->name);
-        }
-    }
+    if (gguf)
+        readGgufFacts(config);
+    findHead(config);
     const bool normBias = config.norm == NormKind::Layer;
     add(names.embedding + ".weight", other.embedding + ".weight", {config.vocabulary, config.embeddingWidth});
     if (config.position == PositionKind::Learned)
@@ -100,15 +111,94 @@ ModelTensors::ModelTensors(std::shared_ptr<const Checkpoint> checkpoint, const A
         addBlock(config, i, isPacked);
     if (config.finalNorm)
         addNorm(names.finalNorm, other.finalNorm, config.hidden, normBias);
-    if (!config.tiedEmbeddings)
+    if (config.head && !config.tiedEmbeddings)
         add(names.head + ".weight", other.head + ".weight", {config.vocabulary, config.embeddingWidth});
+    lookAtUnused(config, static_cast<bool>(isPacked));
 
     std::map<std::string_view, std::int64_t> elements;
     for (const ModelTensor& tensor : m_tensors)
-        if (tensor.shape.size() == 2)
+        if (tensor.stored && tensor.shape.size() == 2)
             elements[halftone::name(tensor.stored->dtype)] += tensor.stored->elements();
     if (!elements.empty())
         config.storedDtype = std::max_element(elements.begin(), elements.end(), [](const auto& a, const auto& b) { return a.second < b.second; })->first;
+}
+
+void ModelTensors::readGgufFacts(ModelConfig& config)
+{
+    const TensorInfo* embedding = m_checkpoint->find(m_family.ggufNames.embedding + ".weight");
+    if (embedding && embedding->shape.size() == 2)
+        config.vocabulary = embedding->shape[0];
+    config.tiedEmbeddings = !m_checkpoint->find(m_family.ggufNames.head + ".weight");
+    findGgufBiases(config);
+    const TensorInfo* factors = m_checkpoint->find(kRopeFactors);
+    if (!factors || config.position != PositionKind::Rope)
+        return;
+    const std::string about = fileOf(*m_checkpoint, *factors) + ": tensor \"" + kRopeFactors + "\" ";
+    if (factors->elements() != config.headDim / 2)
+        throw Error(ErrorKind::BadFile, about + "has " + std::to_string(factors->elements()) + " elements, expected " + std::to_string(config.headDim / 2), factors->name);
+    config.ropeFactors = m_checkpoint->readFloats(*factors);
+    for (const float factor : config.ropeFactors)
+        if (!(factor > 0 && factor < 1e9F))
+            throw Error(ErrorKind::BadFile, about + "holds a factor that is not positive", factors->name);
+}
+
+void ModelTensors::findGgufBiases(ModelConfig& config) const
+{
+    const std::vector<LinearName>& linears = m_family.ggufNames.linears;
+    bool attention = false;
+    bool mlp = false;
+    for (int block = 0; block < config.blocks; ++block)
+        for (const LinearName& linear : linears) {
+            const bool inMlp = linear.site == SiteKind::MlpInput || linear.site == SiteKind::MlpMiddle;
+            if ((inMlp ? m_family.ggufMlpBias : m_family.ggufAttentionBias)
+                && m_checkpoint->find(m_family.ggufNames.blocks + std::to_string(block) + "." + linear.name + ".bias"))
+                (inMlp ? mlp : attention) = true;
+        }
+    if (m_family.ggufAttentionBias)
+        config.attentionBias = config.outputBias = attention;
+    if (m_family.ggufMlpBias)
+        config.mlpBias = mlp;
+}
+
+void ModelTensors::findHead(ModelConfig& config)
+{
+    const ModuleNames& names = m_family.names;
+    const ModuleNames& other = m_family.ggufNames;
+    const TensorInfo* embedding = stored(names.embedding + ".weight", other.embedding + ".weight");
+    const TensorInfo* head = stored(names.head + ".weight", other.head + ".weight");
+    if (config.tiedEmbeddings && head && embedding) {
+        config.tiedEmbeddings = false;
+        if (!sameRows(*m_checkpoint, *embedding, *head))
+            m_notes.push_back(subject() + " says that head and embedding are one matrix, but " + names.head + ".weight is stored and differs: the stored head counts, as in "
+                              "transformers.");
+    } else if (config.tiedEmbeddings && head) {
+        m_embeddingIsHead = true;
+    } else if (!config.tiedEmbeddings && !head) {
+        config.head = false;
+        m_notes.push_back(subject() + ": the checkpoint has no " + names.head + ".weight, and the config does not tie it to the embedding: a decoder without a head can be inspected, "
+                          "analyzed and quantized, not evaluated.");
+    }
+}
+
+void ModelTensors::lookAtUnused(const ModelConfig& config, bool packed)
+{
+    std::set<const TensorInfo*> used;
+    for (const ModelTensor& tensor : m_tensors)
+        used.insert(tensor.stored);
+    const bool gguf = m_checkpoint->kind() == Checkpoint::Kind::Gguf;
+    std::vector<std::string> unused;
+    for (const TensorInfo& tensor : m_checkpoint->tensors()) {
+        if (used.contains(&tensor) || (gguf && tensor.name == kRopeFactors && config.position == PositionKind::Rope))
+            continue;
+        if (gguf)
+            throw Error(ErrorKind::Unsupported, fileOf(*m_checkpoint, tensor) + ": tensor \"" + printable(tensor.name) + "\" has no place in the " + m_family.info.name +
+                        " architecture as it is known here, and leaving it out would change what the model computes", tensor.name);
+        if (!tensor.name.ends_with("rotary_emb.inv_freq"))   // computed anew by every loader
+            unused.push_back(printable(tensor.name, 160));
+    }
+    if (!unused.empty() && !packed)   // what a packed model needs beside these is its own affair
+        m_notes.push_back("\"" + unused.front() + "\"" + (unused.size() > 1 ? " and " + std::to_string(unused.size() - 1) + " more tensors are" : " is") +
+                          " stored but not read: " + m_family.huggingFaceClass + " has no such parameter with this config, and transformers leaves it out too.");
 }
 
 void ModelTensors::addBlock(const ModelConfig& config, int index, const IsPacked& isPacked)
@@ -147,7 +237,9 @@ void ModelTensors::addBlock(const ModelConfig& config, int index, const IsPacked
             add(info.name + ".weight", ggufName + ".weight", {info.out, info.in}, layout, heads);
             info.dtype = halftone::name(m_tensors.back().stored->dtype);
         }
-        if (info.bias)
+        if (info.bias && gguf && !m_checkpoint->find(ggufName + ".bias"))
+            addZero(info.name + ".bias", {info.out});
+        else if (info.bias)
             add(info.name + ".bias", ggufName + ".bias", {info.out}, layout, heads);
         SiteInfo& site = sites[static_cast<std::size_t>(linear.site)];
         site.channels = info.in;
@@ -168,18 +260,33 @@ const TensorInfo* ModelTensors::stored(const std::string& name, const std::strin
 {
     if (m_checkpoint->kind() == Checkpoint::Kind::Gguf)
         return m_checkpoint->find(ggufName);
+    if (m_embeddingIsHead && name == m_family.names.embedding + ".weight")
+        return stored(m_family.names.head + ".weight", {});
+    // With the base model's prefix taken off or put before, as transformers tries it: decoders saved alone, or inside another module.
     if (const TensorInfo* found = m_checkpoint->find(name))
         return found;
     const std::string& prefix = m_family.optionalPrefix;
-    return !prefix.empty() && name.starts_with(prefix) ? m_checkpoint->find(std::string_view(name).substr(prefix.size())) : nullptr;
+    if (!prefix.empty() && name.starts_with(prefix))
+        if (const TensorInfo* found = m_checkpoint->find(std::string_view(name).substr(prefix.size())))
+            return found;
+    return prefix.empty() ? nullptr : m_checkpoint->find(prefix + name);
+}
+
+void ModelTensors::addZero(const std::string& name, std::vector<std::int64_t> shape)
+{
+    m_byName.emplace(name, m_tensors.size());
+    m_tensors.push_back({name, std::move(shape), nullptr, ModelTensor::Layout::Plain, 1});
 }
 
 void ModelTensors::add(const std::string& name, const std::string& ggufName, std::vector<std::int64_t> shape, ModelTensor::Layout layout, std::int64_t heads)
 {
     const TensorInfo* info = stored(name, ggufName);
     const std::string& shown = m_checkpoint->kind() == Checkpoint::Kind::Gguf ? ggufName : name;
-    if (!info)
-        throw Error(ErrorKind::BadFile, m_checkpoint->path().string() + ": tensor \"" + shown + "\" of shape " + shapeText(shape) + " is missing", shown);
+    if (!info) {
+        const std::string why = m_checkpoint->whyAbsent(shown);
+        throw Error(ErrorKind::BadFile, m_checkpoint->path().string() + ": tensor \"" + shown + "\" of shape " + shapeText(shape) + " is missing" +
+                    (why.empty() ? why : ": " + why), shown);
+    }
     if (info->shape != shape)
         throw Error(ErrorKind::BadFile, fileOf(*m_checkpoint, *info) + ": tensor \"" + shown + "\" has shape " + shapeText(info->shape) + ", the " +
                     m_family.info.name + " configuration asks for " + shapeText(shape), shown);
@@ -213,6 +320,8 @@ const ModelTensor& ModelTensors::at(std::string_view name) const
 
 at::Tensor ModelTensors::load(const ModelTensor& tensor) const
 {
+    if (!tensor.stored)
+        return at::zeros(tensor.shape, at::kFloat);
     at::Tensor rows = at::empty(tensor.shape, at::kFloat);
     m_checkpoint->readRows(*tensor.stored, 0, tensor.shape.front(), {rows.mutable_data_ptr<float>(), static_cast<std::size_t>(rows.numel())});
     const std::int64_t count = tensor.shape.front();

@@ -18,7 +18,7 @@ struct ModelTensor {
     enum class Layout { Plain, RotaryPairs, SplitQkv };   ///< how the file orders the rows
     std::string name;                  ///< Hugging Face
     std::vector<std::int64_t> shape;   ///< Hugging Face
-    const TensorInfo* stored = nullptr;
+    const TensorInfo* stored = nullptr;   ///< null: not in the file and zero (a bias that only some of a model's linears have)
     Layout layout = Layout::Plain;
     std::int64_t heads = 1;            ///< that the rows divide into
 };
@@ -55,13 +55,23 @@ public:
     std::string blockName(int index) const;
     /// "config.json of FOLDER" or the GGUF's file name, for errors.
     std::string subject() const;
+    /// What is odd about the checkpoint, though it is read as the stock loaders read it: whole sentences.
+    const std::vector<std::string>& notes() const { return m_notes; }
 
 private:
     void add(const std::string& name, const std::string& ggufName, std::vector<std::int64_t> shape,
              ModelTensor::Layout layout = ModelTensor::Layout::Plain, std::int64_t heads = 1);
+    void addZero(const std::string& name, std::vector<std::int64_t> shape);
     void addNorm(const std::string& name, const std::string& ggufName, std::int64_t width, bool bias);
     void addBlock(const ModelConfig& config, int index, const IsPacked& isPacked);
     const TensorInfo* stored(const std::string& name, const std::string& ggufName) const;
+    void readGgufFacts(ModelConfig& config);
+    /// A GGUF's config does not say which linears have biases.
+    void findGgufBiases(ModelConfig& config) const;
+    /// Which of embedding and head the file holds decides whether they are one matrix, as in transformers.
+    void findHead(ModelConfig& config);
+    /// Tensors that the model has no use for: refused in a GGUF, where each one changes what stock programs compute, else told.
+    void lookAtUnused(const ModelConfig& config, bool packed);
 
     std::shared_ptr<const Checkpoint> m_checkpoint;
     const Architecture& m_family;
@@ -69,6 +79,8 @@ private:
     std::map<std::string, std::size_t, std::less<>> m_byName;
     std::vector<LinearInfo> m_linears;
     std::vector<SiteInfo> m_sites;
+    std::vector<std::string> m_notes;
+    bool m_embeddingIsHead = false;   ///< the one matrix is stored under the head's name
 };
 
 /// The float linears and norms of a block. Linears without a stored weight are left undefined.

@@ -241,6 +241,8 @@ void Sentinels::compareKernels(const DecoderBlock& block, const std::array<at::T
 
 double Sentinels::perplexityOf(const at::Tensor& hidden) const
 {
+    if (!m_model.config().head)
+        return 0;   // not measured
     const auto tokens = static_cast<std::int64_t>(m_ids.size());
     const at::Tensor logits = m_model.logits(hidden.reshape({tokens, -1}).slice(0, 0, tokens - 1)).to(at::kFloat);
     const at::Tensor next = at::tensor(at::ArrayRef<std::int32_t>(m_ids).slice(1), at::kInt).to(at::kLong);

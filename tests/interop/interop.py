@@ -367,7 +367,95 @@ def gguf_sample(case):
     compare_inspect(case, sample)
 
 
-CASES = {"w4a16_groups": w4a16_groups, "w4a16_channel": w4a16_channel, "w8a8_token": w8a8_token, "w8a8_static": w8a8_static, "mixed": mixed,
+def variant(case, name, change=None, **config_changes):
+    """tiny-llama with other tensors (change: a function of the dict) and other fields of config.json, as a folder that the stock loader opens."""
+    from safetensors.torch import save_file
+    folder = os.path.join(case.work, name)
+    shutil.copytree(case.model, folder)
+    for file in os.listdir(folder):
+        os.chmod(os.path.join(folder, file), 0o644)
+    tensors = tensors_of(case.model)
+    if change:
+        change(tensors)
+    save_file({key: value.contiguous() for key, value in tensors.items()}, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
+    path = os.path.join(folder, "config.json")
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    config.update(config_changes)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    return folder
+
+
+def carried(case, model, stock):
+    """Halftone's perplexity of `model` is `stock`; quantized and exported in both formats, the stock loader's of the export is that of the run."""
+    close(case.perplexity(model), stock, EXACT, f"perplexity of {os.path.basename(model)}")
+    plain, case.model = case.model, model
+    shutil.rmtree(case.project, ignore_errors=True)
+    case.quantize({"rounding": {"method": "rtn"}, "weights": {"bits": 8, "group": 32, "symmetric": True}})
+    run = case.perplexity(case.project)
+    for fmt, more in (("dense", ("--dtype", "f32")), ("compressed-tensors", ("--dtype", "f32"))):
+        out = case.export(fmt, *more)
+        close(run, stock_perplexity(stock_model(out), windows_of(out, case)), EXACT, f"perplexity of its {fmt} export")
+        shutil.rmtree(out)
+    case.model = plain
+
+
+def heads(case):
+    """Tied or not: what is stored decides, and every export carries it."""
+    import torch
+    generator = torch.Generator().manual_seed(5)
+
+    def distinct(tensors):
+        embedding = tensors["model.embed_tokens.weight"].float()
+        tensors["lm_head.weight"] = embedding + 0.05 * torch.randn(embedding.shape, generator=generator)
+
+    def as_head(tensors):
+        tensors.pop("lm_head.weight", None)
+        tensors["lm_head.weight"] = tensors.pop("model.embed_tokens.weight")
+
+    def untied(tensors):
+        tensors.pop("lm_head.weight", None)
+
+    seen = []
+    for name, change, tied in (("distinct", distinct, True), ("stored-as-head", as_head, True), ("tied", untied, True), ("apart", distinct, False)):
+        folder = variant(case, name, change, tie_word_embeddings=tied)
+        seen.append(stock_perplexity(stock_model(folder), windows_of(folder, case)))
+        carried(case, folder, seen[-1])
+    demand(abs(seen[0] - seen[1]) > 10 * EXACT * seen[0], "the distinct head changes nothing, so this test says nothing")
+
+
+def scalings(case):
+    """Rotary scalings, evaluated and carried by exports."""
+    plain = stock_perplexity(stock_model(case.model), windows_of(case.model, case))
+    for name, scaling in (("yarn", {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 6}),
+                          ("yarn-mscale", {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "mscale": 0.5, "mscale_all_dim": 1.5}),
+                          ("dynamic", {"rope_type": "dynamic", "factor": 2.0})):
+        folder = variant(case, name, rope_scaling=scaling, **({"max_position_embeddings": 32} if name == "dynamic" else {}))
+        stock = stock_perplexity(stock_model(folder), windows_of(folder, case))
+        demand(abs(stock - plain) > 10 * EXACT * plain, f"{name} changes nothing, so this test says nothing")
+        carried(case, folder, stock)
+
+
+def gguf_biases(case):
+    """Biases of a GGUF are used, and exports keep them."""
+    import torch
+    generator = torch.Generator().manual_seed(6)
+
+    def biases(tensors):
+        for name in [n for n in tensors if "proj" in n]:
+            tensors[name.replace(".weight", ".bias")] = 0.2 * torch.randn(tensors[name].shape[0], generator=generator)
+
+    folder = variant(case, "biases", biases, attention_bias=True, mlp_bias=True)
+    plain, case.model = case.model, folder
+    path, _ = gguf_of(case)
+    stock = stock_perplexity(stock_model(folder), windows_of(folder, case))
+    case.model = plain
+    demand(abs(stock - case.perplexity(plain)) > 10 * EXACT * stock, "the biases change nothing, so this test says nothing")
+    carried(case, path, stock)
+
+
+CASES = {"heads": heads, "scalings": scalings, "gguf_biases": gguf_biases, "w4a16_groups": w4a16_groups, "w4a16_channel": w4a16_channel, "w8a8_token": w8a8_token, "w8a8_static": w8a8_static, "mixed": mixed,
          "asymmetric": asymmetric,
          "kv_cache_symmetric": lambda case: kv_cache(case, True, 8), "kv_cache_asymmetric": lambda case: kv_cache(case, False, 2), "dense_f32": lambda case: dense(case, "f32", EXACT), "dense_bf16": lambda case: dense(case, "bf16", BF16),
          "gguf_float": gguf_float, "gguf_q8_0": gguf_q8_0, "gguf_sample": gguf_sample}

@@ -33,6 +33,8 @@ struct Architecture {
     /// Older checkpoints leave out this start of every tensor name ("transformer.").
     std::string optionalPrefix;
     bool ggufPairsRope = false;    ///< q and k rows are stored in interleaved rotary pairs (llama.cpp's llama)
+    /// The linears of attention (q, k, v, output) and of the MLP may have biases, which only a GGUF's tensors tell.
+    bool ggufAttentionBias = false, ggufMlpBias = false;
     bool ggufSplitsQkv = false;    ///< fused qkv rows are stored as q | k | v instead of per head
     ModelConfig (*fromHuggingFace)(const ConfigReader&) = nullptr;
     /// `reader` is prefixed with the architecture's name. Vocabulary and tied embeddings are found out from the tensors.

@@ -51,7 +51,9 @@ ModelConfig fromGguf(const ConfigReader& reader)
     config.intermediate = reader.integer("feed_forward_length", 1, kMaxWidth, 4 * config.hidden);
     config.maxPositions = reader.integer("context_length", 1, kMaxPositions, 2048);
     setHeads(reader, config, "attention.head_count");
-    config.normEpsilon = reader.real("attention.layer_norm_epsilon", 0, 1, 1e-5);
+    if (reader.integer("attention.head_count_kv", 1, kMaxHeads, config.heads) != config.heads)
+        reader.unsupported("attention.head_count_kv", "differs from the number of heads, which BLOOM does not have");
+    config.normEpsilon = reader.real("attention.layer_norm_epsilon", 0, 1);
     return config;
 }
 

@@ -1,5 +1,7 @@
 #include "core/model/architectures/common.h"
 
+#include "core/base/error.h"
+
 #include <algorithm>
 
 namespace halftone {
@@ -18,59 +20,7 @@ ActivationFunction readActivation(const ConfigReader& reader, std::string_view k
     reader.unsupported(key, "is \"" + name + "\"; known are silu, relu, gelu and gelu_new");
 }
 
-namespace {
-
-void readRopeScaling(const ConfigReader& scaling, const ModelConfig& config, RopeScaling& out)
-{
-    const std::string type = scaling.text(scaling.firstOf({"rope_type", "type"}), "default");
-    constexpr double kLargest = 1e6;
-    if (type == "default" || type == "none")
-        return;
-    if (type == "linear") {
-        out.kind = RopeScaling::Kind::Linear;
-        out.factor = scaling.real("factor", 1e-6, kLargest);
-    } else if (type == "dynamic") {
-        out.kind = RopeScaling::Kind::Dynamic;
-        out.factor = scaling.real("factor", 1, kLargest);
-        out.originalPositions = config.maxPositions;
-    } else if (type == "llama3") {
-        out.kind = RopeScaling::Kind::Llama3;
-        out.factor = scaling.real("factor", 1e-6, kLargest);
-        out.lowFrequencyFactor = scaling.real("low_freq_factor", 1e-6, kLargest);
-        out.highFrequencyFactor = scaling.real("high_freq_factor", 1e-6, kLargest);
-        out.originalPositions = scaling.integer("original_max_position_embeddings", 1, kMaxPositions);
-        if (out.highFrequencyFactor <= out.lowFrequencyFactor)
-            scaling.fail("high_freq_factor", "must be above low_freq_factor");
-    } else {
-        scaling.unsupported("rope_type", "is \"" + type + "\"; known are default, linear, dynamic and llama3");
-    }
-}
-
-} // namespace
-
-void readRope(const ConfigReader& reader, ModelConfig& config)
-{
-    constexpr double kLargestTheta = 1e12;
-    const Json* parameters = reader.find("rope_parameters");
-    if (parameters && parameters->is_object()) {
-        const ConfigReader rope(*parameters, reader.subject() + " (rope_parameters)");
-        config.ropeTheta = rope.real("rope_theta", 1, kLargestTheta, reader.real("rope_theta", 1, kLargestTheta, 10000));
-        readRopeScaling(rope, config, config.ropeScaling);
-        if (rope.real("partial_rotary_factor", 0, 1, 1) != 1)
-            rope.unsupported("partial_rotary_factor", "below 1 is not supported");
-    } else {
-        config.ropeTheta = reader.real("rope_theta", 1, kLargestTheta, 10000);
-    }
-    if (const Json* scaling = reader.find("rope_scaling")) {
-        if (!scaling->is_object())
-            reader.fail("rope_scaling", "is no object");
-        readRopeScaling(ConfigReader(*scaling, reader.subject() + " (rope_scaling)"), config, config.ropeScaling);
-    }
-    if (reader.real("partial_rotary_factor", 0, 1, 1) != 1)
-        reader.unsupported("partial_rotary_factor", "below 1 is not supported");
-}
-
-ModelConfig readLlamaLike(const ConfigReader& reader, std::string_view architecture)
+ModelConfig readLlamaLike(const ConfigReader& reader, std::string_view architecture, int kvHeads, std::int64_t headDim)
 {
     ModelConfig config;
     config.architecture = architecture;
@@ -80,10 +30,11 @@ ModelConfig readLlamaLike(const ConfigReader& reader, std::string_view architect
     config.vocabulary = reader.integer("vocab_size", 1, kMaxVocabulary);
     config.maxPositions = reader.integer("max_position_embeddings", 1, kMaxPositions, 2048);
     config.heads = static_cast<int>(reader.integer("num_attention_heads", 1, kMaxHeads));
-    config.kvHeads = static_cast<int>(reader.integer("num_key_value_heads", 1, kMaxHeads, config.heads));
-    if (!reader.has("head_dim") && config.hidden % config.heads != 0)
+    const bool absent = kvHeads > 0 && !reader.mentions("num_key_value_heads");
+    config.kvHeads = static_cast<int>(reader.integer("num_key_value_heads", 1, kMaxHeads, absent ? kvHeads : config.heads));
+    if (headDim == 0 && !reader.has("head_dim") && config.hidden % config.heads != 0)
         reader.fail("num_attention_heads", "is " + std::to_string(config.heads) + ", which does not divide hidden_size " + std::to_string(config.hidden));
-    config.headDim = reader.integer("head_dim", 1, kMaxWidth, config.hidden / config.heads);
+    config.headDim = reader.integer("head_dim", 1, kMaxWidth, headDim > 0 ? headDim : config.hidden / config.heads);
     config.normEpsilon = reader.real("rms_norm_eps", 0, 1, 1e-6);
     config.activation = readActivation(reader, "hidden_act", "silu");
     config.tiedEmbeddings = reader.boolean("tie_word_embeddings", false);
@@ -110,17 +61,11 @@ ModelConfig readLlamaLikeGguf(const ConfigReader& reader, std::string_view archi
         reader.unsupported("rope.dimension_count", "differs from the head dimension " + std::to_string(config.headDim) + ": partial rotary embeddings are not supported");
     if (reader.integer("expert_count", 0, kMaxHeads, 0) > 0)
         reader.unsupported("expert_count", "is set: mixtures of experts are not supported");
-    config.normEpsilon = reader.real("attention.layer_norm_rms_epsilon", 0, 1, 1e-6);
+    config.normEpsilon = reader.real("attention.layer_norm_rms_epsilon", 0, 1);
     config.slidingWindow = reader.integer("attention.sliding_window", 0, kMaxPositions, 0);
-    config.ropeTheta = reader.real("rope.freq_base", 1, 1e12, 10000);
-    const std::string scaling = reader.text("rope.scaling.type", "none");
-    const double linearFactor = reader.real(reader.firstOf({"rope.scaling.factor", "rope.scale_linear"}), 1e-6, 1e6, 1);
-    if (scaling == "linear" || (scaling == "none" && !reader.has("rope.scaling.type") && linearFactor != 1)) {
-        config.ropeScaling.kind = RopeScaling::Kind::Linear;
-        config.ropeScaling.factor = linearFactor;
-    } else if (scaling != "none") {
-        reader.unsupported("rope.scaling.type", "is \"" + scaling + "\"; known are none and linear");
-    }
+    if (config.slidingWindow >= config.maxPositions)
+        config.slidingWindow = 0;   // longer than any text it is made for
+    readGgufRope(reader, config);
     return config;
 }
 
@@ -164,28 +109,40 @@ ModuleNames llamaLikeGgufNames(bool queryKeyNorm)
 
 void readQwenWindow(const ConfigReader& reader, ModelConfig& config)
 {
-    if (!reader.boolean("use_sliding_window", false))
+    const bool use = reader.boolean("use_sliding_window", false);
+    const std::int64_t most = reader.integer("max_window_layers", 0, kMaxBlocks, 28);
+    const bool none = reader.mentions("sliding_window") && !reader.has("sliding_window");   // null; absent means 4096
+    const std::int64_t window = use && !none ? reader.integer("sliding_window", 1, kMaxPositions, 4096) : 0;
+    std::vector<std::uint8_t> sliding = readLayerTypes(reader, config);
+    if (sliding.empty()) {
+        sliding.assign(static_cast<std::size_t>(config.blocks), 0);
+        for (std::size_t i = 0; window > 0 && i < sliding.size(); ++i)
+            sliding[i] = static_cast<std::int64_t>(i) >= most;
+    }
+    if (std::find(sliding.begin(), sliding.end(), 1) == sliding.end())
         return;
-    config.slidingWindow = reader.integer("sliding_window", 1, kMaxPositions, 4096);
-    config.slidingBlocks.assign(static_cast<std::size_t>(config.blocks), 0);
-    if (const Json* types = reader.find("layer_types")) {
-        if (!types->is_array() || types->size() != config.slidingBlocks.size())
-            reader.fail("layer_types", "must list " + std::to_string(config.blocks) + " layers");
-        for (std::size_t i = 0; i < types->size(); ++i) {
-            const Json& type = (*types)[i];
-            if (type != "sliding_attention" && type != "full_attention")
-                reader.unsupported("layer_types", "names " + type.dump().substr(0, 60) + "; known are full_attention and sliding_attention");
-            config.slidingBlocks[i] = type == "sliding_attention";
-        }
-    } else {
-        const std::int64_t first = reader.integer("max_window_layers", 0, kMaxBlocks, 28);
-        for (std::size_t i = 0; i < config.slidingBlocks.size(); ++i)
-            config.slidingBlocks[i] = static_cast<std::int64_t>(i) >= first;
+    if (window == 0)
+        reader.fail("layer_types", "names sliding_attention, but use_sliding_window or sliding_window leaves no window");
+    config.slidingWindow = window;
+    config.slidingBlocks = std::move(sliding);
+}
+
+std::vector<std::uint8_t> readLayerTypes(const ConfigReader& reader, const ModelConfig& config)
+{
+    std::vector<std::uint8_t> sliding;
+    const Json* types = reader.find("layer_types");
+    if (!types)
+        return sliding;
+    if (!types->is_array() || types->size() != static_cast<std::size_t>(config.blocks))
+        reader.fail("layer_types", "must list " + std::to_string(config.blocks) + " layers");
+    for (const Json& type : *types) {
+        const std::string name = type.is_string() ? type.get<std::string>() : std::string();
+        if (name != "sliding_attention" && name != "full_attention")
+            reader.unsupported("layer_types", "names " + printable(type.dump(-1, ' ', false, Json::error_handler_t::replace), 60)
+                                   + "; known are full_attention and sliding_attention");
+        sliding.push_back(name == "sliding_attention");
     }
-    if (std::find(config.slidingBlocks.begin(), config.slidingBlocks.end(), 1) == config.slidingBlocks.end()) {
-        config.slidingBlocks.clear();
-        config.slidingWindow = 0;
-    }
+    return sliding;
 }
 
 } // namespace halftone

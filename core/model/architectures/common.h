@@ -12,15 +12,20 @@ inline constexpr std::int64_t kMaxVocabulary = 1 << 27;
 inline constexpr std::int64_t kMaxPositions = std::int64_t{1} << 32;
 
 /// hidden_size, layers, heads, head_dim, intermediate, vocabulary, positions, norm, activation, rope: what the Llama-like families share.
-ModelConfig readLlamaLike(const ConfigReader& reader, std::string_view architecture);
+/// `kvHeads` is what the family takes where the key is absent; 0: as many as there are heads, which a null always means.
+ModelConfig readLlamaLike(const ConfigReader& reader, std::string_view architecture, int kvHeads = 0, std::int64_t headDim = 0);
 /// The same from GGUF key-values.
 ModelConfig readLlamaLikeGguf(const ConfigReader& reader, std::string_view architecture);
 /// Tensor names of the Llama-like families ("model.layers.0.self_attn.q_proj"); `queryKeyNorm` adds Qwen3's.
 ModuleNames llamaLikeNames(bool queryKeyNorm);
 ModuleNames llamaLikeGgufNames(bool queryKeyNorm);
 
-/// rope_theta and rope_scaling (or rope_parameters, as transformers 5 writes them).
+/// rope_theta and rope_scaling, or rope_parameters, as transformers 5 understands them. After head_dim and the positions.
 void readRope(const ConfigReader& reader, ModelConfig& config);
+/// The same from GGUF's rope.* keys.
+void readGgufRope(const ConfigReader& reader, ModelConfig& config);
+/// layer_types, 1 where a window holds; empty where the config has none. @throws Error{Unsupported} for other kinds of layers.
+std::vector<std::uint8_t> readLayerTypes(const ConfigReader& reader, const ModelConfig& config);
 /// sliding_window under use_sliding_window, max_window_layers and layer_types (Qwen).
 void readQwenWindow(const ConfigReader& reader, ModelConfig& config);
 ActivationFunction readActivation(const ConfigReader& reader, std::string_view key, std::string_view fallback);

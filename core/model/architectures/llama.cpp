@@ -1,5 +1,7 @@
 #include "core/model/architectures/common.h"
 
+#include <algorithm>
+
 namespace halftone {
 
 namespace {
@@ -9,6 +11,9 @@ ModelConfig fromHuggingFace(const ConfigReader& reader)
     ModelConfig config = readLlamaLike(reader, "llama");
     config.attentionBias = config.outputBias = reader.boolean("attention_bias", false);
     config.mlpBias = reader.boolean("mlp_bias", false);
+    const std::vector<std::uint8_t> sliding = readLayerTypes(reader, config);
+    if (std::find(sliding.begin(), sliding.end(), 1) != sliding.end())
+        reader.unsupported("layer_types", "names sliding_attention, which LlamaForCausalLM does not have");
     return config;
 }
 
@@ -23,7 +28,7 @@ ModelConfig fromGguf(const ConfigReader& reader)
 Architecture llamaArchitecture()
 {
     Architecture family;
-    family.info = {"llama", "Llama", "LlamaForCausalLM", "llama", "Llama 2 and 3, SmolLM, and models that share their code; linear, dynamic and llama3 rope scaling"};
+    family.info = {"llama", "Llama", "LlamaForCausalLM", "llama", "Llama 2 and 3, SmolLM, and models that share their code; linear, dynamic, llama3, yarn and longrope scaling"};
     family.modelType = "llama";
     family.huggingFaceClass = "LlamaForCausalLM";
     family.ggufArchitecture = "llama";
@@ -31,6 +36,7 @@ Architecture llamaArchitecture()
     family.ggufNames = llamaLikeGgufNames(false);
     family.optionalPrefix = "model.";
     family.ggufPairsRope = true;
+    family.ggufAttentionBias = family.ggufMlpBias = true;
     family.fromHuggingFace = fromHuggingFace;
     family.fromGguf = fromGguf;
     return family;

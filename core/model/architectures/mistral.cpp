@@ -1,15 +1,22 @@
 #include "core/model/architectures/common.h"
 
+#include <algorithm>
+
 namespace halftone {
 
 namespace {
 
 ModelConfig fromHuggingFace(const ConfigReader& reader)
 {
-    ModelConfig config = readLlamaLike(reader, "mistral");
-    if (reader.has("layer_types"))
-        reader.unsupported("layer_types", "is set: Mistral models whose layers alternate between attention kinds are not supported");
-    config.slidingWindow = reader.integer("sliding_window", 0, kMaxPositions, 0);
+    ModelConfig config = readLlamaLike(reader, "mistral", 8);
+    // Absent means 4096, null none.
+    config.slidingWindow = reader.mentions("sliding_window") ? reader.integer("sliding_window", 0, kMaxPositions, 0) : 4096;
+    const std::vector<std::uint8_t> sliding = readLayerTypes(reader, config);
+    const bool any = std::find(sliding.begin(), sliding.end(), 1) != sliding.end();
+    if (any && (config.slidingWindow == 0 || std::find(sliding.begin(), sliding.end(), 0) != sliding.end()))
+        reader.unsupported("layer_types", "is mixed: Mistral models whose layers alternate between attention kinds are not supported");
+    if (!sliding.empty() && !any && config.slidingWindow > 0)
+        reader.note("layer_types", "says full_attention, but MistralForCausalLM follows sliding_window alone, " + std::to_string(config.slidingWindow) + " here");
     return config;
 }
 

@@ -6,7 +6,7 @@ namespace {
 
 ModelConfig fromHuggingFace(const ConfigReader& reader)
 {
-    ModelConfig config = readLlamaLike(reader, "qwen2");
+    ModelConfig config = readLlamaLike(reader, "qwen2", 32);
     config.attentionBias = true;
     readQwenWindow(reader, config);
     return config;

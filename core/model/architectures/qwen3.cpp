@@ -6,9 +6,7 @@ namespace {
 
 ModelConfig fromHuggingFace(const ConfigReader& reader)
 {
-    ModelConfig config = readLlamaLike(reader, "qwen3");
-    if (!reader.has("head_dim"))
-        config.headDim = 128;   // Qwen3's own default, whatever the hidden size
+    ModelConfig config = readLlamaLike(reader, "qwen3", 32, 128);   // its own default, whatever the hidden size
     config.attentionBias = config.outputBias = reader.boolean("attention_bias", false);
     config.queryKeyNorm = true;
     readQwenWindow(reader, config);
@@ -34,6 +32,7 @@ Architecture qwen3Architecture()
     family.ggufArchitecture = "qwen3";
     family.names = llamaLikeNames(true);
     family.ggufNames = llamaLikeGgufNames(true);
+    family.ggufAttentionBias = true;
     family.optionalPrefix = "model.";
     family.fromHuggingFace = fromHuggingFace;
     family.fromGguf = fromGguf;

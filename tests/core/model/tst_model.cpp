@@ -104,7 +104,7 @@ private Q_SLOTS:
         QTest::addColumn<QString>("value");
         QTest::addColumn<QString>("says");
         QTest::newRow("architecture") << "model_type" << "\"gpt_neox\"" << "known are llama, mistral, qwen2, qwen3, opt, bloom";
-        QTest::newRow("scaling") << "rope_scaling" << "{\"rope_type\": \"yarn\", \"factor\": 4.0}" << "yarn";
+        QTest::newRow("scaling") << "rope_scaling" << "{\"rope_type\": \"su\", \"factor\": 4.0}" << "su";
         QTest::newRow("activation") << "hidden_act" << "\"quick_gelu\"" << "quick_gelu";
         QTest::newRow("partial rotation") << "partial_rotary_factor" << "0.5" << "partial_rotary_factor";
         QTest::newRow("quantized already") << "quantization_config" << "{\"quant_method\": \"gptq\"}" << "gptq";
