@@ -6,6 +6,7 @@
 #include "core/pipeline/jobs.h"
 #include "core/pipeline/quantize_plan.h"
 #include "core/project/evaluation_store.h"
+#include "core/project/project_model.h"
 #include "core/recipe/text_needs.h"
 
 #include <chrono>
@@ -98,8 +99,18 @@ void runAnalyze(const AnalyzeArguments& a)
 struct EvaluateArguments {
     Common common;
     TextOptions text;
-    std::string target, recipe, against;
+    std::string target, recipe, against, model;
 };
+
+/// A project's model that has moved: looked at, and remembered.
+void findModel(const std::string& folder, const std::string& model)
+{
+    if (model.empty())
+        return;
+    if (!Project::isProject(folder))
+        throw Error(ErrorKind::InvalidArgument, "--model says where a project's model lies, and " + folder + " is no project", "model");
+    moveModel(*Project::openExisting(folder, false), std::filesystem::absolute(model));
+}
 
 /// An evaluation of a project's run stays with the project: Compare and `plot --view tradeoff` show it. A project that another program has open is
 /// left alone.
@@ -122,6 +133,7 @@ void remember(const EvaluateArguments& a, const EvaluateJob& job, const Evaluati
 
 void runEvaluate(const EvaluateArguments& a)
 {
+    findModel(a.target.substr(0, a.target.rfind('#')), a.model);
     EvaluateJob job{a.target, a.text.source(), std::nullopt, a.against, a.common.options()};
     if (!a.recipe.empty()) {
         requireFloatModel(a.target);
@@ -241,7 +253,7 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
 
 struct ExportArguments {
     Common common;
-    std::string project, format, out, dtype = "auto";
+    std::string project, format, out, model, dtype = "auto";
     bool overwrite = false;
 };
 
@@ -250,6 +262,7 @@ void runExport(const ExportArguments& a)
     const std::size_t hash = a.project.rfind('#');
     ExportJob job;
     job.options = a.common.cpuOptions("export");
+    findModel(a.project.substr(0, hash), a.model);
     job.project = Project::openExisting(a.project.substr(0, hash), true);
     job.run = hash == std::string::npos ? std::string() : a.project.substr(hash + 1);
     job.format = a.format;
@@ -295,6 +308,7 @@ void addJobCommands(CLI::App& program)
         a->text.addTo(*command);
         command->add_option("--recipe", a->recipe, "recipe file or preset:ID, applied on the fly (rounding to nearest, activation grids)");
         command->add_option("--against", a->against, "reference to measure the divergence from");
+        command->add_option("--model", a->model, "where a project's model lies now, if it has moved; remembered");
         a->common.addTo(*command, true);
         command->callback([a] { runEvaluate(*a); });
     }
@@ -318,6 +332,7 @@ void addJobCommands(CLI::App& program)
         command->add_option("PROJECT", a->project, "project folder, or PROJECT#run")->required();
         command->add_option("--format", a->format, "compressed-tensors or dense")->required();
         command->add_option("--out", a->out, "folder to write")->required();
+        command->add_option("--model", a->model, "where the project's model lies now, if it has moved; remembered");
         command->add_option("--dtype", a->dtype, "of what is not quantized: bf16, f16, f32, or auto (f16 where the model is stored so, else bf16)")->check(CLI::IsMember({"auto", "bf16", "f16", "f32"}))->capture_default_str();
         command->add_flag("--overwrite", a->overwrite, "replace an existing folder");
         a->common.addTo(*command, true);

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/model/describe.h"
+#include "core/project/project_model.h"
 #include "core/project/run_evidence.h"
 #include "widgets/learned_view.h"
 #include "widgets/spectrum_view.h"
@@ -42,7 +43,7 @@ Chosen chosen(const LearnedPlot& plot)
 /// The site of a linear, told by the model.
 void completeSite(const LearnedPlot& plot, Selection& selection)
 {
-    for (const LinearInfo& linear : describeModel(plot.project->modelPath(), false).linears)
+    for (const LinearInfo& linear : describeModel(modelPathOf(*plot.project), false).linears)
         if (linear.name == selection.linear)
             selection.site = linear.site;
 }

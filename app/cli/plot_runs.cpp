@@ -5,6 +5,7 @@
 #include "app/studio/text.h"
 #include "core/base/error.h"
 #include "core/pipeline/weight_maps.h"
+#include "core/project/project_model.h"
 #include "widgets/differences_view.h"
 #include "widgets/texts_view.h"
 
@@ -92,7 +93,7 @@ std::unique_ptr<ViewFrame> textsPlot(const PlotSource& source)
 
 std::unique_ptr<ViewFrame> differencesPlot(const PlotSource& source)
 {
-    const std::filesystem::path path = source.project->modelPath();
+    const std::filesystem::path path = modelPathOf(*source.project);
     const ModelDescription model = describeModel(path, false);
     const std::string linear = plotLinear(source, model);
     const auto info = std::find_if(model.linears.begin(), model.linears.end(), [&](const LinearInfo& l) { return l.name == linear; });

@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/model/describe.h"
 #include "core/pipeline/weight_maps.h"
+#include "core/project/project_model.h"
 #include "widgets/channels_view.h"
 #include "widgets/kernel_view.h"
 #include "widgets/outliers_view.h"
@@ -116,7 +117,7 @@ std::unique_ptr<ViewFrame> channelsView(const PlotSource& source)
 
 std::unique_ptr<ViewFrame> weightsView(const PlotSource& source)
 {
-    const std::filesystem::path path = source.project->modelPath();
+    const std::filesystem::path path = modelPathOf(*source.project);
     const ModelDescription model = describeModel(path, false);
     const std::string chosen = plotLinear(source, model);
     const WeightGrid grid = plotGrid(source, model, chosen);

@@ -3,6 +3,7 @@
 #include "app/studio/commands.h"
 #include "app/studio/text.h"
 #include "core/base/error_text.h"
+#include "core/project/project_model.h"
 
 #include <QCoreApplication>
 #include <QThread>
@@ -41,19 +42,36 @@ Document::~Document() = default;
 
 void Document::open(const QString& path)
 {
+    submitOpen(path, {});
+}
+
+void Document::openMoved(const QString& project, const QString& model)
+{
+    submitOpen(project, model);
+}
+
+void Document::submitOpen(const QString& path, const QString& movedModel)
+{
     JobSpec spec{QString::fromUtf8(kOpenTag), tr("Open %1").arg(path), JobSpec::Lane::Files, false, {}, {}};
     spec.failed = [this, path](const JobError& error) { Q_EMIT openFailed(path, error); };
     m_jobs.submit(
         spec,
         // Saving and letting go of the project that is open belong to adopt(): what fails to open leaves it as it is.
-        [file = toPath(path), root = m_projectsRoot, current = m_project](Progress&, const std::stop_token&) {
+        [file = toPath(path), moved = toPath(movedModel), root = m_projectsRoot, current = m_project](Progress&, const std::stop_token&) {
             const std::filesystem::path folder = Project::isProject(file) ? file : projectFolderFor(file, root);
             std::error_code none;
             if (current && std::filesystem::equivalent(current->folder(), folder, none))
                 throw Cancelled{};   // it is open already
+            if (!moved.empty())
+                moveModel(*Project::openExisting(file, false), std::filesystem::absolute(moved));
             return openModelOrProject(file, root);
         },
-        [this, path](OpenedProject&& opened) { adopt(std::move(opened), path); });
+        [this, path](OpenedProject&& opened) {
+            if (opened.modelGone)
+                Q_EMIT modelGone(path, toQString(opened.project->modelPath().string()));
+            else
+                adopt(std::move(opened), path);
+        });
 }
 
 bool Document::isOpening() const
@@ -89,6 +107,14 @@ void Document::adopt(OpenedProject&& opened, const QString& path)
     Q_EMIT evaluationsChanged();
     if (!opened.note.isEmpty())
         Q_EMIT notice(u"read-only"_s, opened.note);
+    if (!opened.changed.isEmpty())
+        Q_EMIT notice(u"model-changed"_s, opened.changed);
+    if (!m_model.notes.empty()) {
+        QStringList notes;
+        for (const std::string& note : m_model.notes)
+            notes.append(toQString(note));
+        Q_EMIT notice(u"model"_s, notes.join(u' '));
+    }
     loadAnalysis();
     reloadRuns();
 }

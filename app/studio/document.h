@@ -33,6 +33,8 @@ public:
 
     /// A model's folder or file, or a project folder. Answers with opened() or openFailed().
     void open(const QString& path);
+    /// A project whose model has moved, and where it lies now: looked at, remembered, opened. Answers as open().
+    void openMoved(const QString& project, const QString& model);
     /// Saves what is unsaved and lets go of the project.
     void close();
     bool isOpen() const { return m_project != nullptr; }
@@ -124,6 +126,8 @@ public:
 Q_SIGNALS:
     void opened();
     void openFailed(const QString& path, const halftone::JobError& error);
+    /// The project `path` can be opened once somebody says where its model, once at `model`, lies now: openMoved().
+    void modelGone(const QString& path, const QString& model);
     void closed();
     void notice(const QString& id, const QString& sentence);
     void recipeChanged();
@@ -143,6 +147,7 @@ Q_SIGNALS:
 
 private:
     void adopt(OpenedProject&& opened, const QString& path);
+    void submitOpen(const QString& path, const QString& movedModel);
     void loadAnalysis();
     bool tryRecipe(Recipe& edited, const std::function<void(Recipe&)>& edit);
     QStringList withTied(const QStringList& linears) const;

@@ -26,6 +26,8 @@ QString nextStep(const QString& tag, const JobError& error)
         if (tag == u"open"_s)
             return tr("The file is missing, incomplete or of another kind. Halftone opens a Hugging Face folder (config.json with safetensors), "
                       "a GGUF file, or a NAME.halftone project; copy or download it again if it should be one.");
+        if (error.sentence.contains(u"no tokenizer"_s))
+            return tr("Put the tokenizer's files (tokenizer.json or tokenizer.model) into the model's folder and open it again.");
         if (tag == u"analyze"_s || tag == u"quantize"_s || tag.startsWith(u"evaluate"_s))
             return tr("Choose another text, or fewer or shorter windows, and start again.");
         return tr("The file is missing, incomplete or of another kind; choose another one.");

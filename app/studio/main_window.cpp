@@ -218,6 +218,13 @@ void MainWindow::connectDocument()
         if (m_settings.listed().contains(path))
             lookForRecent();   // it may be gone: the list says so
     });
+    connect(document, &Document::modelGone, this, [this](const QString& project, const QString& model) {
+        m_welcome->setOpening({});
+        m_tourWaits = false;
+        m_gone = {project, model};
+        m_messages->showMessage({Message::Kind::Warning, u"find-model"_s, tr("%1 cannot be opened: its model %2 is not there any more.").arg(project, model),
+                                 tr("Say where it lies now. It is compared with the one that the project was made with, and the place is remembered."), tr("Find the &model…"), {}});
+    });
     connect(document, &Document::notice, this, [this](const QString& id, const QString& sentence) {
         m_messages->showMessage({Message::Kind::Warning, id, sentence, {}, {}, {}});
     });
@@ -410,7 +417,9 @@ void MainWindow::connectJobs()
         (new ExportReport(folder, result, this))->open();
     });
     connect(m_messages, &MessageBanner::actionRequested, this, [this](const QString& id) {
-        if (id == u"quantized"_s) {
+        if (id == u"find-model"_s) {
+            findMovedModel();
+        } else if (id == u"quantized"_s) {
             m_messages->dismiss(id);
             askEvaluate();
         }

@@ -123,6 +123,8 @@ private:
     void updateActions();
     void updateRecentMenu();
     void chooseModel();
+    /// Asks where the model of `m_gone` lies now.
+    void findMovedModel();
     void importRecipe(const QString& file);
     void chooseRecipeToImport();
     void chooseRecipeToSave();
@@ -197,6 +199,7 @@ private:
     CommandPalette* m_palette = nullptr;
     Tour* m_tour = nullptr;
     int m_blocksShown = 0;               ///< of the analysis at work
+    struct { QString project, model; } m_gone;   ///< a project that waits for its model to be found
     bool m_tourWaits = false;            ///< until the sample is open
     QHash<QString, QDockWidget*> m_docks;
     QHash<QString, bool> m_seenDocks;    ///< shown, and not behind another tab

@@ -397,6 +397,21 @@ void MainWindow::chooseModel()
     dialog->open();
 }
 
+void MainWindow::findMovedModel()
+{
+    const bool file = m_gone.model.endsWith(u".gguf"_s);
+    auto* dialog = new QFileDialog(this, file ? tr("Where does this GGUF file lie now?") : tr("Where does this model's folder lie now?"), m_settings.folder(u"model"_s, QDir::homePath()),
+                                   file ? tr("GGUF checkpoints (*.gguf);;All files (*)") : QString());
+    dialog->setObjectName(u"findModelDialog"_s);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setFileMode(file ? QFileDialog::ExistingFile : QFileDialog::Directory);
+    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& model) {
+        m_messages->dismiss(u"find-model"_s);
+        m_document->openMoved(m_gone.project, model);
+    });
+    dialog->open();
+}
+
 void MainWindow::importRecipe(const QString& file)
 {
     if (!m_document->isOpen()) {

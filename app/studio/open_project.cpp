@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/error_text.h"
 #include "core/base/sha256.h"
+#include "core/project/project_model.h"
 
 #include <QCoreApplication>
 
@@ -22,6 +23,22 @@ fs::path projectFolderFor(const fs::path& model, const fs::path& root)
     const std::string name = canonical.extension() == ".gguf" ? canonical.stem().string() : canonical.filename().string();
     return root / (name + "-" + sha256(canonical.string()).substr(0, 8) + ".halftone");
 }
+
+namespace {
+
+/// What was made with another model can still be looked at; jobs refuse.
+void noteAChangedModel(OpenedProject& opened)
+{
+    try {
+        requireSameModel(*opened.project, *Checkpoint::open(opened.model.path));
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::BadFile)
+            throw;
+        opened.changed = toQString(withoutRules(e.what()));
+    }
+}
+
+} // namespace
 
 OpenedProject openModelOrProject(const fs::path& path, const fs::path& projectsRoot)
 {
@@ -52,8 +69,14 @@ OpenedProject openModelOrProject(const fs::path& path, const fs::path& projectsR
         opened.note = QCoreApplication::translate("OpenProject", "The project is open read-only: %1. Edits of the recipe are not kept, "
                                                                  "and nothing can be quantized into it.")
                           .arg(reason.empty() ? QCoreApplication::translate("OpenProject", "it is open elsewhere, or may not be written") : withoutStop(toQString(withoutRules(reason))));
-    if (isProject)
+    if (isProject) {
+        std::error_code ignored;
+        opened.modelGone = !fs::exists(opened.project->modelPath(), ignored);
+        if (opened.modelGone)
+            return opened;
         opened.model = describeModel(opened.project->modelPath());
+    }
+    noteAChangedModel(opened);
     opened.recipe = opened.project->recipe();
     opened.runs = opened.project->runs();
     opened.evaluations = readRecords(folder);

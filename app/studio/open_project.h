@@ -20,6 +20,8 @@ struct OpenedProject {
     std::optional<Recipe> recipe;
     std::vector<RunInfo> runs;
     std::vector<EvaluationRecord> evaluations;
+    bool modelGone = false;  ///< nothing lies where the project's model was; then only `project` is set
+    QString changed;         ///< a sentence: the model is not the one of the project's results, and what differs; empty when it is
     QString note;            ///< a sentence to show ("opened read-only, since …"); may be empty
 };
 

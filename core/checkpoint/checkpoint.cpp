@@ -319,34 +319,4 @@ std::string Checkpoint::fingerprint() const
     return identityOf(*this).digest();
 }
 
-std::string Checkpoint::sampledFingerprint() const
-{
-    Sha256 hash;
-    const auto number = [&](std::uint64_t n) { hash.update(std::to_string(n) + ";"); };
-    for (const TensorInfo& tensor : m_tensors) {
-        number(tensor.name.size());
-        hash.update(tensor.name);
-        hash.update(name(tensor.dtype));
-        hash.update(shapeText(tensor.shape));
-        number(tensor.offset);
-        number(static_cast<std::uint64_t>(tensor.file));
-    }
-    for (const std::string& header : m_headerHashes)
-        hash.update(header);
-    constexpr std::uint64_t kPieces = 64;
-    constexpr std::uint64_t kPiece = 4096;
-    std::vector<std::byte> piece;
-    for (std::size_t file = 0; file < m_sizes.size(); ++file) {
-        const std::uint64_t size = m_sizes[file];
-        number(size);
-        for (std::uint64_t i = 0; i < kPieces; ++i) {
-            const std::uint64_t bytes = std::min(size, kPiece);
-            piece.resize(static_cast<std::size_t>(bytes));
-            readBytes(static_cast<int>(file), (size - bytes) / (kPieces - 1) * i, piece);
-            hash.update(piece);
-        }
-    }
-    return hash.finish();
-}
-
 } // namespace halftone

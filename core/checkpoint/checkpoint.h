@@ -80,9 +80,6 @@ public:
     const std::vector<std::string>& headerHashes() const { return m_headerHashes; }
     /// The digest of identityOf(): what resume compares. Independent of where the model lies and when it was copied.
     std::string fingerprint() const;
-    /// The rule of versions before ModelIdentity, for what their projects hold: names, types, shapes, sizes, headers, config.json, and 64
-    /// samples of each file, which a change of a single tensor may miss.
-    std::string sampledFingerprint() const;
 
 protected:
     virtual void readBytes(int file, std::uint64_t offset, std::span<std::byte> out) const = 0;

@@ -5,6 +5,7 @@
 #include "core/exporting/certificate.h"
 #include "core/exporting/export_files.h"
 #include "core/exporting/exporter.h"
+#include "core/project/project_model.h"
 #include "core/project/quantized_model.h"
 
 #include <ATen/ATen.h>
@@ -23,7 +24,7 @@ constexpr int kProbeTokens = 64;
 /// A job's run with everything an exporter reads of it.
 struct Opened {
     explicit Opened(const ExportJob& job)
-        : model(Model::open(job.project->modelPath())), description(model->describe()), run(job.project->run(job.run)),
+        : model(openModelOf(*job.project)), description(model->describe()), run(job.project->run(job.run)),
           recipe(Recipe::parse(run.recipeJson, "run " + run.id)),
           source{*model, description, plansOfRun(recipe, description), [project = job.project, id = run.id](int b) { return loadBlock(*project, id, b); },
                  job.dtype == "auto" ? exportDTypeName(model->config()) : job.dtype, recipe.kvCache}

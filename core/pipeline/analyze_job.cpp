@@ -3,6 +3,7 @@
 #include "core/model/model.h"
 #include "core/pipeline/compute_scope.h"
 #include "core/pipeline/jobs.h"
+#include "core/project/project_model.h"
 #include "core/text/corpus.h"
 
 namespace halftone {
@@ -14,11 +15,15 @@ Analysis analyze(const AnalyzeJob& job, Progress& progress, const std::stop_toke
         requireCpu(job.options, "analyze");
         const ComputeScope scope(job.options);
         const std::shared_ptr<const Model> model = Model::open(job.model);
+        for (const std::string& note : model->notes())
+            progress.note(note);
         const std::unique_ptr<Tokenizer> tokenizer = model->tokenizer();
         const TextRead read = readTexts(job.text.texts);
         for (const std::string& note : read.notes)
             progress.note(note);
         const TokenWindows windows = cutWindows(*tokenizer, read.text, job.text.texts.name(), job.text.windows, job.text.length);
+        if (job.project)
+            bindModel(*job.project, model->checkpoint());
         if (job.project)
             job.project->beginAnalysis(job.settings, static_cast<int>(windows.ids.size()), windows.length, windows.textHash);
         result = analyzeModel(*model, windows, job.settings, job.options, progress, stop,

@@ -3,9 +3,11 @@
 #include "core/eval/trace_tokens.h"
 #include "core/model/compressed_model.h"
 #include "core/model/model.h"
+#include "core/model/model_ends.h"
 #include "core/pipeline/compute_scope.h"
 #include "core/pipeline/jobs.h"
 #include "core/pipeline/recipe_model.h"
+#include "core/project/project_model.h"
 #include "core/project/quantized_model.h"
 #include "core/text/corpus.h"
 
@@ -36,7 +38,7 @@ Target openTarget(const std::string& target)
     if (Project::isProject(head)) {
         const std::shared_ptr<Project> project = Project::openExisting(head, true);
         const RunInfo run = project->run(hash == std::string::npos ? std::string_view{} : std::string_view(target).substr(hash + 1));
-        const std::shared_ptr<const Model> model = Model::open(project->modelPath());
+        const std::shared_ptr<const Model> model = openModelOf(*project);
         return {openRun(model, project, run.id), model, model->tokenizer()};
     }
     if (isCompressedTensors(target))
@@ -45,10 +47,19 @@ Target openTarget(const std::string& target)
     return {model, model, model->tokenizer()};
 }
 
+void tell(const Target& target, Progress& progress)
+{
+    if (target.model)
+        for (const std::string& note : target.model->notes())
+            progress.note(note);
+}
+
 Evaluation run(const EvaluateJob& job, Progress& progress, const std::stop_token& stop)
 {
     const ComputeScope scope(job.options);
     Target target = openTarget(job.target);
+    requireHead(target.source->config(), job.target);
+    tell(target, progress);
     const TextRead read = readTexts(job.text.texts);
     for (const std::string& note : read.notes)
         progress.note(note);
@@ -65,6 +76,9 @@ Evaluation run(const EvaluateJob& job, Progress& progress, const std::stop_token
     Target reference;
     if (!job.against.empty()) {
         reference = openTarget(job.against.string());
+        requireHead(reference.source->config(), job.against.string());
+        if (job.against.string() != job.target)
+            tell(reference, progress);
         if (reference.source->config().vocabulary != target.source->config().vocabulary)
             throw Error(ErrorKind::InvalidArgument, job.against.string() + " has a vocabulary of " + std::to_string(reference.source->config().vocabulary) +
                         ", " + job.target + " one of " + std::to_string(target.source->config().vocabulary) + ": they cannot be compared", job.against.string());

@@ -11,6 +11,7 @@
 #include "core/pipeline/quantize_plan.h"
 #include "core/pipeline/sentinels.h"
 #include "core/pipeline/training_feed.h"
+#include "core/project/project_model.h"
 #include "core/project/quantized_model.h"
 #include "core/project/run_store.h"
 #include "core/recipe/packed_format.h"
@@ -125,6 +126,8 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     takePeakResidentBytes();
     const std::shared_ptr<const Model> model = job.opened ? job.opened : Model::open(job.model);
     const ModelDescription description = model->describe();
+    for (const std::string& note : description.notes)
+        progress.note(note);
     const std::vector<ResolvedPlan> plans = plansOf(job.recipe, description);
     const ModelConfig& config = model->config();
     const TokenWindows windows = job.windows ? *job.windows : calibrationWindows(job, *model, plans);
@@ -134,6 +137,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     for (const std::string& note : windows.notes)
         progress.note(note);
 
+    bindModel(*job.project, model->checkpoint());
     const std::string fingerprint = runFingerprint(*model, job.recipe, windows);
     if (job.takeFinished)
         if (const std::optional<RunInfo> known = findFinished(*job.project, fingerprint))

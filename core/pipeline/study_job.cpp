@@ -11,6 +11,7 @@
 #include "core/pipeline/recipe_model.h"
 #include "core/pipeline/share_of_progress.h"
 #include "core/pipeline/study_plan.h"
+#include "core/project/project_model.h"
 #include "core/project/quantized_model.h"
 #include "core/project/study_store.h"
 #include "core/recipe/packed_format.h"
@@ -151,6 +152,7 @@ private:
     /// Takes what the project has, measures the float model, and begins the study or goes on with it.
     void begin()
     {
+        bindModel(*m_job.project, m_model->checkpoint());
         Sha256 hash = commonHash();
         for (std::size_t i = 0; i < m_members.size(); ++i) {
             const bool possible = m_result.members[i].state != State::Impossible;

@@ -361,6 +361,8 @@ std::string Manifest::toJson() const
     json["model"] = model;
     json["model_relative"] = modelRelative;
     json["sequence"] = sequence;
+    if (modelIdentity)
+        json["model_identity"] = halftone::toJson(*modelIdentity);
     if (recipe)
         json["recipe"] = Json::parse(recipe->toJson());
     if (analysis) {
@@ -393,6 +395,8 @@ Manifest Manifest::parse(std::string_view text, std::string_view subject)
         manifest.model = root["model"].text();
         manifest.modelRelative = root["model_relative"].text();
         manifest.sequence = root["sequence"].count();
+        if (root.has("model_identity"))
+            manifest.modelIdentity = parseFile(root["model_identity"]);
         if (root.has("recipe"))
             manifest.recipe = Recipe::parse(root["recipe"].value().dump(), subject);
         if (root.has("analysis"))
@@ -411,6 +415,17 @@ Manifest Manifest::parse(std::string_view text, std::string_view subject)
         throw;
     }
     return manifest;
+}
+
+void Manifest::place(const std::filesystem::path& path, const std::filesystem::path& project)
+{
+    const auto real = [](const std::filesystem::path& p) {
+        std::error_code error;
+        const std::filesystem::path canonical = std::filesystem::weakly_canonical(p, error);
+        return error ? std::filesystem::absolute(p) : canonical;
+    };
+    model = real(path).string();
+    modelRelative = real(path).lexically_relative(real(project)).generic_string();
 }
 
 RunRecord* Manifest::find(std::string_view run)

@@ -3,6 +3,7 @@
 #include "core/project/project.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,6 +54,7 @@ struct Manifest {
     int major = kMajor, minor = kMinor;
     std::string model;              ///< absolute path when it was made
     std::string modelRelative;      ///< from the project's folder, for projects that move with their model
+    std::optional<FileEntry> modelIdentity;   ///< what the model is made of (ModelIdentity), since the first results
     std::optional<Recipe> recipe;
     std::uint64_t sequence = 0;     ///< number of the last edit in `recipe`
     std::optional<AnalysisRecord> analysis;
@@ -63,6 +65,8 @@ struct Manifest {
     /// @throws Error{BadFile} naming file and JSON pointer; a newer major version is read as far as it has the same keys.
     static Manifest parse(std::string_view text, std::string_view subject);
 
+    /// Where the model lies, seen from nowhere and from the project's folder.
+    void place(const std::filesystem::path& model, const std::filesystem::path& project);
     RunRecord* find(std::string_view run);
     const RunRecord* find(std::string_view run) const;
 };

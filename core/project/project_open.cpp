@@ -5,6 +5,7 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/project/project_impl.h"
+#include "core/project/project_model.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -212,26 +213,21 @@ std::shared_ptr<Project> Project::open(const fs::path& folder, const fs::path& m
                         folder.string());
         if (!isProject(folder)) {
             Manifest manifest;
-            manifest.model = realPath(model).string();
-            manifest.modelRelative = realPath(model).lexically_relative(realPath(folder)).generic_string();
+            manifest.place(model, folder);
             writeFileAtomically(folder / kManifestFile, manifest.toJson(), true);
         }
     }
     const Opened opened = openFolder(folder, false);
     if (opened.lockError != 0)
         fail(folder, "the project cannot be written", opened.lockError);
-    Impl& impl = opened.project->impl();
     const fs::path known = opened.project->modelPath();
     if (realPath(known) != realPath(model)) {
         if (fs::exists(known, ignored))
             throw Error(ErrorKind::BadFile, folder.string() + ": is the project of the model " + known.string() + ", not of "
                 + model.string()
                     + "; choose another project folder.", folder.string());
-        if (!opened.project->readOnly())   // the model has moved
-            impl.update([&](Manifest& manifest) {
-                manifest.model = realPath(model).string();
-                manifest.modelRelative = realPath(model).lexically_relative(realPath(folder)).generic_string();
-            });
+        if (!opened.project->readOnly())
+            moveModel(*opened.project, model);
     }
     return opened.project;
 }

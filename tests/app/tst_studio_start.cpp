@@ -3,6 +3,7 @@
 #include "widgets/view_frame.h"
 #include "window_fixture.h"
 
+#include <QFileDialog>
 #include <QLabel>
 #include <QMenu>
 #include <QPushButton>
@@ -159,6 +160,71 @@ private Q_SLOTS:
         QTRY_VERIFY(m_window->messages().contains(u"open"_s));
         QTest::mouseClick(m_window->findChild<QToolButton*>(u"forget0"_s), Qt::LeftButton);
         QTRY_VERIFY(!m_window->findChild<QPushButton*>(u"recent0"_s));
+    }
+
+    void aModelThatMovedIsFoundByPointingAtIt()
+    {
+        const QString copy = copyOfModel(u"moving"_s);
+        STEP(openModel(copy));
+        STEP(analyze());
+        const QString project = QString::fromStdString(document().project()->folder().string());
+        end();
+        const QString moved = m_folder->filePath(u"moved"_s);
+        QVERIFY(QDir().rename(copy, moved));
+        STEP(start());
+        m_window->openPath(project);
+        QTRY_VERIFY(m_window->messages().contains(u"find-model"_s));
+        QVERIFY(!document().isOpen());
+        auto* message = m_window->messages().findChild<QWidget*>(u"message-find-model"_s);
+        QVERIFY(message);
+        keepPicture(m_window.get(), u"model-gone"_s);
+        const auto pointAt = [&](const QString& folder) {
+            QTest::mouseClick(m_window->messages().findChild<QWidget*>(u"message-find-model"_s)->findChild<QPushButton*>(u"action"_s), Qt::LeftButton);
+            auto* dialog = m_window->findChild<QFileDialog*>(u"findModelDialog"_s);
+            QVERIFY(dialog);
+            QCOMPARE(dialog->fileMode(), QFileDialog::Directory);
+            Q_EMIT dialog->fileSelected(folder);
+            dialog->close();
+        };
+        // Another model in its place is refused, and the question stays.
+        const QString other = copyOfModel(u"other"_s);
+        QByteArray config;
+        {
+            QFile file(other + u"/config.json"_s);
+            QVERIFY(file.open(QIODevice::ReadOnly));
+            config = file.readAll();
+        }
+        QVERIFY(QFile::remove(other + u"/config.json"_s));
+        write(other + u"/config.json"_s, config + "\n");
+        STEP(pointAt(other));
+        QTRY_VERIFY(m_window->messages().contains(u"open"_s));
+        QVERIFY(!document().isOpen());
+        m_window->openPath(project);
+        QTRY_VERIFY(m_window->messages().contains(u"find-model"_s));
+        STEP(pointAt(moved));
+        QTRY_VERIFY(document().isOpen());
+        QVERIFY(document().hasAnalysis() || m_window->jobs().busy());
+        QCOMPARE(QString::fromStdString(document().project()->modelPath().string()), QFileInfo(moved).canonicalFilePath());
+    }
+
+    void whatIsOddAboutAModelIsSaidWhenItOpens()
+    {
+        const QString copy = copyOfModel(u"odd"_s);
+        STEP(openModel(copy));
+        STEP(analyze());
+        QVERIFY(!m_window->messages().contains(u"model"_s));
+        end();
+        QFile file(copy + u"/config.json"_s);
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        QByteArray config = file.readAll().trimmed();
+        file.close();
+        config.chop(1);
+        QVERIFY(QFile::remove(file.fileName()));
+        write(file.fileName(), config + ", \"sliding_window\": 5}");
+        STEP(start());
+        STEP(openModel(copy));
+        QVERIFY(m_window->messages().contains(u"model"_s));          // the stock class reads no such field
+        QVERIFY(m_window->messages().contains(u"model-changed"_s));  // and the analysis was made without it
     }
 
     void theLastModelComesBackAtStartForThoseWhoWantIt()
