@@ -1,5 +1,6 @@
 #include "core/base/error.h"
-#include "core/project/hdf5_file.h"
+#include "core/project/hdf5_reader.h"
+#include "core/project/hdf5_writer.h"
 #include "core/project/project_impl.h"
 
 #include <algorithm>
@@ -13,6 +14,9 @@ namespace {
 constexpr std::int64_t kVersion = 2;        // 2: samples of activations; files of version 1 have none
 constexpr std::int64_t kMaxParts = 4096;
 constexpr std::int64_t kMaxWindow = 1 << 24;
+/// What the statistics of all blocks may take in memory, beside a multiple of their files: they are read together, and samples, most of
+/// a file, are stored as they are.
+constexpr std::uint64_t kFreeBytes = 256u << 20, kMaxExpansion = 16;
 const std::string kRoot = "/";
 const std::string kTokens = "/sampled";
 
@@ -220,9 +224,19 @@ std::vector<std::byte> imageOf(int block, const std::vector<SiteStatistics>& sit
     return file.finish();
 }
 
-void readBlock(std::vector<std::byte> image, const std::string& subject, Analysis& into)
+/// Bytes of files and of what they hold.
+struct Taken {
+    std::uint64_t stored = 0, unpacked = 0;
+};
+
+void readBlock(const std::vector<std::byte>& image, const std::string& subject, Analysis& into, Taken& taken)
 {
     const Hdf5Reader file(image, subject);
+    taken.stored += image.size();
+    taken.unpacked += file.image().unpackedBytes();
+    if (taken.unpacked > kFreeBytes + kMaxExpansion * taken.stored)
+        throw Error(ErrorKind::BadFile, subject + ": the statistics up to this file claim " + std::to_string(taken.unpacked) + " bytes of values in "
+            + std::to_string(taken.stored) + " bytes of files, which is more than is written.", subject);
     const std::int64_t sites = file.integer(kRoot, "sites"), weights = file.integer(kRoot, "weights");
     const std::int64_t version = file.integer(kRoot, "version");
     if (version < 1 || version > kVersion || sites < 0 || weights < 0 || sites > kMaxParts || weights > kMaxParts)
@@ -285,8 +299,9 @@ std::optional<Analysis> Project::analysis() const
     analysis.windows = manifest.analysis->windows;
     analysis.length = manifest.analysis->length;
     analysis.textHash = manifest.analysis->textHash;
+    Taken taken;
     for (const AnalysisRecord::Block& block : manifest.analysis->blocks)
-        readBlock(m_impl->read(block.file), (m_impl->folder / block.file.file).string(), analysis);
+        readBlock(m_impl->read(block.file), (m_impl->folder / block.file.file).string(), analysis, taken);
     return analysis;
 }
 

@@ -3,7 +3,8 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/project/evidence_file.h"
-#include "core/project/hdf5_file.h"
+#include "core/project/hdf5_reader.h"
+#include "core/project/hdf5_writer.h"
 
 #include <ATen/ATen.h>
 
@@ -460,14 +461,14 @@ std::vector<std::byte> blockImage(const StoredBlock& block)
     return file.finish();
 }
 
-BlockEvidence readBlockEvidence(std::span<std::byte> image, const std::string& subject, int block)
+BlockEvidence readBlockEvidence(std::span<const std::byte> image, const std::string& subject, int block)
 {
     const Hdf5Reader file(image, subject);
     requireBlock(file, block);
     return evidenceOf(file);
 }
 
-StoredBlock readBlockImage(std::span<std::byte> image, const std::string& subject, int block)
+StoredBlock readBlockImage(std::span<const std::byte> image, const std::string& subject, int block)
 {
     const Hdf5Reader file(image, subject);
     requireBlock(file, block);

@@ -15,9 +15,9 @@ namespace halftone {
 std::vector<std::byte> blockImage(const StoredBlock& block);
 
 /// The inverse; `result` of the block and seconds of its linears are left at their defaults. @throws Error{BadFile} naming `subject`.
-StoredBlock readBlockImage(std::span<std::byte> image, const std::string& subject, int block);
+StoredBlock readBlockImage(std::span<const std::byte> image, const std::string& subject, int block);
 
 /// The evidence alone, without codes. @throws as readBlockImage().
-BlockEvidence readBlockEvidence(std::span<std::byte> image, const std::string& subject, int block);
+BlockEvidence readBlockEvidence(std::span<const std::byte> image, const std::string& subject, int block);
 
 } // namespace halftone

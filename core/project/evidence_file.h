@@ -1,7 +1,8 @@
 #pragma once
 
 #include "core/methods/linear_result.h"
-#include "core/project/hdf5_file.h"
+#include "core/project/hdf5_reader.h"
+#include "core/project/hdf5_writer.h"
 
 #include <string>
 

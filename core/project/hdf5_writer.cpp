@@ -1,6 +1,5 @@
-#include "core/project/hdf5_file.h"
+#include "core/project/hdf5_writer.h"
 
-#include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 
@@ -18,8 +17,6 @@ namespace {
 
 constexpr std::uint64_t kChunkBytes = 512u << 10;
 constexpr std::uint64_t kContiguousBytes = 2048;   ///< a chunk's index alone would take more; the file's hash guards these
-constexpr std::uint64_t kMaxExpansion = 1100;   ///< deflate's best is 1032 : 1, so a larger dataset than that is a lie
-constexpr std::size_t kMaxTextBytes = 1u << 20;
 constexpr int kMaxRank = 4;
 
 /// One caller at a time, with the library's own error printing off and its plug-ins disabled.
@@ -244,150 +241,8 @@ std::vector<std::byte> Hdf5Writer::finish()
     return image;
 }
 
-struct Hdf5Reader::State {
-    std::string subject;
-    std::uint64_t imageBytes = 0;
-    Handle file;
-
-    [[noreturn]] void bad(const std::string& what) const
-    {
-        throw Error(ErrorKind::BadFile, subject + ": " + what, subject);
-    }
-    hid_t need(hid_t id, const std::string& what) const
-    {
-        if (id < 0)
-            bad("HDF5 cannot open " + what + ": " + libraryReason() + ".");
-        return id;
-    }
-    Handle openDataset(const std::string& path) const { return {need(H5Dopen2(file, path.c_str(), H5P_DEFAULT), path), H5Dclose}; }
-
-    Hdf5Shape shapeOf(hid_t dataset, const std::string& path) const
-    {
-        const Handle space(need(H5Dget_space(dataset), path), H5Sclose);
-        const int rank = H5Sget_simple_extent_ndims(space);
-        if (rank < 1 || rank > kMaxRank)
-            bad(path + " has " + std::to_string(rank) + " dimensions; 1 to " + std::to_string(kMaxRank) + " are read.");
-        std::vector<hsize_t> sizes(static_cast<std::size_t>(rank));
-        if (H5Sget_simple_extent_dims(space, sizes.data(), nullptr) != rank)
-            bad(path + " has a shape that HDF5 cannot tell.");
-        return {sizes.begin(), sizes.end()};
-    }
-
-    template <typename Read>
-    void attribute(const std::string& object, const std::string& key, H5T_class_t wanted, const Read& read) const
-    {
-        const std::string what = object + " @" + key;
-        const Handle id(need(H5Aopen_by_name(file, object.c_str(), key.c_str(), H5P_DEFAULT, H5P_DEFAULT), what), H5Aclose);
-        const Handle type(need(H5Aget_type(id), what), H5Tclose);
-        const Handle space(need(H5Aget_space(id), what), H5Sclose);
-        if (H5Tget_class(type) != wanted || H5Sget_simple_extent_npoints(space) != 1)
-            bad(what + " has another type than expected.");
-        if (read(id, type) < 0)
-            bad("HDF5 cannot read " + what + ": " + libraryReason() + ".");
-    }
-};
-
-Hdf5Reader::Hdf5Reader(std::span<std::byte> image, std::string subject) : m_state(std::make_unique<State>())
-{
-    const LibraryLock lock;
-    State& s = *m_state;
-    s.subject = std::move(subject);
-    s.imageBytes = image.size();
-    const Handle access(s.need(H5Pcreate(H5P_FILE_ACCESS), "the file"), H5Pclose);
-    constexpr std::size_t kGrowth = 1u << 16;
-    if (H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0 || H5Pset_fapl_core(access, kGrowth, false) < 0
-        || H5Pset_file_image(access, image.data(), image.size()) < 0)
-        s.bad("HDF5 cannot take the file: " + libraryReason() + ".");
-    s.file = Handle(s.need(H5Fopen(imageName().c_str(), H5F_ACC_RDONLY, access), "the file"),
-        H5Fclose);   // from the library's own copy of the image
-}
-
-Hdf5Reader::~Hdf5Reader()
-{
-    const LibraryLock lock;
-    m_state.reset();
-}
-
-const std::string& Hdf5Reader::subject() const { return m_state->subject; }
-
-bool Hdf5Reader::has(const std::string& path) const
-{
-    const LibraryLock lock;
-    return H5Lexists(m_state->file, path.c_str(), H5P_DEFAULT) > 0;
-}
-
-bool Hdf5Reader::hasAttribute(const std::string& object, const std::string& key) const
-{
-    const LibraryLock lock;
-    return H5Aexists_by_name(m_state->file, object.c_str(), key.c_str(), H5P_DEFAULT) > 0;
-}
-
-std::int64_t Hdf5Reader::integer(const std::string& object, const std::string& key) const
-{
-    const LibraryLock lock;
-    std::int64_t value = 0;
-    m_state->attribute(object, key, H5T_INTEGER, [&](hid_t id, hid_t) { return H5Aread(id, H5T_NATIVE_INT64, &value); });
-    return value;
-}
-
-double Hdf5Reader::real(const std::string& object, const std::string& key) const
-{
-    const LibraryLock lock;
-    double value = 0;
-    m_state->attribute(object, key, H5T_FLOAT, [&](hid_t id, hid_t) { return H5Aread(id, H5T_NATIVE_DOUBLE, &value); });
-    return value;
-}
-
-std::string Hdf5Reader::text(const std::string& object, const std::string& key) const
-{
-    const LibraryLock lock;
-    std::string value;
-    m_state->attribute(object, key, H5T_STRING, [&](hid_t id, hid_t type) -> herr_t {
-        const std::size_t size = H5Tget_size(type);
-        if (H5Tis_variable_str(type) != 0 || size > kMaxTextBytes)
-            m_state->bad(object + " @" + key + " is no fixed-length text of at most " + std::to_string(kMaxTextBytes) + " bytes.");
-        value.resize(size);
-        return H5Aread(id, type, value.data());
-    });
-    value.resize(std::min(value.find('\0'), value.size()));
-    return value;
-}
-
-Hdf5Shape Hdf5Reader::shape(const std::string& dataset) const
-{
-    const LibraryLock lock;
-    const Handle id = m_state->openDataset(dataset);
-    return m_state->shapeOf(id, dataset);
-}
-
-template <typename T>
-std::vector<T> Hdf5Reader::dataset(const std::string& path, const Hdf5Shape& expected) const
-{
-    const LibraryLock lock;
-    const State& s = *m_state;
-    const Handle id = s.openDataset(path);
-    const Hdf5Shape shape = s.shapeOf(id, path);
-    if (expected.empty() ? shape.size() != 1 : shape != expected)
-        s.bad(path + " has another shape than expected.");
-    const Handle type(s.need(H5Dget_type(id), path), H5Tclose);
-    if (H5Tequal(type, fileType<T>()) <= 0)
-        s.bad(path + " has another type than expected.");
-    std::uint64_t elements = 1;
-    for (const std::uint64_t size : shape) {
-        const auto product = checked::mul(elements, size);
-        if (!product || *product > kMaxExpansion * s.imageBytes / sizeof(T))
-            s.bad(path + " claims more values than a file of " + std::to_string(s.imageBytes) + " bytes can hold.");
-        elements = *product;
-    }
-    std::vector<T> values(static_cast<std::size_t>(elements));
-    if (elements > 0 && H5Dread(id, memoryType<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
-        s.bad("HDF5 cannot read " + path + ": " + libraryReason() + ".");
-    return values;
-}
-
-#define HALFTONE_HDF5_TYPE(T)                                                                                                     \
-    template void Hdf5Writer::dataset<T>(const std::string&, std::span<const T>, const Hdf5Shape&, Hdf5Packing);                  \
-    template std::vector<T> Hdf5Reader::dataset<T>(const std::string&, const Hdf5Shape&) const;
+#define HALFTONE_HDF5_TYPE(T) \
+    template void Hdf5Writer::dataset<T>(const std::string&, std::span<const T>, const Hdf5Shape&, Hdf5Packing);
 HALFTONE_HDF5_TYPE(float)
 HALFTONE_HDF5_TYPE(double)
 HALFTONE_HDF5_TYPE(std::int8_t)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/project/hdf5_image.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,9 +11,6 @@
 #include <vector>
 
 namespace halftone {
-
-/// Shape of a dataset, outermost first.
-using Hdf5Shape = std::vector<std::uint64_t>;
 
 /// How a dataset lies in the file. Chunks are at most 512 KiB and carry a Fletcher-32 sum either way; what is smaller than 2 KiB is not
 /// chunked.
@@ -40,30 +39,6 @@ public:
 
     /// Closes the file and hands out its bytes.
     std::vector<std::byte> finish();
-
-private:
-    struct State;
-    std::unique_ptr<State> m_state;
-};
-
-/// Reads an image whose hash was checked. All throw Error{BadFile} naming the file and the object.
-class Hdf5Reader {
-public:
-    Hdf5Reader(std::span<std::byte> image, std::string subject);
-    ~Hdf5Reader();
-    Hdf5Reader(const Hdf5Reader&) = delete;
-    Hdf5Reader& operator=(const Hdf5Reader&) = delete;
-
-    bool has(const std::string& path) const;
-    bool hasAttribute(const std::string& object, const std::string& key) const;
-    std::int64_t integer(const std::string& object, const std::string& key) const;
-    double real(const std::string& object, const std::string& key) const;
-    std::string text(const std::string& object, const std::string& key) const;
-    Hdf5Shape shape(const std::string& dataset) const;
-    /// The stored type must be T. `expected` empty: any shape of one dimension.
-    template <typename T>
-    std::vector<T> dataset(const std::string& path, const Hdf5Shape& expected = {}) const;
-    const std::string& subject() const;
 
 private:
     struct State;
