@@ -6,6 +6,7 @@
 
 #include <QApplication>
 
+#include <clocale>
 #include <algorithm>
 #include <cstdio>
 
@@ -58,6 +59,7 @@ void plot(const PlotArguments& a, const Common& common)
     char program[] = "halftone-cli";
     char* arguments[] = {program, nullptr};
     QApplication application(count, arguments);
+    std::setlocale(LC_NUMERIC, "C");   // Qt took over the desktop's; numbers in files have a point
     applyTheme(application, a.theme == "dark" ? Theme::Dark : Theme::Light);
     const std::unique_ptr<ViewFrame> frame = view->make(source);
     frame->resize(size);
@@ -65,7 +67,7 @@ void plot(const PlotArguments& a, const Common& common)
     if (common.json)
         printJson({{"file", a.out}});
     else
-        std::printf("%s\n", a.out.c_str());
+        print("%s\n", a.out.c_str());
 }
 
 } // namespace

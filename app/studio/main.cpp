@@ -13,6 +13,7 @@
 #include <QTimer>
 
 #include <array>
+#include <clocale>
 #include <csignal>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ int main(int argc, char** argv)
 {
     using namespace Qt::StringLiterals;
     QApplication application(argc, argv);
+    std::setlocale(LC_NUMERIC, "C");   // Qt took over the desktop's; numbers in files have a point
     QApplication::setOrganizationName(u"Halftone"_s);
     QApplication::setApplicationName(u"halftone"_s);
     QApplication::setApplicationDisplayName(u"Halftone"_s);

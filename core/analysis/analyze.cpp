@@ -3,6 +3,7 @@
 #include "core/analysis/site_accumulator.h"
 #include "core/analysis/weight_statistics.h"
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -113,7 +114,7 @@ void requireSettings(const AnalysisSettings& settings, const TokenWindows& windo
     if (settings.bits < 2 || settings.bits > 8)
         throw Error(ErrorKind::InvalidArgument, "bits is " + std::to_string(settings.bits) + "; it must be 2 to 8", "bits");
     if (!(settings.alpha >= 0 && settings.alpha <= 1))
-        throw Error(ErrorKind::InvalidArgument, "alpha is " + std::to_string(settings.alpha) + "; it must be 0 to 1", "alpha");
+        throw Error(ErrorKind::InvalidArgument, "alpha is " + numberText(settings.alpha) + "; it must be 0 to 1", "alpha");
     if (windows.ids.empty() || windows.length <= 0)
         throw Error(ErrorKind::InvalidArgument, "there is no window of text to analyze");
 }

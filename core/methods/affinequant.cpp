@@ -1,4 +1,5 @@
 #include "core/methods/affine_matrix.h"
+#include "core/base/number_text.h"
 #include "core/methods/equivalent.h"
 #include "core/methods/let_parameters.h"
 #include "core/methods/rounding.h"
@@ -18,9 +19,7 @@ constexpr double kIllConditioned = 1e3, kSingular = 1e6;
 
 std::string shortNumber(double value)
 {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3g", value);
-    return text;
+    return numberText(value, 3);
 }
 
 TransformEvidence matrixEvidence(std::string place, std::string kind, const at::Tensor& values, std::vector<double> conditions)

@@ -1,5 +1,6 @@
 #include "core/algebra/product.h"
 #include "core/methods/gptq_kernel.h"
+#include "core/base/number_text.h"
 #include "core/methods/hessian.h"
 #include "core/methods/rounding.h"
 #include "core/base/error.h"
@@ -176,13 +177,6 @@ QuantizedWeight Solver::result() const
     return {m_grid, std::move(codes), {std::move(scale), std::move(zero)}};
 }
 
-std::string plain(double value)
-{
-    char text[32];
-    std::snprintf(text, sizeof text, "%g", value);
-    return text;
-}
-
 class Gptq final : public Rounding {
 public:
     RoundingResult round(const RoundingInputs& in, const MethodChoice& choice, const std::stop_token& stop) const override
@@ -209,8 +203,8 @@ public:
         result.weight = solver.result();
         result.damping = factor.damping;
         if (factor.damping > choice.real("damping"))
-            result.notes.push_back(in.linear + ": the Hessian could not be factorised with a damping of " + plain(choice.real("damping")) +
-                                   "; it was raised to " + plain(factor.damping));
+            result.notes.push_back(in.linear + ": the Hessian could not be factorised with a damping of " + numberText(choice.real("damping")) +
+                                   "; it was raised to " + numberText(factor.damping));
         else if (factor.float64)
             result.notes.push_back(in.linear + ": the Hessian had to be factorised in float64");
         return result;

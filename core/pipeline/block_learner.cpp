@@ -1,6 +1,7 @@
 #include "core/pipeline/block_learner.h"
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/methods/block_reconstruction.h"
 #include "core/pipeline/recipe_model.h"
 
@@ -45,13 +46,6 @@ void applyTrainingGrids(DecoderBlock& block, const std::vector<Plan>& plans, con
     applyActivationGrids(block, plans, ranges);
 }
 
-std::string shortNumber(double value)
-{
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3g", value);
-    return text;
-}
-
 } // namespace
 
 StreamWindows::StreamWindows(const CalibrationStreams& streams) : m_streams(streams)
@@ -92,7 +86,7 @@ LossCurve fitBlock(const DecoderBlock& block, BlockParameters& parameters, const
     LossCurve curve = train(objective, {.what = settings.what, .steps = settings.steps, .schedule = settings.schedule}, stop, [&](int at, double loss) {
         if (streams.trained)
             streams.trained({block.index(), settings.what, at, settings.steps, loss});
-        step(settings.what + " · training step " + std::to_string(at + 1) + " of " + std::to_string(settings.steps) + " · loss " + shortNumber(loss));
+        step(settings.what + " · training step " + std::to_string(at + 1) + " of " + std::to_string(settings.steps) + " · loss " + numberText(loss, 3));
     });
     curve.heldOutStart = before;
     curve.heldOutEnd = heldOut();

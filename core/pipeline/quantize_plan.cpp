@@ -2,6 +2,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/pipeline/block_learner.h"
 #include "core/pipeline/block_transformer.h"
 #include "core/pipeline/compute_scope.h"
@@ -106,9 +107,7 @@ std::string bytesInWords(std::uint64_t bytes)
     std::size_t unit = 0;
     for (; value >= 999.5 && unit + 1 < kUnits.size(); ++unit)
         value /= 1000;
-    std::array<char, 48> text{};
-    std::snprintf(text.data(), text.size(), unit == 0 || value >= 99.95 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
-    return text.data();
+    return fixedText(value, unit == 0 || value >= 99.95 ? 0 : 1) + " " + kUnits[unit];
 }
 
 QuantizePlan planQuantize(const ModelDescription& model, const std::vector<ResolvedPlan>& plans, const CalibrationSettings& calibration,

@@ -2,6 +2,7 @@
 
 #include "core/algebra/sums.h"
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/pipeline/not_finite.h"
 
 #include <ATen/ATen.h>
@@ -25,16 +26,12 @@ constexpr double kOnTheGrid = 0.1;
 
 std::string percent(double share)
 {
-    char text[24];
-    std::snprintf(text, sizeof text, "%.3g %%", 100 * share);
-    return text;
+    return numberText(100 * share, 3) + " %";
 }
 
 std::string figure(double value)
 {
-    char text[24];
-    std::snprintf(text, sizeof text, "%.3g", value);
-    return text;
+    return numberText(value, 3);
 }
 
 std::string where(int block)

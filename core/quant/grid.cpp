@@ -1,6 +1,7 @@
 #include "core/quant/grid.h"
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 
 #include <array>
 #include <cmath>
@@ -88,7 +89,7 @@ void validate(const ActivationGrid& grid)
         refuse("activations.symmetric is false with the scheme \"" + std::string(name(grid.scheme)) + "\"; cross grids are symmetric only",
                "activations.symmetric");
     if (cross && !(grid.alpha >= 0 && grid.alpha <= 1))
-        refuse("activations.alpha is " + std::to_string(grid.alpha) + "; it must be 0 to 1", "activations.alpha");
+        refuse("activations.alpha is " + numberText(grid.alpha) + "; it must be 0 to 1", "activations.alpha");
 }
 
 } // namespace halftone

@@ -1,6 +1,7 @@
 #include "core/recipe/json_node.h"
 
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -36,9 +37,7 @@ std::string shown(const Json& value)
 
 std::string shown(double number)
 {
-    char text[32];
-    std::snprintf(text, sizeof text, "%g", number);
-    return text;
+    return numberText(number);
 }
 
 JsonNode::JsonNode(const Json& value, std::string pointer, std::string_view file, std::string_view document)

@@ -2,19 +2,13 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/number_text.h"
 
 #include <algorithm>
 #include <cstdio>
 
 namespace halftone {
 namespace {
-
-std::string number(double value)
-{
-    char text[32];
-    std::snprintf(text, sizeof text, "%g", value);
-    return text;
-}
 
 bool anyRule(const Recipe& recipe, bool (*says)(const PlanPatch&))
 {
@@ -78,7 +72,7 @@ std::string activationsLabel(const ActivationGrid& grid)
     std::string scheme(name(grid.scheme));
     std::replace(scheme.begin(), scheme.end(), '_', ' ');
     const bool cross = grid.scheme == ActivationScheme::Cross || grid.scheme == ActivationScheme::CrossStatic;
-    return "A" + std::to_string(grid.bits) + " " + scheme + (cross ? " α " + number(grid.alpha) : "") + (grid.symmetric ? "" : " asymmetric");
+    return "A" + std::to_string(grid.bits) + " " + scheme + (cross ? " α " + numberText(grid.alpha) : "") + (grid.symmetric ? "" : " asymmetric");
 }
 
 bool StudyMember::isFloat() const { return weightsAreFloat(recipe) && activationsAreFloat(recipe) && !recipe.kvCache.quantized(); }

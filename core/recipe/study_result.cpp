@@ -1,5 +1,7 @@
 #include "core/recipe/study_result.h"
 
+#include "core/base/number_text.h"
+
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -27,11 +29,7 @@ std::string quoted(const std::string& text)
 
 std::string number(double value)
 {
-    if (std::isnan(value))
-        return {};
-    char text[40];
-    std::snprintf(text, sizeof text, "%.9g", value);
-    return text;
+    return std::isnan(value) ? std::string() : numberText(value, 9);
 }
 
 } // namespace
