@@ -26,15 +26,10 @@ const MethodInfo* find(const std::vector<MethodInfo>& infos, MethodKind kind, co
     return found == infos.end() ? nullptr : &*found;
 }
 
-/// Short ids are acronyms; long ones are shown by the name that the method gives itself.
 QString shortText(const std::vector<MethodInfo>& infos, MethodKind kind, const std::string& id)
 {
-    constexpr qsizetype kAcronym = 4;
-    const QString text = QString::fromStdString(id);
-    if (text.size() <= kAcronym)
-        return text.toUpper();
     const MethodInfo* info = find(infos, kind, id);
-    return info ? QString::fromStdString(info->name) : text;
+    return QString::fromStdString(info ? info->label() : id);
 }
 
 QString schemeText(ActivationScheme scheme)

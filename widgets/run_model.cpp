@@ -1,8 +1,10 @@
 #include "widgets/run_model.h"
 
+#include "core/methods/method.h"
 #include "widgets/colour_map.h"
 #include "widgets/jobs_view.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 
 #include <QApplication>
 
@@ -82,7 +84,7 @@ QString RunModel::text(const Row& row, Column column) const
     const QString none = u"–"_s;
     switch (column) {
     case Linear: return halftone::text(result.linear);
-    case Method: return result.method == "none" ? tr("left float") : result.method.size() <= 4 ? halftone::text(result.method).toUpper() : halftone::text(result.method);   // an acronym
+    case Method: return result.method == "none" ? tr("left float") : halftone::text(methodLabel(MethodKind::Rounding, result.method));
     case Bits: return bitsText(result.weights);
     case Group: return !rounded ? none : result.weights.perTensor ? tr("tensor") : result.weights.group > 0 ? QString::number(result.weights.group) : tr("channel");
     case Activations: return activationsText(result.activations);
@@ -135,9 +137,9 @@ QVariant RunModel::data(const QModelIndex& index, int role) const
     case kBlockRole: return row.block;
     case Qt::ToolTipRole:
         if (column == Remarks)
-            return text(row, column);
+            return plainTip(text(row, column));
         if (const QString remarks = text(row, Remarks); column == Linear)   // in a narrow window they have no column
-            return remarks.isEmpty() ? text(row, column) : text(row, column) + u'\n' + remarks;
+            return plainTip(remarks.isEmpty() ? text(row, column) : text(row, column) + u'\n' + remarks);
         return {};
     case Qt::TextAlignmentRole: return int(Qt::AlignVCenter | (words ? Qt::AlignLeft : Qt::AlignRight));
     case Qt::FontRole: return words ? QVariant() : QVariant(tabularFont(QApplication::font()));

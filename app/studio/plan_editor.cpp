@@ -32,7 +32,6 @@ constexpr std::array kSchemes{ActivationScheme::None, ActivationScheme::PerTenso
                               ActivationScheme::Cross, ActivationScheme::CrossStatic};
 constexpr int kEditorWidth = 116, kNowWidth = 44;
 constexpr int kTipRole = Qt::UserRole + 1;   ///< an item's own tip, which a refusal covers
-constexpr std::size_t kAcronym = 4;   // a method's id this short is what people call it
 
 /// The value all plans share; empty when they differ.
 template <typename Get> std::optional<std::invoke_result_t<Get, const Plan&>> common(const std::vector<Plan>& plans, Get get)
@@ -86,8 +85,7 @@ PlanEditor::PlanEditor(QWidget* parent)
     m_grid->setColumnMinimumWidth(1, kNowWidth);
 
     const auto nameOf = [](MethodKind kind, const std::string& id) {
-        const MethodInfo* info = id == "none" ? nullptr : findMethod(kind, id);
-        return id == "none" ? tr("none") : id.size() <= kAcronym ? toQString(id).toUpper() : info ? toQString(info->name) : toQString(id);
+        return id == "none" ? tr("none") : toQString(methodLabel(kind, id));
     };
     const auto offer = [&](QComboBox* box, MethodKind kind) {
         box->addItem(tr("none"), u"none"_s);
@@ -117,13 +115,12 @@ PlanEditor::PlanEditor(QWidget* parent)
     m_sharedRow->hide();
 
     const auto methodText = [](const Plan& plan) {
-        const MethodInfo* info = findMethod(MethodKind::Rounding, plan.rounding.method);
-        return !plan.weights.quantized() ? u"–"_s : plan.rounding.method.size() <= kAcronym ? toQString(plan.rounding.method).toUpper() : info ? toQString(info->name) : toQString(plan.rounding.method);
+        return !plan.weights.quantized() ? u"–"_s : toQString(methodLabel(MethodKind::Rounding, plan.rounding.method));
     };
     m_method = addChoice(u"planMethod"_s, tr("Method"), tr("How weights become codes"), methodText, [](const PlanPatch& patch) { return patch.rounding.has_value(); });
     for (const MethodInfo& method : methodInfos())
         if (method.kind == MethodKind::Rounding) {
-            m_method->addItem(method.id.size() <= kAcronym ? toQString(method.id).toUpper() : toQString(method.name), toQString(method.id));
+            m_method->addItem(toQString(method.label()), toQString(method.id));
             m_method->setItemData(m_method->count() - 1, tr("%1. Folds into a plain checkpoint: %2. %3").arg(toQString(method.name), toQString(name(method.folds.how)), toQString(method.folds.note)), Qt::ToolTipRole);
         }
     m_compensation = addChoice(u"planCompensation"_s, tr("Compensation"), tr("What repairs the rounding error afterwards"),

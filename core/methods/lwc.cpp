@@ -76,6 +76,7 @@ MethodEntry lwcMethod()
     MethodInfo info;
     info.id = "lwc";
     info.name = "Learned clipping (OmniQuant)";
+    info.shortName = "LWC";
     info.kind = MethodKind::Rounding;
     info.paper = "arXiv 2308.13137";
     info.summary = "Learns how far to clip every row or group, so that the block's output stays what it was.";

@@ -49,6 +49,9 @@ struct MethodInfo {
     std::vector<ParameterInfo> parameters;
     MethodNeeds needs;
     MethodFolds folds;     ///< every entry declares it
+    std::string shortName; ///< in tables and lists, "RTN"; empty: the name is short enough
+
+    const std::string& label() const { return shortName.empty() ? name : shortName; }
 };
 
 /// The values of a method's parameters in one plan: sorted by key, complete (defaults filled in).
@@ -68,6 +71,8 @@ struct MethodChoice {
 std::vector<MethodInfo> methodInfos();
 /// Null when unknown.
 const MethodInfo* findMethod(MethodKind kind, std::string_view id);
+/// What tables and lists call a method: "GPTQ", "LoRC"; its id when unknown.
+std::string methodLabel(MethodKind kind, std::string_view id);
 /// A choice with all defaults. @throws Error{InvalidArgument} when unknown.
 MethodChoice defaultChoice(MethodKind kind, std::string_view id);
 

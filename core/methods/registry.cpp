@@ -55,6 +55,12 @@ const MethodInfo* findMethod(MethodKind kind, std::string_view id)
     return nullptr;
 }
 
+std::string methodLabel(MethodKind kind, std::string_view id)
+{
+    const MethodInfo* info = findMethod(kind, id);
+    return info != nullptr ? info->label() : std::string(id);
+}
+
 namespace {
 
 [[noreturn]] void throwUnknown(MethodKind kind, std::string_view id)

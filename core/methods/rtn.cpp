@@ -21,6 +21,7 @@ MethodEntry rtnMethod()
     MethodInfo info;
     info.id = "rtn";
     info.name = "Round to nearest";
+    info.shortName = "RTN";
     info.kind = MethodKind::Rounding;
     info.summary = "Rounds every weight to the nearest value of its grid; needs no calibration text.";
     info.folds = {MethodFolds::How::Fully, "Its result is codes and scales alone, which every contract serves as far as the weight grid goes."};

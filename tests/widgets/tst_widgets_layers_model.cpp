@@ -1,5 +1,6 @@
 #include "gui_test.h"
 #include "sample_values.h"
+#include "widgets/layer_texts.h"
 #include "widgets/layers_filter.h"
 #include "widgets/layers_model.h"
 #include "widgets/layers_proxy.h"
@@ -284,6 +285,17 @@ private Q_SLOTS:
         cross.scheme = ActivationScheme::Cross;
         cross.activationBits = 6;
         QVERIFY(wishes.last().at(1).value<PlanPatch>() == cross);
+    }
+
+    void methodsAreCalledAsPeopleCallThem()
+    {
+        Plan plan;
+        plan.weights.bits = 4;
+        plan.rounding = defaultChoice(MethodKind::Rounding, "gptq");
+        plan.compensation = defaultChoice(MethodKind::Compensation, "lorc");
+        QCOMPARE(layer_texts::methods(plan, methodInfos()), u"GPTQ + LoRC"_s);
+        plan.rounding = defaultChoice(MethodKind::Rounding, "rtn");
+        QCOMPARE(layer_texts::methods(plan, methodInfos()), u"RTN + LoRC"_s);
     }
 
     void everyChoiceOfAnEditorIsAnEdit()

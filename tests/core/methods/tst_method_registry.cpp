@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <limits>
 #include <set>
+#include <tuple>
 
 using namespace halftone;
 
@@ -16,6 +17,7 @@ class TestMethodRegistry : public QObject {
 
 private Q_SLOTS:
     void everyMethodDeclaresItself();
+    void tablesCallMethodsAsPeopleDo();
     void everyMethodSaysWhatOfItFolds();
     void defaultsAreCompleteAndInRange();
     void unknownNamesAreRefused();
@@ -50,6 +52,14 @@ private:
         return result;
     }
 };
+
+void TestMethodRegistry::tablesCallMethodsAsPeopleDo()
+{
+    for (const auto& [kind, id, label] : {std::tuple{MethodKind::Rounding, "rtn", "RTN"}, {MethodKind::Rounding, "gptq", "GPTQ"}, {MethodKind::Rounding, "lrq", "LRQ"},
+             {MethodKind::Rounding, "lwc", "LWC"}, {MethodKind::Transform, "awq", "AWQ"}, {MethodKind::Transform, "smoothquant", "SmoothQuant"},
+             {MethodKind::Compensation, "lorc", "LoRC"}, {MethodKind::Compensation, "none", "none"}, {MethodKind::Rounding, "of a later version", "of a later version"}})
+        QCOMPARE(methodLabel(kind, id), std::string(label));
+}
 
 void TestMethodRegistry::everyMethodDeclaresItself()
 {
