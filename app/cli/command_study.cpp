@@ -2,6 +2,7 @@
 #include "app/cli/terminal.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/model/describe.h"
 #include "core/pipeline/study_job.h"
 #include "core/pipeline/study_plan.h"
@@ -61,30 +62,26 @@ Json resultJson(const StudyResult& result, const std::filesystem::path& project)
             {"float_walks", result.floatWalks}, {"reused", result.reused}};
 }
 
-void print(const StudyResult& result)
+void printResult(const StudyResult& result)
 {
     const auto share = [](double value) {
-        char text[24];
-        std::snprintf(text, sizeof text, "%.2f %%", 100 * value);
-        return std::isnan(value) ? std::string("–") : std::string(text);
+        return std::isnan(value) ? std::string("–") : fixedText(100 * value, 2) + " %";
     };
-    const auto fixed = [](double value, const char* form) {
-        char text[40];
-        std::snprintf(text, sizeof text, form, value);
-        return std::isnan(value) ? std::string("–") : std::string(text);
+    const auto fixed = [](double value, int decimals, bool sign = false) {
+        return std::isnan(value) ? std::string("–") : (sign && value >= 0 ? "+" : "") + fixedText(value, decimals);
     };
     std::vector<std::vector<std::string>> rows;
     for (const StudyMemberResult& m : result.members) {
         const StudyFigures f = figuresOf(result, m, result.study.limits);
-        rows.push_back({m.name, fixed(f.perplexity, "%.4f"), fixed(f.degradation, "%+.4f"), fixed(f.ratio, "%.4f"),
+        rows.push_back({m.name, fixed(f.perplexity, 4), fixed(f.degradation, 4, true), fixed(f.ratio, 4),
                         m.state == StudyMemberResult::State::Impossible ? "impossible" : f.sensitivity > 0 ? "Class-" + std::to_string(f.sensitivity) : "–",
-                        fixed(f.klMean, "%.5f"), share(f.kernel), share(f.lost), share(f.clipped), number(m.bitsPerWeight), bytesText(m.bytes), number(m.seconds, 3)});
+                        fixed(f.klMean, 5), share(f.kernel), share(f.lost), share(f.clipped), number(m.bitsPerWeight), bytesText(m.bytes), number(m.seconds, 3)});
     }
     printTable({"setting", "perplexity", "against float", "ratio", "class", "KL", "kernel", "lost", "clipped", "bits", "size", "s"}, rows);
     for (const StudyMemberResult& m : result.members)
         if (!m.reason.empty())
-            std::printf("%s is impossible here: %s\n", m.name.c_str(), m.reason.c_str());
-    std::printf("\n%s: float model %.4f; Class-1 up to +%g, Class-2 up to +%g; %.1f s\n", result.id.c_str(), floatPerplexity(result), result.study.limits.first,
+            print("%s is impossible here: %s\n", m.name.c_str(), m.reason.c_str());
+    print("\n%s: float model %.4f; Class-1 up to +%g, Class-2 up to +%g; %.1f s\n", result.id.c_str(), floatPerplexity(result), result.study.limits.first,
                 result.study.limits.second, result.seconds);
 }
 
@@ -150,7 +147,7 @@ void run(const Arguments& a)
     if (a.common.json)
         printJson(resultJson(result, study.project));
     else
-        print(result);
+        printResult(result);
 }
 
 } // namespace

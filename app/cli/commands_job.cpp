@@ -2,6 +2,7 @@
 #include "app/cli/recipe_option.h"
 #include "app/cli/terminal.h"
 #include "core/base/error.h"
+#include "core/base/number_text.h"
 #include "core/exporting/export_job.h"
 #include "core/pipeline/jobs.h"
 #include "core/pipeline/quantize_plan.h"
@@ -69,9 +70,7 @@ void runAnalyze(const AnalyzeArguments& a)
     Json sites = Json::array();
     std::vector<std::vector<std::string>> rows;
     auto percent = [](double share) {
-        char text[24];
-        std::snprintf(text, sizeof text, "%.2f %%", 100 * share);
-        return std::string(text);
+        return fixedText(100 * share, 2) + " %";
     };
     for (const SiteStatistics& s : analysis.sites) {
         Json kernel, lost, clipped;
@@ -157,10 +156,10 @@ void runEvaluate(const EvaluateArguments& a)
         printJson(json);
         return;
     }
-    std::printf("perplexity       %.4f ± %.4f  (%lld tokens, %d windows of %d)\n", e.perplexity.perplexity, e.perplexity.standardError,
+    print("perplexity       %.4f ± %.4f  (%lld tokens, %d windows of %d)\n", e.perplexity.perplexity, e.perplexity.standardError,
                 static_cast<long long>(e.perplexity.tokens), e.perplexity.windows, e.perplexity.length);
     if (e.hasDivergence)
-        std::printf("reference        %.4f\nKL mean          %.5f ± %.5f nats a token\nKL 99 %%          %.5f\nKL max           %.5f\ntop-1 agreement  %.2f %%\n",
+        print("reference        %.4f\nKL mean          %.5f ± %.5f nats a token\nKL 99 %%          %.5f\nKL max           %.5f\ntop-1 agreement  %.2f %%\n",
                     e.divergence.referencePerplexity, e.divergence.klMean, e.divergence.klMeanError, e.divergence.klP99, e.divergence.klMax,
                     100 * e.divergence.top1Agreement);
 }
@@ -234,21 +233,21 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
         return;
     }
     printTable({"linear", "method", "bits", "SQNR dB", "output MSE", "s"}, rows);
-    std::printf("\n%s: %.3f bits per weight, %s, %.1f s, peak memory %s\n", result.run.id.c_str(), result.run.bitsPerWeight,
+    print("\n%s: %.3f bits per weight, %s, %.1f s, peak memory %s\n", result.run.id.c_str(), result.run.bitsPerWeight,
                 bytesText(result.run.bytes).c_str(), result.run.seconds, bytesText(result.run.peakBytes).c_str());
     for (const std::string& note : calibration.notes)
-        std::printf("%s\n", note.c_str());
+        print("%s\n", note.c_str());
     if (result.run.canaryReference > 0)
-        std::printf("canary: perplexity of 128 unseen tokens %+.1f %% against the float model's; it shows faults, evaluate measures quality\n",
+        print("canary: perplexity of 128 unseen tokens %+.1f %% against the float model's; it shows faults, evaluate measures quality\n",
                     100 * (result.run.canaryPerplexity / result.run.canaryReference - 1));
     const std::int64_t sleeping = std::accumulate(result.asleep.begin(), result.asleep.end(), std::int64_t{0}, [](std::int64_t sum, const AsleepChannels& s) { return sum + s.count; });
     if (sleeping > 0)
         std::printf("%lld channel%s of %zu site%s asleep in the calibration text: left alone by what divides by their range\n", static_cast<long long>(sleeping), sleeping == 1 ? "" : "s",
                     result.asleep.size(), result.asleep.size() == 1 ? "" : "s");
     if (!result.flags.empty())
-        std::printf("%zu flag%s:\n", result.flags.size(), result.flags.size() == 1 ? "" : "s");
+        print("%zu flag%s:\n", result.flags.size(), result.flags.size() == 1 ? "" : "s");
     for (const BlockFlag& flag : result.flags)
-        std::printf("  %s\n", flag.sentence.c_str());
+        print("  %s\n", flag.sentence.c_str());
 }
 
 struct ExportArguments {
@@ -280,10 +279,10 @@ void runExport(const ExportArguments& a)
         return;
     }
     for (const std::string& file : result.files)
-        std::printf("%s\n", (std::filesystem::path(a.out) / file).c_str());
+        print("%s\n", (std::filesystem::path(a.out) / file).c_str());
     for (const LeftBehind& one : result.left)
-        std::printf("left behind: %s (%s)\n", one.name.c_str(), one.reason.c_str());
-    std::printf("%s in %zu files; read back and compared with the run\n", bytesText(result.bytes).c_str(), result.files.size());
+        print("left behind: %s (%s)\n", one.name.c_str(), one.reason.c_str());
+    print("%s in %zu files; read back and compared with the run\n", bytesText(result.bytes).c_str(), result.files.size());
 }
 
 } // namespace

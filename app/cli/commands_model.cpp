@@ -2,6 +2,7 @@
 #include "app/cli/terminal.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/shown_text.h"
 #include "core/exporting/export_job.h"
 #include "core/methods/method.h"
 #include "core/model/describe.h"
@@ -49,7 +50,7 @@ void inspect(const std::string& model, const Common& common)
                           {"parameters", number(static_cast<double>(d.parameters) / 1e6) + " M"}, {"blocks", std::to_string(d.config.blocks)},
                           {"hidden", std::to_string(d.config.hidden)}, {"vocabulary", std::to_string(d.config.vocabulary)}, {"on disk", bytesText(d.bytes)}});
     if (d.coarseGrid)
-        std::printf("\nThese weights already lie on a coarse grid%s%s: at most %d distinct values in each block of %d.\n"
+        print("\nThese weights already lie on a coarse grid%s%s: at most %d distinct values in each block of %d.\n"
                     "Results at about that many bits look better here than on a float model.\n\n",
                     d.coarseGrid->source.empty() ? "" : ", ", d.coarseGrid->source.c_str(), d.coarseGrid->levels, d.coarseGrid->blockSize);
     for (const std::string& note : d.notes)
@@ -65,7 +66,7 @@ void inspect(const std::string& model, const Common& common)
 void tokenize(const std::string& source, const std::string& textFile, bool noSpecial, const Common& common)
 {
     std::unique_ptr<Tokenizer> tokenizer;
-    if (std::filesystem::is_directory(source)) {
+    if (std::error_code error; std::filesystem::is_directory(source, error)) {   // what cannot be looked at is refused when it is opened
         tokenizer = Tokenizer::openFolder(source);
     } else {
         const auto checkpoint = Checkpoint::open(source);
@@ -77,7 +78,7 @@ void tokenize(const std::string& source, const std::string& textFile, bool noSpe
         return;
     }
     for (const std::int32_t id : ids)
-        std::printf("%d\t%s\n", id, Json(tokenizer->tokenText(id)).dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+        print("%d\t%s\n", id, shownJson(Json(tokenizer->tokenText(id)).dump(-1, ' ', false, Json::error_handler_t::replace)).c_str());
 }
 
 void listMethods(const Common& common)

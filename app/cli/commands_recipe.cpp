@@ -49,9 +49,9 @@ void printPacking(const std::vector<ResolvedPlan>& plans, const ModelDescription
 {
     const PackingFit fit = packingOf(plans, model, kvCache);
     if (fit.packing == Packing::DenseOnly)
-        std::printf("dense only: no packed format holds it: %s\n", fit.why.c_str());
+        print("dense only: no packed format holds it: %s\n", fit.why.c_str());
     else if (fit.packing == Packing::Nothing)
-        std::printf("nothing to export: %s\n", fit.why.c_str());
+        print("nothing to export: %s\n", fit.why.c_str());
 }
 
 void check(const Arguments& a)
@@ -68,9 +68,9 @@ void check(const Arguments& a)
         return;
     }
     for (const ContractIssue& issue : issues)
-        std::printf("%s: %s\n", issue.linear.empty() ? "KV cache" : issue.linear.c_str(), issue.reason.c_str());
+        print("%s: %s\n", issue.linear.empty() ? "KV cache" : issue.linear.c_str(), issue.reason.c_str());
     printPacking(plans, model, recipe.kvCache);
-    std::printf("ok: %zu linears, %zu rules\n", plans.size(), recipe.rules.size());
+    print("ok: %zu linears, %zu rules\n", plans.size(), recipe.rules.size());
 }
 
 void resolvePlans(const Arguments& a)
@@ -96,7 +96,7 @@ void resolvePlans(const Arguments& a)
         rows.push_back({p.linear, p.plan.weights.quantized() ? p.plan.rounding.method : "-", std::to_string(p.plan.weights.bits),
                         p.plan.weights.group ? std::to_string(p.plan.weights.group) : "channel", std::string(name(p.plan.activations.scheme))});
     printTable({"linear", "method", "bits", "group", "activations"}, rows);
-    std::printf("\n%s, %.3f bits per weight (the file: %s; all at 16 bits: %s)\n", bytesText(smallestExport(plans, model)).c_str(), size.bitsPerWeight,
+    print("\n%s, %.3f bits per weight (the file: %s; all at 16 bits: %s)\n", bytesText(smallestExport(plans, model)).c_str(), size.bitsPerWeight,
                 bytesText(model.bytes).c_str(), bytesText(size.originalBytes).c_str());
     printPacking(plans, model, recipe.kvCache);
 }

@@ -2,11 +2,28 @@
 #include "app/cli/terminal.h"
 #include "core/base/error.h"
 #include "core/base/error_text.h"
+#include "core/base/foreign_error.h"
 #include "core/base/log.h"
+#include "core/base/shown_text.h"
 
 #include <csignal>
 #include <cstdio>
 #include <new>
+#include <sstream>
+
+namespace {
+
+constexpr std::size_t kHelpBytes = 1u << 16;
+
+/// Below the progress bar, if there is one.
+int fail(const std::string& sentence, int code)
+{
+    std::fputc('\n', stderr);
+    halftone::cli::complain("halftone-cli: " + sentence);
+    return code;
+}
+
+} // namespace
 
 int main(int argc, char** argv)
 {
@@ -15,7 +32,7 @@ int main(int argc, char** argv)
     std::signal(SIGPIPE, SIG_IGN);
     setLogSink([](LogLevel level, std::string_view message) {
         if (level >= LogLevel::Warning)
-            std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size()), message.data());
+            cli::complain(std::string(message));
     });
 
     CLI::App program{"Halftone: post-training quantization of large language models, without a display", "halftone-cli"};
@@ -32,19 +49,20 @@ int main(int argc, char** argv)
         program.parse(argc, argv);
         return 0;
     } catch (const CLI::ParseError& e) {
-        const int code = program.exit(e);
+        std::ostringstream said, complained;   // they may hold arguments that a shell made of file names
+        const int code = program.exit(e, said, complained);
+        std::fputs(shownText(said.str(), kHelpBytes, true).c_str(), stdout);
+        std::fputs(shownText(complained.str(), kHelpBytes, true).c_str(), stderr);
         return code == 0 ? 0 : 2;
     } catch (const Cancelled&) {
         std::fprintf(stderr, "\ncancelled; what is on disk is whole, and the same command with --resume goes on\n");
         return 130;
     } catch (const Error& e) {
-        std::fprintf(stderr, "\nhalftone-cli: %s\n", withoutRules(e.what()).c_str());
-        return exitCode(e.kind());
+        return fail(withoutRules(e.what()), exitCode(e.kind()));
     } catch (const std::bad_alloc&) {
-        std::fprintf(stderr, "\nhalftone-cli: out of memory\n");
-        return 4;
+        return fail("out of memory", 4);
     } catch (const std::exception& e) {
-        std::fprintf(stderr, "\nhalftone-cli: internal error: %s\n", e.what());
-        return 1;
+        const Error error = foreignError(e);
+        return fail((error.kind() == ErrorKind::Internal ? "internal error: " : "") + std::string(error.what()), exitCode(error.kind()));
     }
 }

@@ -1,8 +1,12 @@
 #include "app/cli/terminal.h"
 
+#include "core/base/number_text.h"
+#include "core/base/shown_text.h"
+
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstdarg>
 #include <cstdio>
 #include <iostream>
 #include <thread>
@@ -13,6 +17,8 @@ namespace halftone::cli {
 namespace {
 
 constexpr int kBarWidth = 28;
+constexpr std::size_t kCellBytes = 200, kDetailBytes = 60;   ///< of a table, beside the bar
+constexpr std::size_t kOutputBytes = 4000;   ///< of what is printed at once
 
 std::string duration(double seconds)
 {
@@ -82,7 +88,7 @@ void TerminalProgress::begin(std::string_view phase, std::int64_t total, std::st
     if (m_quiet)
         return;
     endLine();
-    m_phase = phase;
+    m_phase = shownText(phase, kDetailBytes);
     m_detail.clear();
     m_unit = unit;
     m_total = total;
@@ -101,7 +107,7 @@ void TerminalProgress::update(std::int64_t done, std::string_view detail)
         return;
     m_done = done;
     if (!detail.empty())
-        m_detail = detail;
+        m_detail = shownText(detail, kDetailBytes);
     const auto now = std::chrono::steady_clock::now();
     if (done < m_total && now - m_drawn < std::chrono::milliseconds(100))
         return;
@@ -111,9 +117,7 @@ void TerminalProgress::update(std::int64_t done, std::string_view detail)
 
 std::string progressCount(std::int64_t done, std::int64_t total, std::int64_t parts, std::string_view unit)
 {
-    char text[64];
-    std::snprintf(text, sizeof text, parts > 1 ? "%.1f" : "%.0f", std::floor(10 * static_cast<double>(done) / static_cast<double>(parts)) / 10);
-    std::string count = text;
+    std::string count = fixedText(std::floor(10 * static_cast<double>(done) / static_cast<double>(parts)) / 10, parts > 1 ? 1 : 0);
     if (total > 0)
         count += " of " + std::to_string(total / parts);
     return count + " " + std::string(unit);
@@ -127,7 +131,7 @@ void TerminalProgress::draw(bool last)
     for (int i = 0; i < kBarWidth; ++i)
         bar += i < static_cast<int>(share * kBarWidth + 0.5) ? "█" : "░";
     const std::string time = share > 0.01 && !last ? duration(elapsed / share - elapsed) + " left" : duration(elapsed);
-    std::fprintf(stderr, "\r\033[K%-12s %s %s  %s  %.60s", m_phase.c_str(), bar.c_str(),
+    std::fprintf(stderr, "\r\033[K%-12s %s %s  %s  %s", m_phase.c_str(), bar.c_str(),
                  progressCount(m_done, m_total, m_parts, m_unit).c_str(), time.c_str(), m_detail.c_str());
     m_open = true;
     if (last)
@@ -141,28 +145,51 @@ void TerminalProgress::note(std::string_view sentence)
         return;
     if (m_open)
         std::fputs("\r\033[K", stderr);
-    std::fprintf(stderr, "note: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
+    std::fprintf(stderr, "note: %s\n", shownText(sentence).c_str());
     m_open = false;
+}
+
+void print(const char* format, ...)
+{
+    std::va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    const int length = std::vsnprintf(nullptr, 0, format, arguments);
+    va_end(arguments);
+    std::string text(static_cast<std::size_t>(std::max(0, length)) + 1, '\0');
+    std::vsnprintf(text.data(), text.size(), format, again);
+    va_end(again);
+    text.pop_back();
+    std::fputs(shownText(text, kOutputBytes, true).c_str(), stdout);
+}
+
+void complain(const std::string& sentence)
+{
+    std::fprintf(stderr, "%s\n", shownText(sentence).c_str());
 }
 
 void printJson(const Json& json)
 {
-    std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n' << std::flush;
+    std::cout << shownJson(json.dump(2, ' ', false, Json::error_handler_t::replace)) << '\n' << std::flush;
 }
 
-void printTable(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows)
+void printTable(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& cells)
 {
+    std::vector<std::vector<std::string>> rows = cells;
+    for (auto& row : rows)
+        for (std::string& cell : row)
+            cell = shownText(cell, kCellBytes);
     std::vector<std::size_t> widths;
     for (const std::string& cell : head)
         widths.push_back(width(cell));
     for (const auto& row : rows)
         for (std::size_t i = 0; i < row.size(); ++i)
             widths[i] = std::max(widths[i], width(row[i]));
-    auto line = [&](const std::vector<std::string>& cells) {
+    auto line = [&](const std::vector<std::string>& row) {
         std::string text;
-        for (std::size_t i = 0; i < cells.size(); ++i) {
-            const std::string space(widths[i] - width(cells[i]), ' ');
-            text += i == 0 ? cells[i] + space : "  " + space + cells[i];
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            const std::string space(widths[i] - width(row[i]), ' ');
+            text += i == 0 ? row[i] + space : "  " + space + row[i];
         }
         std::cout << text << '\n';
     };
@@ -174,9 +201,7 @@ void printTable(const std::vector<std::string>& head, const std::vector<std::vec
 
 std::string number(double value, int significant)
 {
-    char text[48];
-    std::snprintf(text, sizeof text, "%.*g", significant, value);
-    return text;
+    return numberText(value, significant);
 }
 
 std::string bytesText(std::uint64_t bytes)

@@ -50,6 +50,13 @@ private:
 /// "3.4 of 30 blocks" where `done` and `total` count tenths or finer `parts` of a unit, "3 of 30 windows" where they count whole ones.
 std::string progressCount(std::int64_t done, std::int64_t total, std::int64_t parts, std::string_view unit);
 
+/// printf() on stdout, without what a terminal would obey or a reader would not see (shownText()). All that the commands say goes through
+/// it or the functions below, for any part of it may come from a file.
+[[gnu::format(printf, 1, 2)]] void print(const char* format, ...);
+
+/// One sentence on stderr, likewise.
+void complain(const std::string& sentence);
+
 /// One JSON document on stdout.
 void printJson(const Json& json);
 

@@ -2,6 +2,7 @@
 
 #include "app/studio/job_estimate.h"
 #include "core/base/error_text.h"
+#include "core/base/foreign_error.h"
 
 #include <QCoreApplication>
 #include <QDateTime>
@@ -256,7 +257,8 @@ void JobRunner::run(const std::shared_ptr<Job>& job)
             error = {ErrorKind::OutOfMemory, tr("There was not enough memory for \"%1\".").arg(job->spec.title), {}, u"std::bad_alloc"_s};
         } catch (const std::exception& e) {
             state = JobState::Failed;
-            error = {ErrorKind::Internal, QString::fromUtf8(e.what()), {}, u"std::exception"_s};
+            const Error foreign = foreignError(e);
+            error = {foreign.kind(), QString::fromUtf8(foreign.what()), text(foreign.subject()), u"std::exception"_s};
         } catch (...) {
             state = JobState::Failed;
             error = {ErrorKind::Internal, tr("An unknown error stopped \"%1\".").arg(job->spec.title), {}, {}};

@@ -1,13 +1,19 @@
 #include "core/base/error.h"
 
 #include "core/base/error_text.h"
+#include "core/base/shown_text.h"
 
 #include <utility>
 
 namespace halftone {
+namespace {
+
+constexpr std::size_t kMostBytes = 2000;   ///< of a message
+
+} // namespace
 
 Error::Error(ErrorKind kind, const std::string& what, std::string subject, std::source_location where)
-    : std::runtime_error(what)
+    : std::runtime_error(shownText(what, kMostBytes))   // whatever file a part of it came from
     , m_kind(kind)
     , m_subject(std::move(subject))
     , m_where(where)

@@ -194,6 +194,12 @@ void InputFile::refuseLfsPointer() const
                     m_path.string());
 }
 
+bool isThere(const std::filesystem::path& path) noexcept
+{
+    struct stat info {};
+    return ::lstat(path.c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 std::string readTextFile(const std::filesystem::path& path, std::uint64_t limit)
 {
     const InputFile file(path);

@@ -45,6 +45,10 @@ private:
 /// and nowhere else: a folder from somebody else must not name files of this machine. @throws Error{BadFile} for a link that leads out or to nothing.
 std::filesystem::path fileInside(const std::filesystem::path& folder, std::string_view name);
 
+/// Whether something may be at `path`: false only where it is certain that nothing is. What cannot be looked at (a loop of links, a name
+/// that is too long, a folder without permission) and a link that leads nowhere count as there, so that opening it says why it cannot be read. Never throws.
+bool isThere(const std::filesystem::path& path) noexcept;
+
 /// The whole of a small file. @throws Error{BadFile} if it is longer than `limit`, or a Git LFS pointer.
 std::string readTextFile(const std::filesystem::path& path, std::uint64_t limit);
 

@@ -1,5 +1,7 @@
 #include "core/base/log.h"
 
+#include "core/base/shown_text.h"
+
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -8,6 +10,7 @@ namespace halftone {
 
 namespace {
 
+constexpr std::size_t kMostBytes = 2000;   ///< of a message
 std::mutex g_mutex;
 
 std::shared_ptr<LogSink>& currentSink()
@@ -26,7 +29,7 @@ void log(LogLevel level, std::string_view message)
         sink = currentSink();
     }
     if (sink && *sink) // outside the lock: a sink may log itself
-        (*sink)(level, message);
+        (*sink)(level, shownText(message, kMostBytes));   // whatever file a part of it came from
 }
 
 LogSink setLogSink(LogSink sink)

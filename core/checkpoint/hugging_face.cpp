@@ -74,7 +74,7 @@ public:
         m_config = parseJson(text, config.path().string(), kConfigJson);
         if (!m_config.is_object())
             failFile(config.path(), "is no JSON object", "E-R11");
-        if (fs::exists(folder / kSingle)) // what stock loaders take first, too
+        if (isThere(folder / kSingle)) // what stock loaders take first, too
             addFile(InputFile::openIn(m_path, kSingle));
         else
             addShards();

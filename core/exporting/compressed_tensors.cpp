@@ -136,7 +136,7 @@ Written CompressedTensorsExporter::write(const ExportSource& source, const std::
         auto weight = [&blocks, &linear]() -> const QuantizedWeight& {
             const StoredLinear& stored = blocks.linear(linear);
             if (!stored.weight)
-                throw Error(ErrorKind::BadFile, "the run holds no codes for " + linear.name, linear.name);
+                throw Error(ErrorKind::BadFile, blocks.block(linear.block).file + ": holds no codes for " + printable(linear.name), linear.name);
             return *stored.weight;
         };
         add(linear.name + ".weight_scale", DType::F32, {linear.out, groups}, [=, &linear] { return tensorBytes(perRow(weight().scales.scale, linear.out), DType::F32, linear.name); });

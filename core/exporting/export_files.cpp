@@ -61,7 +61,7 @@ const StoredLinear& BlockCache::linear(const LinearInfo& info)
     const std::vector<StoredLinear>& linears = block(info.block).linears;
     const auto found = std::find_if(linears.begin(), linears.end(), [&](const StoredLinear& l) { return l.name == info.name; });
     if (found == linears.end())
-        throw Error(ErrorKind::BadFile, "the run's block " + std::to_string(info.block) + " has no result for " + info.name, info.name);
+        throw Error(ErrorKind::BadFile, block(info.block).file + ": has no result for " + printable(info.name), info.name);
     return *found;
 }
 

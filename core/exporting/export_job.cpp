@@ -25,7 +25,7 @@ constexpr int kProbeTokens = 64;
 struct Opened {
     explicit Opened(const ExportJob& job)
         : model(openModelOf(*job.project)), description(model->describe()), run(job.project->run(job.run)),
-          recipe(Recipe::parse(run.recipeJson, "run " + run.id)),
+          recipe(Recipe::parse(run.recipeJson, (job.project->folder() / "manifest.json").string() + ": the recipe of " + run.id)),
           source{*model, description, plansOfRun(recipe, description), [project = job.project, id = run.id](int b) { return loadBlock(*project, id, b); },
                  job.dtype == "auto" ? exportDTypeName(model->config()) : job.dtype, recipe.kvCache}
     {

@@ -135,7 +135,7 @@ private:
     }
     [[noreturn]] void wrong(const TensorInfo& tensor, const std::string& why) const
     {
-        throw Error(ErrorKind::BadFile, checkpoint().files().at(static_cast<std::size_t>(tensor.file)).filename().string() + ": tensor \"" + tensor.name + "\" " + why, tensor.name);
+        throw Error(ErrorKind::BadFile, checkpoint().files().at(static_cast<std::size_t>(tensor.file)).string() + ": tensor \"" + tensor.name + "\" " + why, tensor.name);
     }
     const TensorInfo& requireFloat(const std::string& name, std::initializer_list<std::vector<std::int64_t>> shapes) const
     {

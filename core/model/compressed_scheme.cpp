@@ -2,6 +2,7 @@
 #include "core/model/compressed_scheme.h"
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 
 #include <pcre2.h>
 
@@ -90,7 +91,7 @@ void readWeights(const ConfigReader& weights, CompressedScheme& scheme)
         weights.unsupported("dynamic", "is true for weights");
     const Json* order = weights.find("actorder");
     if (order && *order != "static" && *order != "weight" && *order != false)
-        weights.unsupported("actorder", "is " + order->dump().substr(0, 40) + "; files with a stored order (g_idx) are not read");
+        weights.unsupported("actorder", "is " + quoted(*order, 40) + "; files with a stored order (g_idx) are not read");
 }
 
 void readInputs(const ConfigReader& inputs, CompressedScheme& scheme)

@@ -38,7 +38,7 @@ ModelDescription Model::describe(bool lookForGrid) const
     out.path = checkpoint.path();
     out.format = "Hugging Face folder";
     if (checkpoint.kind() == Checkpoint::Kind::Gguf) {
-        const Json* version = ConfigReader(checkpoint.metadata(), out.path.filename().string()).find("GGUF.version");
+        const Json* version = ConfigReader(checkpoint.metadata(), out.path.string()).find("GGUF.version");
         out.format = version && version->is_number_integer() ? "GGUF v" + version->dump() : "GGUF";
     }
     out.config = config();

@@ -32,7 +32,7 @@ std::vector<Value> list(const ConfigReader& reader, std::string_view key)
 
 GgufVocabulary readGgufVocabulary(const Checkpoint& checkpoint)
 {
-    const std::string file = checkpoint.path().filename().string();
+    const std::string file = checkpoint.path().string();
     const ConfigReader reader(checkpoint.metadata(), file, "tokenizer.");
     GgufVocabulary out;
     out.file = file;

@@ -29,7 +29,7 @@ std::shared_ptr<const Model> Model::open(const std::filesystem::path& path)
     const Architecture* family = nullptr;
     auto parts = std::make_unique<Parts>();
     if (checkpoint->kind() == Checkpoint::Kind::Gguf) {
-        const std::string subject = checkpoint->path().filename().string();
+        const std::string subject = checkpoint->path().string();
         if (const std::string type = ConfigReader(metadata, subject).text("general.type", "model"); type != "model")
             throw Error(ErrorKind::Unsupported, subject + ": is no language model: general.type is \"" + printable(type) + "\"", subject);
         family = &architectureOfGguf(metadata, subject);
@@ -111,7 +111,7 @@ nlohmann::json Model::huggingFaceConfig() const
 {
     if (checkpoint().kind() == Checkpoint::Kind::HuggingFace)
         return checkpoint().metadata();
-    return huggingFaceConfigOf(config(), m_parts->tensors->family(), checkpoint().metadata(), checkpoint().path().filename().string());
+    return huggingFaceConfigOf(config(), m_parts->tensors->family(), checkpoint().metadata(), checkpoint().path().string());
 }
 
 } // namespace halftone

@@ -22,7 +22,7 @@ std::string shapeText(const std::vector<std::int64_t>& shape)
 
 std::string fileOf(const Checkpoint& checkpoint, const TensorInfo& tensor)
 {
-    return checkpoint.files().at(static_cast<std::size_t>(tensor.file)).filename().string();
+    return checkpoint.files().at(static_cast<std::size_t>(tensor.file)).string();
 }
 
 /// Whether two matrices hold the same numbers, by up to 256 rows spread over them: a head that was trained apart differs in every row.
@@ -348,7 +348,7 @@ std::string ModelTensors::blockName(int index) const
 
 std::string ModelTensors::subject() const
 {
-    return m_checkpoint->kind() == Checkpoint::Kind::Gguf ? m_checkpoint->path().filename().string() : (m_checkpoint->path() / "config.json").string();
+    return m_checkpoint->kind() == Checkpoint::Kind::Gguf ? m_checkpoint->path().string() : (m_checkpoint->path() / "config.json").string();
 }
 
 DecoderBlock loadBlock(const ModelTensors& tensors, std::shared_ptr<const ModelConfig> config, int index)

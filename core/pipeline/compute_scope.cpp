@@ -1,6 +1,7 @@
 #include "core/pipeline/compute_scope.h"
 
 #include "core/base/error.h"
+#include "core/base/foreign_error.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -114,7 +115,7 @@ void translateErrors(const std::string& subject, const std::function<void()>& wo
             throw Error(ErrorKind::OutOfMemory, subject + ": out of memory (" + what + ")", subject);
         throw Error(ErrorKind::Internal, subject + ": " + what, subject);
     } catch (const std::exception& e) {
-        throw Error(ErrorKind::Internal, subject + ": " + std::string(e.what()), subject);
+        throw foreignError(e, subject);
     }
 }
 

@@ -39,7 +39,7 @@ public:
     QuantizedModel(std::shared_ptr<const Model> model, std::shared_ptr<const Project> project, const RunInfo& run, std::optional<std::string> contract)
         : m_model(std::move(model)), m_project(std::move(project)), m_run(run.id)
     {
-        const Recipe recipe = Recipe::parse(run.recipeJson, "the recipe of " + run.id);
+        const Recipe recipe = Recipe::parse(run.recipeJson, (m_project->folder() / "manifest.json").string() + ": the recipe of " + run.id);
         const auto rounds = [](const PlanPatch& patch) { return patch.scheme.value_or(ActivationScheme::None) != ActivationScheme::None; };
         m_kvCache = recipe.kvCache;
         m_rounds = m_kvCache.quantized() || rounds(recipe.defaults) || std::any_of(recipe.rules.begin(), recipe.rules.end(), [&](const Rule& rule) { return rounds(rule.patch); });
@@ -74,7 +74,8 @@ private:
 void restoreBlock(DecoderBlock& block, const StoredBlock& stored)
 {
     const auto bad = [&](const std::string& what) {
-        throw Error(ErrorKind::BadFile, "block " + std::to_string(block.index()) + " of the run " + what);
+        const std::string where = "block " + std::to_string(block.index()) + " of the run ";
+        throw Error(ErrorKind::BadFile, (stored.file.empty() ? where : stored.file + ": " + where) + what, stored.file);
     };
     if (stored.linears.size() != block.linears().size())
         bad("has " + std::to_string(stored.linears.size()) + " linears; the model's block has " + std::to_string(block.linears().size())
@@ -82,7 +83,7 @@ void restoreBlock(DecoderBlock& block, const StoredBlock& stored)
     for (const StoredTensor& tensor : stored.tensors) {
         at::Tensor* slot = block.tensor(tensor.name);
         if (slot == nullptr || slot->sizes() != tensor.value.sizes())
-            bad("holds \"" + tensor.name + "\", which the model's block does not have in that shape.");
+            bad("holds \"" + printable(tensor.name) + "\", which the model's block does not have in that shape.");
         *slot = tensor.value;
     }
     std::vector<Shared> shared;
@@ -90,10 +91,10 @@ void restoreBlock(DecoderBlock& block, const StoredBlock& stored)
         const StoredLinear& from = stored.linears[i];
         Linear& to = block.linears()[i];
         if (from.name != to.info.name)
-            bad("holds \"" + from.name + "\" where the model has \"" + to.info.name + "\".");
+            bad("holds \"" + printable(from.name) + "\" where the model has \"" + to.info.name + "\".");
         if (from.weight) {
             if (from.weight->codes.size(0) != to.info.out || from.weight->codes.size(1) != to.info.in)
-                bad("\"" + from.name + "\" has codes of another shape than the model's weight.");
+                bad("has, for \"" + printable(from.name) + "\", codes of another shape than the model's weight.");
             to.weight = from.effectiveWeight();
         }
         if (from.activations.quantized())

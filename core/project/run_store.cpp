@@ -163,6 +163,7 @@ StoredBlock loadBlock(const Project& project, std::string_view run, int block)
     const RunBlock entry = blockOf(impl, run, block);
     std::vector<std::byte> image = impl.read(entry.file);
     StoredBlock stored = readBlockImage(image, (impl.folder / entry.file.file).string(), block);
+    stored.file = (impl.folder / entry.file.file).string();
     BlockEvidence evidence = takeEvidence(stored.result);
     stored.result = entry.result;
     setEvidence(stored.result, std::move(evidence));

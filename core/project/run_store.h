@@ -36,6 +36,7 @@ struct StoredBlock {
     std::vector<StoredLinear> linears;
     std::vector<StoredTensor> tensors;
     BlockResult result;
+    std::string file;   ///< that it was read from; empty: none
 };
 
 /// Results of runs in a project: one immutable HDF5 file a block, on disk the moment it exists, then named by the manifest.
