@@ -1,5 +1,7 @@
 #include "widgets/action_reason.h"
 
+#include "widgets/plain_labels.h"
+
 #include <QAction>
 #include <QKeySequence>
 #include <QLabel>
@@ -24,7 +26,7 @@ void showWords(QAction& action)
     QStringList lines{action.shortcut().isEmpty() ? tip : u"%1 (%2)"_s.arg(tip, action.shortcut().toString(QKeySequence::NativeText))};
     if (!reason.isEmpty())
         lines.append(reason);
-    action.setToolTip(lines.join(u'\n'));
+    action.setToolTip(plainTip(lines.join(u'\n')));
     action.setStatusTip(reason.isEmpty() ? tip : reason);
 }
 

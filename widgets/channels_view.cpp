@@ -3,6 +3,7 @@
 #include "widgets/channels_plot.h"
 #include "widgets/colour_map.h"
 #include "widgets/grid_controls.h"
+#include "widgets/plain_labels.h"
 #include "widgets/segmented_control.h"
 
 #include <QCheckBox>
@@ -148,7 +149,7 @@ void ChannelsView::fillTransforms()
         if (trial.why.isEmpty())
             continue;
         const int last = m_transform->count() - 1;
-        m_transform->setItemData(last, trial.why, Qt::ToolTipRole);
+        m_transform->setItemData(last, plainTip(trial.why), Qt::ToolTipRole);
         if (auto* model = qobject_cast<QStandardItemModel*>(m_transform->model()))
             model->item(last)->setEnabled(false);
     }

@@ -3,6 +3,7 @@
 #include "widgets/colour_map.h"
 #include "widgets/jobs_view.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 
 #include <QApplication>
 #include <QPainter>
@@ -152,7 +153,7 @@ QVariant StudyModel::data(const QModelIndex& index, int role) const
     const bool left = column == Setting || column == Run;
     switch (role) {
     case Qt::DisplayRole: return text(index.row(), column);
-    case Qt::ToolTipRole: return tip(index.row(), column);
+    case Qt::ToolTipRole: return plainTip(tip(index.row(), column));
     case kSortRole: return sortValue(index.row(), column);
     case kClassRole: return column == Class ? QVariant(figures(index.row()).sensitivity) : QVariant();
     case Qt::TextAlignmentRole: return int(Qt::AlignVCenter | (left ? Qt::AlignLeft : column == Class ? Qt::AlignHCenter : Qt::AlignRight));

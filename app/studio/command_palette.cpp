@@ -3,6 +3,7 @@
 #include "app/studio/fuzzy.h"
 #include "widgets/action_reason.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 
 #include <QAction>
 #include <QApplication>
@@ -203,7 +204,7 @@ QVariant CommandModel::data(const QModelIndex& index, int role) const
     const Command& command = m_commands[static_cast<std::size_t>(shown.command)];
     switch (role) {
     case Qt::DisplayRole: return command.name;
-    case Qt::ToolTipRole: return command.reason.isEmpty() ? command.tip : command.reason;
+    case Qt::ToolTipRole: return plainTip(command.reason.isEmpty() ? command.tip : command.reason);
     case Qt::AccessibleTextRole: return command.reason.isEmpty() ? command.name : tr("%1, off: %2").arg(command.name, command.reason);
     case TipRole: return command.tip;
     case ReasonRole: return command.reason;

@@ -9,6 +9,7 @@
 #include "widgets/empty_state.h"
 #include "widgets/jobs_view.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 #include "widgets/plot_style.h"
 #include "widgets/tradeoff_view.h"
 
@@ -112,7 +113,7 @@ QVariant EvaluationModel::data(const QModelIndex& index, int role) const
     case Qt::ToolTipRole:
         if (record.result.notFinite > 0)
             return tr("%1 positions have logits that are not finite.").arg(record.result.notFinite);
-        return column == Text ? record.textPath : column == Target ? tr("%1, measured %2").arg(record.label, record.when.toString(u"yyyy-MM-dd HH:mm"_s)) : QVariant();
+        return column == Text ? plainTip(record.textPath) : column == Target ? plainTip(tr("%1, measured %2").arg(record.label, record.when.toString(u"yyyy-MM-dd HH:mm"_s))) : QVariant();
     case Qt::TextAlignmentRole: return int(Qt::AlignVCenter | (column == Target || column == Text ? Qt::AlignLeft : Qt::AlignRight));
     case Qt::FontRole: return column == Target || column == Text ? QVariant() : QVariant(tabularFont(QApplication::font()));
     case Qt::ForegroundRole:

@@ -1,6 +1,7 @@
 #include "app/studio/job_dialog.h"
 
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 
 #include <QDialogButtonBox>
 #include <QFormLayout>
@@ -61,7 +62,7 @@ void JobDialog::setNote(const QString& note, const QString& problem)
     m_note->setPalette(palette);
     m_note->setText(problem.isEmpty() ? note : problem);
     m_start->setEnabled(problem.isEmpty());
-    m_start->setToolTip(problem);
+    m_start->setToolTip(plainTip(problem));
 }
 
 } // namespace halftone

@@ -29,6 +29,7 @@
 #include "widgets/learned_view.h"
 #include "widgets/message_banner.h"
 #include "widgets/outliers_view.h"
+#include "widgets/plain_labels.h"
 #include "widgets/segmented_control.h"
 #include "widgets/run_view.h"
 #include "widgets/summary_bar.h"
@@ -69,6 +70,7 @@ MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget
 {
     setObjectName(u"mainWindow"_s);
     setAcceptDrops(true);
+    QCoreApplication::instance()->installEventFilter(new PlainLabels(this));
     setDockNestingEnabled(true);
     resize(1440, 900);
     auto* screen = new ScreenFit(this, {1180, 720});

@@ -558,6 +558,7 @@ void MainWindow::showAbout()
     box->setAttribute(Qt::WA_DeleteOnClose);
     box->setWindowTitle(tr("About Halftone"));
     box->setIconPixmap(applicationIcon().pixmap(64, 64));
+    box->setTextFormat(Qt::RichText);
     box->setText(tr("<b>Halftone %1</b><br>A desktop studio for post-training quantization of large language models.").arg(QStringLiteral(HALFTONE_VERSION)));
     box->setInformativeText(tr("Free software under the GNU General Public License, version 3 or later; it comes without any warranty.\n\n"
                                "It stands on Qt 6, LibTorch, HDF5, QCustomPlot, SentencePiece, PCRE2, Highway and JSON for Modern C++. "

@@ -8,6 +8,7 @@
 #include "widgets/empty_state.h"
 #include "widgets/jobs_view.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 #include "widgets/plot_style.h"
 
 #include <QAction>
@@ -61,7 +62,7 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const
     if (role == Qt::ToolTipRole && index.column() == Created)
         return QDateTime::fromString(toQString(run.created), Qt::ISODate).toLocalTime().toString(u"yyyy-MM-dd HH:mm:ss"_s);
     if (role == Qt::ToolTipRole && index.column() == Id)
-        return toQString(run.recipeJson);
+        return plainTip(toQString(run.recipeJson));
     if (role != Qt::DisplayRole)
         return {};
     const QString none = u"–"_s;

@@ -2,6 +2,7 @@
 
 #include "widgets/elided_label.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 
 #include <QFileInfo>
 #include <QGridLayout>
@@ -112,6 +113,7 @@ WelcomePage::WelcomePage(QWidget* parent)
         auto* number = heading(QString::number(i + 1), 2, column);
         steps->addWidget(number, i, 0, Qt::AlignTop);
         auto* text = new QLabel(u"<b>%1</b>: %2"_s.arg(texts[static_cast<std::size_t>(i)][0], texts[static_cast<std::size_t>(i)][1]), column);
+        text->setTextFormat(Qt::RichText);
         text->setWordWrap(true);
         steps->addWidget(text, i, 1);
     }
@@ -146,6 +148,7 @@ void WelcomePage::buildTourCard(QVBoxLayout* layout)
     row->setContentsMargins(0, 0, 0, 16);
     row->setSpacing(8);
     auto* words = new QLabel(tr("<b>New here?</b> Three steps in the real window, on the sample model: see, decide, take home. Two minutes."), m_tourCard);
+    words->setTextFormat(Qt::RichText);
     words->setWordWrap(true);
     row->addWidget(words, 1);
     auto* take = new QPushButton(tr("Take the &tour"), m_tourCard);
@@ -191,7 +194,7 @@ void WelcomePage::setRecent(const QStringList& paths, const QStringList& pinned)
         auto* button = new QPushButton(line);
         button->setObjectName(u"recent%1"_s.arg(shown - 1));
         button->setFlat(true);
-        button->setToolTip(missing ? tr("%1 is not there now; it is tried all the same").arg(path) : path);
+        button->setToolTip(plainTip(missing ? tr("%1 is not there now; it is tried all the same").arg(path) : path));
         const QFontMetrics metrics = button->fontMetrics();
         const QString shortName = metrics.elidedText(name, Qt::ElideMiddle, 360);
         const QString folder = metrics.elidedText(QFileInfo(path).path(), Qt::ElideMiddle, (missing ? 520 : 620) - metrics.horizontalAdvance(shortName));

@@ -3,11 +3,13 @@
 #include "widgets/jobs_view.h"
 #include "widgets/message_banner.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 #include "widgets/summary_bar.h"
 
 #include <QApplication>
 #include <QClipboard>
 #include <QLabel>
+#include <QMessageBox>
 #include <QPlainTextEdit>
 #include <QProgressBar>
 #include <QPushButton>
@@ -39,6 +41,32 @@ class TestNotices : public QObject {
 
 private Q_SLOTS:
     void init() { failOnAnyWarning(); }
+
+    void textsOfFilesAreNoMarkup()
+    {
+        PlainLabels plain;
+        QApplication::instance()->installEventFilter(&plain);
+        const QString name = u"<b>run</b> <img src=file:///etc/passwd>"_s;
+        QLabel guessing(name), meant(name);
+        meant.setTextFormat(Qt::RichText);
+        QMessageBox box(QMessageBox::Warning, u"Halftone"_s, name);
+        guessing.show();
+        meant.show();
+        box.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&guessing));
+        QCOMPARE(guessing.textFormat(), Qt::PlainText);
+        QCOMPARE(meant.textFormat(), Qt::RichText);
+        int labels = 0;
+        for (const QLabel* label : box.findChildren<QLabel*>())
+            if (label->text() == name) {
+                QCOMPARE(label->textFormat(), Qt::PlainText);
+                ++labels;
+            }
+        QCOMPARE(labels, 1);
+        QVERIFY(guessing.sizeHint().width() > meant.sizeHint().width());   // every letter is seen
+        QCOMPARE(plainTip(u"/models/a & b"_s), u"/models/a & b"_s);
+        QCOMPARE(plainTip(name), u"&lt;b&gt;run&lt;/b&gt; &lt;img src=file:///etc/passwd&gt;"_s);
+    }
 
     void durationsReadAsClocks()
     {
