@@ -40,7 +40,7 @@ PresetMenu::PresetMenu(QWidget* parent) : QMenu(parent)
 void PresetMenu::refresh(const Document& document)
 {
     const Recipe& recipe = document.recipe();
-    Seen now{document.path(), recipe.contract, recipe.kvCache, document.analysis().sites.size()};
+    Seen now{document.isOpen(), document.path(), recipe.contract, recipe.kvCache, document.analysis().sites.size(), document.analysis().textHash};
     if (m_seen == now)
         return;
     m_seen = std::move(now);

@@ -25,10 +25,12 @@ Q_SIGNALS:
 
 private:
     struct Seen {   ///< what the texts were made for
+        bool open = false;
         QString model;
         std::string contract;
         KvCacheGrid kvCache;
         std::size_t sites = 0;
+        std::string text;
         bool operator==(const Seen&) const = default;
     };
     std::optional<Seen> m_seen;

@@ -2,6 +2,7 @@
 
 #include <QEvent>
 #include <QScreen>
+#include <QTimer>
 #include <QWidget>
 #include <QWindow>
 
@@ -51,13 +52,19 @@ void ScreenFit::fit()
 
 void ScreenFit::follow()
 {
-    if (!m_followed && m_window->windowHandle()) {
-        connect(m_window->windowHandle(), &QWindow::screenChanged, this, &ScreenFit::fit);
-        if (const QScreen* screen = m_window->screen())
-            connect(screen, &QScreen::availableGeometryChanged, this, &ScreenFit::fit);
-    }
-    m_followed = true;
     fit();
+    if (m_followed)
+        return;
+    if (const QWindow* handle = m_window->windowHandle())
+        connect(handle, &QWindow::screenChanged, this, &ScreenFit::fit);
+    if (const QScreen* screen = m_window->screen())
+        connect(screen, &QScreen::availableGeometryChanged, this, &ScreenFit::fit);
+    // A window manager says its frame a little later than the window is there.
+    constexpr int kSettled = 250;   // ms
+    QTimer::singleShot(kSettled, this, [this] {
+        m_followed = true;
+        fit();
+    });
 }
 
 bool ScreenFit::eventFilter(QObject* watched, QEvent* event)

@@ -29,7 +29,7 @@ private:
     void follow();
     QWidget* m_window;
     QSize m_least;
-    bool m_followed = false;
+    bool m_followed = false;   ///< the window stands, and its frame is what it says
 };
 
 } // namespace halftone
