@@ -191,6 +191,9 @@ EvaluationTable::EvaluationTable(QWidget* parent)
     describeAction(*baseline, tr("Show what the other rows gain or lose against this one"));
     describeAction(*againstFloat, tr("Show what the rows lose against the float model"));
     m_table->addActions({baseline, againstFloat, copy, remove});
+    m_againstFloat = againstFloat;
+    m_ofRow = {baseline, copy, remove};
+    updateActions();
     connect(baseline, &QAction::triggered, this, [this] {
         if (const QModelIndex current = m_table->currentIndex(); current.isValid()) {
             const EvaluationRecord& record = m_model->records()[static_cast<std::size_t>(current.row())];
@@ -229,6 +232,7 @@ EvaluationTable::EvaluationTable(QWidget* parent)
     parts->setSizes({150, 370});
     m_stack->addWidget(parts);
     connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
+        updateActions();
         refreshTradeoff();
         m_curves->setChosen(chosenRun());
         if (m_telling && !chosenRun().isEmpty())
@@ -245,6 +249,8 @@ void EvaluationTable::setRecords(const std::vector<EvaluationRecord>& records, b
     m_telling = false;
     m_model->setRecords(records);
     m_telling = true;
+    m_open = documentOpen;
+    updateActions();
     m_empty->setTexts(documentOpen ? tr("Nothing is measured yet. Evaluate the float model and a run on the same text to see what quantization cost.")
                                    : tr("Open a model first."),
                       documentOpen ? tr("Evaluate…") : QString());
@@ -253,6 +259,15 @@ void EvaluationTable::setRecords(const std::vector<EvaluationRecord>& records, b
     const int rows = static_cast<int>(records.size()) * m_table->verticalHeader()->defaultSectionSize();
     m_table->setMaximumHeight(std::max(m_table->minimumHeight(), rows + m_table->horizontalHeader()->sizeHint().height() + m_table->horizontalScrollBar()->sizeHint().height() + 8));
     refreshTradeoff();
+}
+
+void EvaluationTable::updateActions()
+{
+    const bool any = m_open && !m_model->records().empty();
+    const QString why = !m_open ? tr("Open a model first.") : tr("Nothing is measured yet: evaluate first.");
+    setActionEnabled(*m_againstFloat, any, why);
+    for (QAction* action : m_ofRow)
+        setActionEnabled(*action, any && m_table->currentIndex().isValid(), any ? tr("Choose a row of the table first.") : why);
 }
 
 void EvaluationTable::refreshTradeoff()

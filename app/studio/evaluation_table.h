@@ -2,10 +2,12 @@
 
 #include "app/studio/evaluations.h"
 
+#include <QList>
 #include <QAbstractTableModel>
 #include <QWidget>
 
 class QStackedLayout;
+class QAction;
 class QTableView;
 
 namespace halftone {
@@ -70,12 +72,15 @@ private:
     EvaluationModel* m_model = nullptr;
     QTableView* m_table = nullptr;
     void refreshTradeoff();
+    void updateActions();
 
     EmptyState* m_empty = nullptr;
     QStackedLayout* m_stack = nullptr;
     CurvesView* m_curves = nullptr;
     TradeoffView* m_tradeoff = nullptr;
-    bool m_telling = true;
+    QAction* m_againstFloat = nullptr;
+    QList<QAction*> m_ofRow;       ///< what needs a row that is chosen
+    bool m_telling = true, m_open = false;
 };
 
 } // namespace halftone

@@ -62,6 +62,9 @@ void MainWindow::showPalette()
     if (!m_palette)
         m_palette = new CommandPalette(this);
     m_presetMenu->refresh(*m_document);
+    for (const QString& name : {u"cancelJob"_s, u"clearJobs"_s, u"runDelete"_s, u"runRecipe"_s, u"studyUseRecipe"_s, u"evaluationRemove"_s})   // of panels of their own
+        if (auto* action = findChild<QAction*>(name))
+            setConsequential(*action);
     m_palette->popUp();
 }
 

@@ -181,10 +181,19 @@ void StudyPanel::buildActions()
     copy->setShortcut(QKeySequence::Copy);
     copy->setShortcutContext(Qt::WidgetShortcut);
     m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
+    updateActions();
+}
+
+void StudyPanel::updateActions()
+{
+    for (QAction* action : m_table->actions())
+        setActionEnabled(*action, chosenMember() >= 0, m_open ? tr("Choose a setting of a study first.") : tr("Open a model first."));
 }
 
 void StudyPanel::showEmpty(bool documentOpen)
 {
+    m_open = documentOpen;
+    updateActions();
     m_empty->setTexts(documentOpen ? tr("No study yet. A study measures many settings as one job, classes each by what it costs, and plots perplexity against the kernel.")
                                    : tr("Open a model first."),
                       documentOpen ? tr("New study…") : QString());
@@ -204,6 +213,8 @@ void StudyPanel::clear(bool documentOpen)
 void StudyPanel::setStudies(const std::vector<StudyInfo>& studies, bool documentOpen)
 {
     m_infos = studies;
+    m_open = documentOpen;
+    updateActions();
     const QString current = shownStudy();
     const QSignalBlocker quiet(m_studies);
     m_studies->clear();
@@ -267,6 +278,7 @@ void StudyPanel::choose(int member)
 
 void StudyPanel::showChosen()
 {
+    updateActions();
     m_plot->setChosen(chosenMember());
     m_kernel->setChosen(chosenMember());
 }

@@ -50,9 +50,11 @@ private:
     void buildActions();
     void showEmpty(bool documentOpen);
     void showChosen();
+    void updateActions();
     void followSort();
     void limitsEdited();
     int chosenMember() const;
+    bool m_open = false;
     void choose(int member);
 
     StudyModel* m_model = nullptr;

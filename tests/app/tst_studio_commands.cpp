@@ -191,7 +191,7 @@ private Q_SLOTS:
     void nothingThatNeedsAModelIsOnWithoutOne()
     {
         for (const QString& name : {u"layersLikeAbove"_s, u"layersCopyPlan"_s, u"layersPastePlan"_s, u"layersReset"_s, u"layersMakeRule"_s, u"largestOutlier"_s, u"clearRecipe"_s, u"preset-w4a16-gptq-g64"_s,
-                                    u"preset-w8a16-rtn"_s, u"evaluate"_s, u"study"_s, u"export"_s}) {
+                                    u"preset-w8a16-rtn"_s, u"evaluate"_s, u"study"_s, u"export"_s, u"evaluationFloat"_s, u"evaluationRemove"_s, u"evaluationCopy"_s, u"studyUseRecipe"_s}) {
             QVERIFY2(action(name), qPrintable(name));
             QVERIFY2(!action(name)->isEnabled() && actionReason(*action(name)).contains(u"model"_s, Qt::CaseInsensitive), qPrintable(name + u": "_s + actionReason(*action(name))));
         }
