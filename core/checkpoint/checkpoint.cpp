@@ -2,7 +2,6 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
-#include "core/base/sha256.h"
 #include "core/checkpoint/identity.h"
 #include "core/checkpoint/readers.h"
 

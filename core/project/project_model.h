@@ -11,7 +11,7 @@ class Checkpoint;
 class Model;
 
 /// The model of a project, and only that: where it lies, and whether it still is what the project's results were made with. A project knows the parts
-/// of its model from its first analysis, run or study on; projects of versions before 1.1 learn them then.
+/// of its model from its first analysis, run or study on; projects of older versions learn them at the next one.
 
 /// Where the project's model lies. @throws Error{BadFile} when nothing is there any more, with what to type.
 std::filesystem::path modelPathOf(const Project& project);
