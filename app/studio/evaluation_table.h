@@ -2,12 +2,12 @@
 
 #include "app/studio/evaluations.h"
 
-#include <QList>
 #include <QAbstractTableModel>
+#include <QList>
 #include <QWidget>
 
-class QStackedLayout;
 class QAction;
+class QStackedLayout;
 class QTableView;
 
 namespace halftone {

@@ -260,6 +260,7 @@ void StudyPanel::setResult(const StudyResult& result)
     m_stack->setCurrentIndex(1);
     if (chosen >= 0)
         choose(chosen);
+    updateActions();
 }
 
 int StudyPanel::chosenMember() const
