@@ -153,9 +153,13 @@ void runEvaluate(const EvaluateArguments& a)
         if (e.hasDivergence)
             json.update({{"kl_mean", e.divergence.klMean}, {"kl_mean_stderr", e.divergence.klMeanError}, {"kl_p99", e.divergence.klP99},
                          {"kl_max", e.divergence.klMax}, {"top1_agreement", e.divergence.top1Agreement}, {"reference_perplexity", e.divergence.referencePerplexity}});
+        if (!e.activationGrid.empty())
+            json["activation_grid"] = e.activationGrid;
         printJson(json);
         return;
     }
+    if (!e.activationGrid.empty())
+        print("activation grid  %s\n", e.activationGrid.c_str());
     print("perplexity       %.4f ± %.4f  (%lld tokens, %d windows of %d)\n", e.perplexity.perplexity, e.perplexity.standardError,
                 static_cast<long long>(e.perplexity.tokens), e.perplexity.windows, e.perplexity.length);
     if (e.hasDivergence)
@@ -242,7 +246,7 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
                     100 * (result.run.canaryPerplexity / result.run.canaryReference - 1));
     const std::int64_t sleeping = std::accumulate(result.asleep.begin(), result.asleep.end(), std::int64_t{0}, [](std::int64_t sum, const AsleepChannels& s) { return sum + s.count; });
     if (sleeping > 0)
-        std::printf("%lld channel%s of %zu site%s asleep in the calibration text: left alone by what divides by their range\n", static_cast<long long>(sleeping), sleeping == 1 ? "" : "s",
+        print("%lld channel%s of %zu site%s asleep in the calibration text: left alone by what divides by their range\n", static_cast<long long>(sleeping), sleeping == 1 ? "" : "s",
                     result.asleep.size(), result.asleep.size() == 1 ? "" : "s");
     if (!result.flags.empty())
         print("%zu flag%s:\n", result.flags.size(), result.flags.size() == 1 ? "" : "s");

@@ -3,6 +3,7 @@
 #include "core/eval/token_trace.h"
 
 #include <cstdint>
+#include <string>
 
 namespace halftone {
 
@@ -26,6 +27,7 @@ struct Evaluation {
     bool hasDivergence = false;
     Divergence divergence;
     std::int64_t notFinite = 0;   ///< positions whose logits are not finite
+    std::string activationGrid;   ///< whose formulas rounded activations: "transformers'" or "vLLM's"; empty where none are rounded
     TokenTrace trace;             ///< of the first tokens, where it was asked for
 };
 

@@ -29,6 +29,7 @@ struct Target {
     std::shared_ptr<const BlockSource> source;
     std::shared_ptr<const Model> model;   ///< null for a quantized export
     std::unique_ptr<Tokenizer> tokenizer;
+    std::string contract;                 ///< of what was quantized; an export is transformers'
 };
 
 Target openTarget(const std::string& target)
@@ -39,12 +40,12 @@ Target openTarget(const std::string& target)
         const std::shared_ptr<Project> project = Project::openExisting(head, true);
         const RunInfo run = project->run(hash == std::string::npos ? std::string_view{} : std::string_view(target).substr(hash + 1));
         const std::shared_ptr<const Model> model = openModelOf(*project);
-        return {openRun(model, project, run.id), model, model->tokenizer()};
+        return {openRun(model, project, run.id), model, model->tokenizer(), Recipe::parse(run.recipeJson, "the recipe of " + run.id).contract};
     }
     if (isCompressedTensors(target))
-        return {openCompressedTensors(target), nullptr, Tokenizer::openFolder(target)};
+        return {openCompressedTensors(target), nullptr, Tokenizer::openFolder(target), {}};
     const std::shared_ptr<const Model> model = Model::open(target);
-    return {model, model, model->tokenizer()};
+    return {model, model, model->tokenizer(), {}};
 }
 
 void tell(const Target& target, Progress& progress)
@@ -66,6 +67,7 @@ Evaluation run(const EvaluateJob& job, Progress& progress, const std::stop_token
     const TokenWindows windows = cutWindows(*target.tokenizer, read.text, job.text.texts.name(), job.text.windows, job.text.length);
     if (job.recipe) {
         requireFloatModel(job.target);
+        target.contract = job.recipe->contract;
         std::vector<ResolvedPlan> plans = resolve(*job.recipe, describeModel(job.target, false));
         if (!quantizesAnything(plans, job.recipe->kvCache))
             throw Error(ErrorKind::BadFile, "the recipe changes nothing: every linear keeps 16-bit weights and float activations, and the KV cache stays float, so this "
@@ -87,6 +89,8 @@ Evaluation run(const EvaluateJob& job, Progress& progress, const std::stop_token
     if (target.source->roundsActivations())
         asServed.emplace();
     Evaluation result = evaluateModel(*target.source, reference.source.get(), windows, job.options, progress, stop);
+    if (target.source->roundsActivations())
+        result.activationGrid = activationGridOf(target.contract);
     if (job.tracedTokens > 0)
         result.trace = traceTokens(*target.source, reference.source.get(), windows, *target.tokenizer, job.tracedTokens, job.options, progress, stop);
     return result;

@@ -43,7 +43,7 @@ private:
 };
 
 /// A model under a recipe without a run: weights rounded to nearest and activation grids applied as each block is loaded, these as the contract's
-/// runtime computes them; without a contract they are Halftone's own. The recipe's KV-cache grid and contract are read, its plans are `plans`.
+/// runtime computes them (useGridsOf()). The recipe's KV-cache grid and contract are read, its plans are `plans`.
 std::shared_ptr<const BlockSource> openWithRecipe(std::shared_ptr<const Model> model, std::vector<ResolvedPlan> plans, SiteRanges ranges,
                                                   const Recipe& recipe, std::shared_ptr<SharedBlocks> shared = {});
 

@@ -337,7 +337,7 @@ private:
         const RunInfo run = quantize(job, *stretch(m_work[member], row.name), m_stop).run;
         row.run = run.id;
         row.seconds = run.seconds;
-        return countGrids(openRun(m_model, m_job.project, run.id, recipe.contract), counts);
+        return countGrids(openRun(m_model, m_job.project, run.id), counts);
     }
 
     void measure(const std::vector<std::size_t>& group)

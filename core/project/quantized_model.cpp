@@ -36,14 +36,14 @@ std::shared_ptr<const ActivationQuantizer> quantizer(std::vector<Shared>& shared
 /// The model's blocks with a run's weights and activation grids in place of their own.
 class QuantizedModel final : public BlockSource {
 public:
-    QuantizedModel(std::shared_ptr<const Model> model, std::shared_ptr<const Project> project, const RunInfo& run, std::optional<std::string> contract)
+    QuantizedModel(std::shared_ptr<const Model> model, std::shared_ptr<const Project> project, const RunInfo& run)
         : m_model(std::move(model)), m_project(std::move(project)), m_run(run.id)
     {
         const Recipe recipe = Recipe::parse(run.recipeJson, (m_project->folder() / "manifest.json").string() + ": the recipe of " + run.id);
         const auto rounds = [](const PlanPatch& patch) { return patch.scheme.value_or(ActivationScheme::None) != ActivationScheme::None; };
         m_kvCache = recipe.kvCache;
         m_rounds = m_kvCache.quantized() || rounds(recipe.defaults) || std::any_of(recipe.rules.begin(), recipe.rules.end(), [&](const Rule& rule) { return rounds(rule.patch); });
-        m_contract = contract ? *contract : recipe.contract.empty() ? "transformers" : recipe.contract;
+        m_contract = recipe.contract;
     }
 
     const ModelConfig& config() const override { return m_model->config(); }
@@ -102,9 +102,14 @@ void restoreBlock(DecoderBlock& block, const StoredBlock& stored)
     }
 }
 
+std::string_view activationGridOf(std::string_view contract)
+{
+    return contract.empty() || contract == "transformers" ? "transformers'" : "vLLM's";
+}
+
 void useGridsOf(std::string_view contract, DecoderBlock& block)
 {
-    if (contract != "transformers")
+    if (activationGridOf(contract) != activationGridOf({}))
         return;
     if (block.kvCache && whyNotServed(block.kvCache->grid(), block.config()).empty())
         block.kvCache = std::make_shared<const KvCacheQuantizer>(block.kvCache->grid(), KvCacheQuantizer::Steps::Served);
@@ -121,8 +126,7 @@ void useGridsOf(std::string_view contract, DecoderBlock& block)
             linear.input = found->second;
 }
 
-std::shared_ptr<const BlockSource> openRun(std::shared_ptr<const Model> model, std::shared_ptr<const Project> project, std::string run,
-                                           std::optional<std::string> contract)
+std::shared_ptr<const BlockSource> openRun(std::shared_ptr<const Model> model, std::shared_ptr<const Project> project, std::string run)
 {
     const RunInfo info = project->run(run);
     if (info.blocksDone != info.blocks)
@@ -133,7 +137,7 @@ std::shared_ptr<const BlockSource> openRun(std::shared_ptr<const Model> model, s
         throw Error(ErrorKind::BadFile, project->folder().string() + ": " + info.id + " has " + std::to_string(info.blocks)
             + " blocks; the model has "
                 + std::to_string(model->config().blocks) + ".", project->folder().string());
-    return std::make_shared<QuantizedModel>(std::move(model), std::move(project), info, std::move(contract));
+    return std::make_shared<QuantizedModel>(std::move(model), std::move(project), info);
 }
 
 } // namespace halftone

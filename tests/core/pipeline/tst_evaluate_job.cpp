@@ -37,8 +37,8 @@ void TestEvaluateJob::aRecipeOnTheFlyEqualsItsRun_data()
 {
     QTest::addColumn<QString>("contract");
     QTest::addColumn<QString>("cache");
-    for (const char* contract : {"transformers", "vllm"})
-        QTest::addRow("%s", contract) << contract << "";
+    for (const char* contract : {"", "transformers", "vllm"})
+        QTest::addRow("contract \"%s\"", contract) << contract << "";
     QTest::newRow("KV cache") << "" << R"({"scheme": "per_token", "bits": 4, "position": "pre_rope"})";
     QTest::newRow("KV cache as served") << "transformers" << R"({"scheme": "per_token_head", "bits": 8})";
 }
@@ -48,9 +48,7 @@ void TestEvaluateJob::aRecipeOnTheFlyEqualsItsRun()
     QFETCH(QString, contract);
     QTemporaryDir folder;
     const auto project = newProject(folder);
-    // Without a contract a run's activation grids are those of transformers, a recipe's Halftone's own: there the weights alone are rounded.
-    Recipe recipe = tinyRecipe(contract.isEmpty() ? R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}})"
-                                                  : R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}, "activations": {"scheme": "per_token", "bits": 8}})");
+    Recipe recipe = tinyRecipe(R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}, "activations": {"scheme": "per_token", "bits": 8}})");
     recipe.contract = contract.toStdString();
     QFETCH(QString, cache);
     if (!cache.isEmpty())
@@ -60,6 +58,9 @@ void TestEvaluateJob::aRecipeOnTheFlyEqualsItsRun()
     const Evaluation fly = evaluateTiny(tinyLlama().string(), recipe);
     QCOMPARE(run.perplexity.perplexity, fly.perplexity.perplexity);
     QCOMPARE(run.perplexity.tokens, std::int64_t{4 * 63});
+    const std::string grid = contract == QLatin1String("vllm") ? "vLLM's" : "transformers'";
+    QCOMPARE(run.activationGrid, grid);
+    QCOMPARE(fly.activationGrid, grid);
 }
 
 /// Where a last bit decides a rounding, sums must not depend on how the work was cut.
