@@ -173,7 +173,7 @@ void CommandModel::refresh()
         else if (auto shown = rated(i))
             m_shown.push_back(std::move(*shown));
     if (!all) {
-        const auto letters = [this](const Shown& one) { return m_commands[static_cast<std::size_t>(one.command)].name.size(); };
+        const auto letters = [this](const Shown& one) { return m_commands[static_cast<std::size_t>(one.command)].name.section(u": "_s, -1).size(); };
         std::stable_sort(m_shown.begin(), m_shown.end(), [&](const Shown& a, const Shown& b) {
             if (a.tier != b.tier)
                 return a.tier > b.tier;

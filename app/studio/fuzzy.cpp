@@ -55,7 +55,7 @@ QList<int> pieceAt(const QString& term, const QString& text, qsizetype at)
 
 int worth(const QString& text, qsizetype own, qsizetype from, qsizetype end)
 {
-    int score = -static_cast<int>(std::min<qsizetype>(from, 60)) / 6;
+    int score = -static_cast<int>(std::min<qsizetype>(from >= own ? from - own : from, 60)) / 6;
     if (from >= own)
         score += kOwn + (from == own ? kOwnStart : 0) + (from == own && end == text.size() ? kOwnWhole : 0);
     return score;
