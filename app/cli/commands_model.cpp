@@ -54,9 +54,9 @@ void inspect(const std::string& model, const Common& common)
                     "Results at about that many bits look better here than on a float model.\n\n",
                     d.coarseGrid->source.empty() ? "" : ", ", d.coarseGrid->source.c_str(), d.coarseGrid->levels, d.coarseGrid->blockSize);
     for (const std::string& note : d.notes)
-        std::printf("note: %s\n", note.c_str());
+        print("note: %s\n", note.c_str());
     if (!d.notes.empty())
-        std::printf("\n");
+        print("\n");
     std::vector<std::vector<std::string>> rows;
     for (const LinearInfo& l : d.linears)
         rows.push_back({l.name, std::to_string(l.out), std::to_string(l.in), std::string(name(l.site)), l.dtype});

@@ -33,6 +33,8 @@ HDF5 = re.compile(r"^(hdf5|H5[A-Z]\w*)\.h|^(H5Cpp|hdf5)$")
 QT = re.compile(r"^(Q[A-Z]\w*|Qt[A-Z]\w*/.*|qcustomplot\.h)$")
 ENDS = re.compile(r"(?<![\w:.>])(?:std::)?(assert|abort|exit|_Exit|quick_exit|terminate|printf|puts)\s*\(")
 STREAMS = re.compile(r"std::(cout|cerr|clog)\b")
+SAYS = re.compile(r"\bstd::(printf|fprintf|puts|fputs|fputc|cout|cerr|clog)\b")
+FLOATS = re.compile(r'"[^"\n]*%[-+0-9.*]*[aefgAEFG]\b')
 RECAST = re.compile(r"\breinterpret_cast\b")
 # Spelled in pieces, so that this file passes its own check.
 PLACES = re.compile("/(?:work|farm)/" + "|/opt/py" + r"pi|\bpy" + r"pi\.org|\bdeb\.deb" + r"ian\.org")
@@ -106,6 +108,13 @@ def check(top):
                 bare = without_comments(text)
                 for match in list(ENDS.finditer(bare)) + list(STREAMS.finditer(bare)):
                     breaches.append(f"{line(path, match.start())}: core prints or ends the program ({match.group(0).strip(' (')}); throw halftone::Error")
+                for match in FLOATS.finditer(text):
+                    breaches.append(f"{line(path, match.start())}: {match.group(0).lstrip(chr(34))}: printf follows the desktop's locale; use core/base/number_text.h")
+                if "hdf5.h" in ANGLED.findall(text) and path != "core/project/hdf5_writer.cpp":
+                    breaches.append(f"{path}: includes hdf5.h: the library writes only; files are read by core/project/hdf5_reader.h")
+            if path.startswith("app/cli/") and path not in ("app/cli/terminal.cpp", "app/cli/main.cpp"):
+                for match in SAYS.finditer(without_comments(text)):
+                    breaches.append(f"{line(path, match.start())}: {match.group(0)}: texts of files reach a terminal through app/cli/terminal.h alone")
             if room == "core/checkpoint":
                 for match in RECAST.finditer(without_comments(text)):
                     breaches.append(f"{line(path, match.start())}: reinterpret_cast in a reader of untrusted files; copy the bytes (ByteReader)")
@@ -150,6 +159,9 @@ PLANTED = {
     "aborting core": ("core/eval/a.cpp", "void f() { std::abort(); }\n", "core prints or ends"),
     "assert on a file": ("core/checkpoint/a.cpp", "void f(int n) { assert(n > 0); }\n", "core prints or ends"),
     "cast of file bytes": ("core/checkpoint/a.cpp", "auto f(char* p) { return reinterpret_cast<float*>(p); }\n", "untrusted"),
+    "a float by the locale": ("core/recipe/a.cpp", 'void f(char* t, double x) { std::snprintf(t, 9, "%.3g", x); }\n', "follows the desktop's locale"),
+    "HDF5 that reads": ("core/project/a.cpp", "#include <hdf5.h>\n", "the library writes only"),
+    "printing past the terminal": ("app/cli/a.cpp", "void f() { std::printf(\"x\"); }\n", "through app/cli/terminal.h alone"),
     "a machine's path": ("app/a.cpp", 'const char* p = "/wo" "rk/x";\n'.replace('" "', ""), "a place of one machine"),
     "unfinished": ("app/a.cpp", "// TO" + "DO later\n", "unfinished"),
     "top level": ("notes.txt", "hello\n", "top level"),

@@ -46,10 +46,10 @@ private Q_SLOTS:
 
     void whatIsTooLongLosesItsMiddle()
     {
-        const std::string text = "the beginning " + std::string(1'500'000, 'x') + " the reason";
+        const std::string text = "the beginning " + std::string(1'500'000, 'y') + " the reason";
         const std::string shown = shownText(text, 200);
         QVERIFY(shown.size() <= 210);
-        QVERIFY(shown.starts_with("the beginning xxx") && shown.ends_with("xxx the reason"));
+        QVERIFY(shown.starts_with("the beginning yyy") && shown.ends_with("yyy the reason"));
         std::string letters;
         for (int i = 0; i < 500; ++i)
             letters += "ä";

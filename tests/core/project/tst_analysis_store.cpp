@@ -221,6 +221,29 @@ private Q_SLOTS:
         QVERIFY(contents[0].size() > 1000);
     }
 
+    /// Zeros deflate a thousandfold: each file is within its own bound, all together are not.
+    void statisticsThatUnpackToTooMuchAreRefusedBeforeTheyDo()
+    {
+        const ProjectFixture fixture;
+        const auto project = fixture.open();
+        project->beginAnalysis({}, 1, 32, "t");
+        SiteStatistics site = randomSite(0, SiteKind::AttentionInput, 64, 32);
+        site.site.channels = 1'250'000;
+        for (std::vector<float>* values : {&site.channelAbsmax, &site.channelMin, &site.channelMax, &site.channelMean, &site.channelVariance, &site.channelKurtosis})
+            values->assign(static_cast<std::size_t>(site.site.channels), 0);
+        project->addAnalysisBlock(0, {site}, {});
+        QCOMPARE(project->analysis()->sites.at(0).channelMax, site.channelMax);
+        for (int block = 1; block < 10; ++block)   // 30 MB each
+            project->addAnalysisBlock(block, {site}, {});
+        try {
+            project->analysis();
+            QFAIL("it was read");
+        } catch (const Error& e) {
+            QVERIFY(e.kind() == ErrorKind::BadFile);
+            QVERIFY2(QString(e.what()).contains(u"more than is written"), e.what());
+        }
+    }
+
     void damagedStatisticsAreABadFileThatIsNamed()
     {
         const ProjectFixture fixture;

@@ -1,5 +1,6 @@
 #include "core/base/error.h"
 #include "core/base/sha256.h"
+#include "core/project/block_file.h"
 #include "core/project/run_store.h"
 #include "project_fixture.h"
 #include "stored_blocks.h"
@@ -7,6 +8,10 @@
 #include <QTest>
 
 #include <chrono>
+#include <cstring>
+#include <iterator>
+#include <random>
+#include <string_view>
 #include <thread>
 
 using namespace halftone;
@@ -62,6 +67,37 @@ private Q_SLOTS:
         QCOMPARE(project->run("run-001").blocksDone, 2);
         for (int i = 0; i < 2; ++i)
             QVERIFY(sameBlock(loadBlock(*project, "run-001", i), storedBlock(i, rows, columns)));
+    }
+
+    /// What a stranger sends has the hash that he says: a block's file with any of its bytes changed is read or refused, and nothing else.
+    void noByteOfABlockDoesHarm()
+    {
+        const std::vector<std::byte> image = blockImage(storedBlock(0));
+        QVERIFY(sameBlock(readBlockImage(image, "x.h5", 0), [] {
+            StoredBlock block = storedBlock(0);
+            block.result.seconds = 0;
+            block.result.peakBytes = 0;
+            for (StoredLinear& linear : block.linears)
+                linear.result.seconds = 0;
+            return block;
+        }()));
+        std::mt19937_64 random(17);
+        int refused = 0;
+        for (int turn = 0; turn < 4000; ++turn) {
+            std::vector<std::byte> changed = image;
+            const std::uint64_t words[] = {0, 1, ~std::uint64_t{0}, std::uint64_t{1} << 31, std::uint64_t{1} << 63, random(), random() % image.size(), random() % 16};
+            for (unsigned i = 0; i < 1 + random() % 2; ++i) {
+                const std::size_t at = random() % (image.size() - 8), bytes = random() % 3 == 0 ? 8 : 1;
+                std::memcpy(changed.data() + at, &words[random() % std::size(words)], bytes);
+            }
+            try {
+                readBlockImage(changed, "some/x.h5", 0);
+            } catch (const Error& e) {
+                QVERIFY2(e.kind() == ErrorKind::BadFile && std::string_view(e.what()).starts_with("some/x.h5: "), e.what());
+                ++refused;
+            }
+        }
+        QVERIFY(refused > 400);
     }
 
     void codesOfFourBitsTakeHalfAByte()
