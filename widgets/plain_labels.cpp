@@ -1,5 +1,7 @@
 #include "widgets/plain_labels.h"
 
+#include "core/base/shown_text.h"
+
 #include <QEvent>
 #include <QLabel>
 #include <QTextDocument>
@@ -15,9 +17,17 @@ bool PlainLabels::eventFilter(QObject* watched, QEvent* event)
     return QObject::eventFilter(watched, event);
 }
 
+QString plainText(const QString& text)
+{
+    constexpr std::size_t kMost = 256;
+    return QString::fromStdString(shownText(text.toStdString(), kMost));
+}
+
 QString plainTip(const QString& text)
 {
-    return Qt::mightBeRichText(text) ? text.toHtmlEscaped().replace(u'\n', QStringLiteral("<br>")) : text;
+    constexpr std::size_t kMost = 4000;
+    const QString shown = QString::fromStdString(shownText(text.toStdString(), kMost, true));
+    return Qt::mightBeRichText(shown) ? shown.toHtmlEscaped().replace(u'\n', QStringLiteral("<br>")) : shown;
 }
 
 } // namespace halftone

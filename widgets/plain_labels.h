@@ -15,7 +15,10 @@ public:
     bool eventFilter(QObject* watched, QEvent* event) override;
 };
 
-/// A tool tip that says just `text`, which may come from a file: escaped where Qt would take it for HTML.
+/// Text of a file as a cell or a label shows it: without control characters and those that turn or hide text (shownText()), elided.
+QString plainText(const QString& text);
+
+/// A tool tip that says just `text`, which may come from a file: likewise, with its lines, and escaped where Qt would take it for HTML.
 QString plainTip(const QString& text);
 
 } // namespace halftone

@@ -132,7 +132,7 @@ QVariant RunModel::data(const QModelIndex& index, int role) const
     const auto column = static_cast<Column>(index.column());
     const bool words = column == Linear || column == Method || column == Remarks || column == Activations;
     switch (role) {
-    case Qt::DisplayRole: return text(row, column);
+    case Qt::DisplayRole: return plainText(text(row, column));
     case kSortRole: return sortValue(row, column);
     case kBlockRole: return row.block;
     case Qt::ToolTipRole:

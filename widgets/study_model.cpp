@@ -152,7 +152,7 @@ QVariant StudyModel::data(const QModelIndex& index, int role) const
     const auto column = static_cast<Column>(index.column());
     const bool left = column == Setting || column == Run;
     switch (role) {
-    case Qt::DisplayRole: return text(index.row(), column);
+    case Qt::DisplayRole: return plainText(text(index.row(), column));
     case Qt::ToolTipRole: return plainTip(tip(index.row(), column));
     case kSortRole: return sortValue(index.row(), column);
     case kClassRole: return column == Class ? QVariant(figures(index.row()).sensitivity) : QVariant();

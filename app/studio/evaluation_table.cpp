@@ -108,7 +108,7 @@ QVariant EvaluationModel::data(const QModelIndex& index, int role) const
     const EvaluationRecord& record = m_records[static_cast<std::size_t>(index.row())];
     const auto column = static_cast<Column>(index.column());
     switch (role) {
-    case Qt::DisplayRole: return text(record, column);
+    case Qt::DisplayRole: return plainText(text(record, column));
     case Qt::DecorationRole: return column == Target && !record.run.isEmpty() ? QVariant(runMark(record.run, qApp->devicePixelRatio())) : QVariant();
     case Qt::ToolTipRole:
         if (record.result.notFinite > 0)

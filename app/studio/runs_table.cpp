@@ -67,7 +67,7 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const
         return {};
     const QString none = u"–"_s;
     switch (static_cast<Column>(index.column())) {
-    case Id: return toQString(run.id);
+    case Id: return plainText(toQString(run.id));
     case State: {
         const QString state = done ? tr("done") : tr("not finished");
         return run.flags == 0 ? state : run.flags == 1 ? tr("%1, 1 flag").arg(state) : tr("%1, %2 flags").arg(state).arg(run.flags);

@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 namespace halftone {
 namespace {
 
+constexpr std::uint64_t kMaxFileBytes = std::uint64_t{8} << 30;   ///< a block of more weights than any model has, at 8 bits
 constexpr std::uint64_t kCompactAbove = std::uint64_t{4} << 20;
 constexpr auto kSyncWithin = std::chrono::milliseconds(500);
 
@@ -243,6 +244,8 @@ std::vector<std::byte> Project::Impl::read(const FileEntry& entry) const
             bad("is reached through the link " + place.string() + "; a project holds no links.");
     }
     const InputFile file(path);
+    if (file.size() > kMaxFileBytes)
+        bad("has " + std::to_string(file.size()) + " bytes; at most " + std::to_string(kMaxFileBytes) + " are read (E-R04).");
     if (file.size() != entry.bytes)
         bad("has " + std::to_string(file.size()) + " bytes; the manifest says " + std::to_string(entry.bytes) + ". The file is damaged.");
     std::vector<std::byte> image = file.read(0, file.size());

@@ -65,6 +65,8 @@ private Q_SLOTS:
         QCOMPARE(labels, 1);
         QVERIFY(guessing.sizeHint().width() > meant.sizeHint().width());   // every letter is seen
         QCOMPARE(plainTip(u"/models/a & b"_s), u"/models/a & b"_s);
+        QCOMPARE(plainText(u"run\u202e-100 \x1b[2J Größe"_s), u"run\\u{202e}-100 \\x1b[2J Größe"_s);
+        QVERIFY(plainText(QString(5000, u'n')).size() < 270);
         QCOMPARE(plainTip(name), u"&lt;b&gt;run&lt;/b&gt; &lt;img src=file:///etc/passwd&gt;"_s);
     }
 
