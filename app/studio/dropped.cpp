@@ -88,6 +88,8 @@ Dropped lookAt(const QStringList& paths)
     const QFileInfo info(paths.front());
     if (!info.exists() || info.isDir())
         return {Dropped::Kind::Model, info.absoluteFilePath(), {}};
+    if (!info.isFile())   // a FIFO would hold the window until somebody writes into it
+        return nothing(tr("%1 is no regular file.").arg(info.fileName()));
     return lookAtFile(info);
 }
 

@@ -1,5 +1,6 @@
 #include "app/studio/document.h"
 
+#include "app/studio/dropped.h"
 #include "app/studio/evaluation_table.h"
 #include "app/studio/runs_table.h"
 #include "app/studio/text.h"
@@ -10,6 +11,8 @@
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QtTest>
+
+#include <sys/stat.h>
 
 using namespace halftone;
 using namespace Qt::StringLiterals;
@@ -314,6 +317,15 @@ private Q_SLOTS:
         QCOMPARE(model.index(0, RunsModel::Id).data().toString(), u"run-002"_s);
         QCOMPARE(model.index(0, RunsModel::Blocks).data().toString(), u"3 / 30"_s);
         QCOMPARE(model.index(1, RunsModel::State).data().toString(), u"done"_s);
+    }
+
+    void aFifoThatIsDroppedDoesNotHoldTheWindow()
+    {
+        const QString path = m_root->filePath(u"pipe.gguf"_s);
+        QCOMPARE(::mkfifo(path.toLocal8Bit().constData(), 0600), 0);
+        const Dropped dropped = lookAt({path});   // opening it would wait for a writer
+        QCOMPARE(dropped.kind, Dropped::Kind::Nothing);
+        QCOMPARE(dropped.sentence, u"pipe.gguf is no regular file."_s);
     }
 };
 

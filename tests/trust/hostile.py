@@ -284,6 +284,23 @@ for kind in ("FIFO", "link to /dev/zero", "folder", "missing"):
         os.symlink("/dev/zero", path)
     check(f"block as {kind}", ["export", copy, "--format", "dense", "--out", os.path.join(top, "out-kind"), "--quiet"], names=path)
 
+for file in ("manifest.json", "journal.log", "lock", "cache/evaluations.json"):
+    for kind in ("FIFO", "folder", "loop"):
+        copy = fresh(f"{file} as {kind}.halftone", project)
+        path = os.path.join(copy, file)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if os.path.exists(path):
+            os.remove(path)
+        if kind == "FIFO":
+            os.mkfifo(path)
+        elif kind == "folder":
+            os.mkdir(path)
+        else:
+            os.symlink(os.path.basename(path), path)
+        codes = (3,) if file == "manifest.json" else (0, 3, 4)
+        check(f"{file} as {kind}: evaluate", ["evaluate", copy, "--text", text, "--windows", "1", "--length", "32", "--quiet"], codes=codes, names=copy)
+        check(f"{file} as {kind}: export", ["export", copy, "--format", "dense", "--out", os.path.join(top, "out-part-" + kind), "--overwrite", "--quiet"], codes=codes, names=copy)
+
 # ---- text that a terminal obeys, text that is no UTF-8
 
 copy = fresh("recipe")
