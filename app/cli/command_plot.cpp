@@ -2,6 +2,7 @@
 #include "app/cli/plot_views.h"
 #include "app/cli/terminal.h"
 #include "core/base/error.h"
+#include "core/project/replace_guard.h"
 #include "widgets/palette.h"
 
 #include <QApplication>
@@ -48,6 +49,7 @@ void plot(const PlotArguments& a, const Common& common)
         throw CLI::ValidationError("--view", "\"" + a.view + "\" is not known; plot --list names the views");
     const QSize size = sizeOf(a.size.empty() ? view->size : a.size);
     PlotSource source{Project::openExisting(a.project, true), {}, a};
+    requireFileTarget(a.out, a.overwrite, {{source.project->modelPath(), "the model"}, {source.project->folder(), "the project"}});
     if (view->measured) {
         source.analysis = source.project->analysis().value_or(Analysis{});
         if (source.analysis.sites.empty())
@@ -83,6 +85,7 @@ void addPlotCommand(CLI::App& program)
     command->add_option("--run", a->run, "a run (the newest that is done)");
     command->add_option("--against", a->against, "of differences: the run to hold it against (the recipe, rounded to nearest)");
     command->add_option("--out", a->out, "file; its ending chooses png, svg, pdf or csv");
+    command->add_flag("--overwrite", a->overwrite, "replace the file of --out where there is one");
     command->add_option("--mode", a->mode, "what of it: see plot --list");
     command->add_option("--scheme", a->scheme, "activation grid: per_tensor, per_token, per_channel, cross, cross_static")->capture_default_str();
     command->add_option("--bits", a->bits, "bits of the activation grid (those of the analysis)")->check(CLI::Range(2, 8));

@@ -6,6 +6,7 @@
 #include "core/model/describe.h"
 #include "core/pipeline/study_job.h"
 #include "core/pipeline/study_plan.h"
+#include "core/project/replace_guard.h"
 
 #include <cmath>
 #include <memory>
@@ -19,7 +20,7 @@ struct Arguments {
     std::string file, model, text, project, csv;
     std::vector<std::string> evaluate;
     int windows = 0, length = 0, samples = 0, sampleLength = 0;
-    bool resume = false, plan = false;
+    bool resume = false, startAnew = false, plan = false, overwrite = false;
 };
 
 /// Null where a figure was not measured or is not finite: JSON has no other word for it.
@@ -123,6 +124,7 @@ void run(const Arguments& a)
         study.project = std::filesystem::absolute(a.file).replace_extension(".halftone");
     study.model = std::filesystem::absolute(study.model);
     job.resume = a.resume;
+    job.refuseOther = a.resume && !a.startAnew;
     if (a.plan) {
         const StudyPlan plan = planStudy(describeModel(study.model, false), study, std::int64_t{study.windows} * study.length * static_cast<std::int64_t>(study.texts.size()),
                                          job.options, study.project.parent_path());
@@ -139,11 +141,16 @@ void run(const Arguments& a)
                       : printTable({"setting", "how"}, rows);
         return;
     }
+    const std::vector<Precious> precious{{study.model, "the model"}, {study.project, "the project"}};
+    if (!a.csv.empty())   // before hours of work
+        requireFileTarget(a.csv, a.overwrite, precious);
     job.project = Project::open(study.project, study.model);
     TerminalProgress progress(a.common.quiet);
     const StudyResult result = runStudy(job, progress, stopOnSignals());
-    if (!a.csv.empty())
+    if (!a.csv.empty()) {
+        requireFileTarget(a.csv, a.overwrite, precious);
         writeFileAtomically(a.csv, studyCsv(result, study.limits));
+    }
     if (a.common.json)
         printJson(resultJson(result, study.project));
     else
@@ -166,7 +173,9 @@ void addStudyCommand(CLI::App& program)
     command->add_option("--sample-length", a->sampleLength, "tokens a calibration sample (default: the recipes')")->check(CLI::Range(2, 1 << 20));
     command->add_option("--project", a->project, "project folder (default: the study's, else FILE with the ending .halftone)");
     command->add_option("--csv", a->csv, "write the table to this file as well");
-    command->add_flag("--resume", a->resume, "go on with an unfinished study, and take members and runs that the project has");
+    command->add_flag("--overwrite", a->overwrite, "replace the file of --csv where there is one");
+    command->add_flag("--resume", a->resume, "go on with an unfinished study, and take members and runs that the project has; where model, texts or threads are not the study's, say which and end (exit 3)");
+    command->add_flag("--start-anew", a->startAnew, "with --resume: where the unfinished study was made with another model, other texts or threads, leave it and start a new one");
     command->add_flag("--plan", a->plan, "say the members and how each would be measured; compute nothing");
     a->common.addTo(*command, true);
     command->callback([a] { run(*a); });

@@ -2,12 +2,15 @@
 #include "app/cli/recipe_option.h"
 #include "app/cli/terminal.h"
 #include "core/base/error.h"
+#include "core/base/error_text.h"
 #include "core/base/number_text.h"
 #include "core/exporting/export_job.h"
 #include "core/pipeline/jobs.h"
 #include "core/pipeline/quantize_plan.h"
 #include "core/project/evaluation_store.h"
 #include "core/project/project_model.h"
+#include "core/project/run_reference.h"
+#include "core/project/run_store.h"
 #include "core/recipe/text_needs.h"
 
 #include <chrono>
@@ -111,39 +114,39 @@ void findModel(const std::string& folder, const std::string& model)
     moveModel(*Project::openExisting(folder, false), std::filesystem::absolute(model));
 }
 
-/// An evaluation of a project's run stays with the project: Compare and `plot --view tradeoff` show it. A project that another program has open is
-/// left alone.
-void remember(const EvaluateArguments& a, const EvaluateJob& job, const Evaluation& result, double seconds)
+/// An evaluation of a project's run stays with the project, also while another program has it open: Compare and `plot --view tradeoff` show it.
+void remember(const EvaluateArguments& a, const EvaluateJob& job, const Evaluation& result, double seconds, Progress& progress)
 {
-    const std::size_t hash = a.target.rfind('#');
-    const std::string folder = a.target.substr(0, hash);
-    if (!Project::isProject(folder))
+    const std::optional<RunReference> named = runReference(a.target);
+    if (!named)
         return;
-    const std::shared_ptr<Project> project = Project::openExisting(folder, false);
-    if (project->readOnly())
-        return;
-    const RunInfo run = project->run(hash == std::string::npos ? std::string_view{} : std::string_view(a.target).substr(hash + 1));
+    const std::shared_ptr<Project> project = Project::openExisting(named->project, true);
+    const RunInfo run = project->run(named->run);
     const std::time_t now = std::time(nullptr);
     char when[32] = {};
     std::strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", std::localtime(&now));
-    storeEvaluation(project->folder(), {StoredEvaluation::Target::Run, run.id, run.id, job.text.texts.absolute().line(), job.text.windows, job.text.length,
-                                        run.bitsPerWeight, seconds, when, result});
+    try {
+        storeEvaluation(project->folder(), {StoredEvaluation::Target::Run, run.id, run.id, job.text.texts.absolute().line(), job.text.windows, job.text.length,
+                                            run.bitsPerWeight, seconds, when, result});
+    } catch (const Error& e) {   // a folder that may not be written: the figures are shown all the same
+        progress.note("the project does not keep this evaluation: " + withoutRules(e.what()));
+    }
 }
 
 void runEvaluate(const EvaluateArguments& a)
 {
-    findModel(a.target.substr(0, a.target.rfind('#')), a.model);
+    findModel(runReference(a.target).value_or(RunReference{a.target, {}}).project.string(), a.model);
     EvaluateJob job{a.target, a.text.source(), std::nullopt, a.against, a.common.options()};
     if (!a.recipe.empty()) {
         requireFloatModel(a.target);
         job.recipe = loadRecipe(a.recipe, describeModel(a.target, false));
     }
-    if (Project::isProject(a.target.substr(0, a.target.rfind('#'))))
+    if (runReference(a.target))
         job.tracedTokens = 512;   // a page to read in the window
     TerminalProgress progress(a.common.quiet);
     const auto begun = std::chrono::steady_clock::now();
     const Evaluation e = evaluate(job, progress, stopOnSignals());
-    remember(a, job, e, std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+    remember(a, job, e, std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count(), progress);
     if (e.notFinite > 0)
         throw Error(ErrorKind::BadFile, a.target + ": " + std::to_string(e.notFinite) + " of " + std::to_string(e.perplexity.tokens) +
                     " positions have logits that are not finite; the weights hold NaN or infinity", a.target);
@@ -173,7 +176,8 @@ struct QuantizeArguments {
     TextsOptions texts;
     std::string model, recipe, project;
     int samples = 0, length = 0;
-    bool resume = false, stopAtFlags = false;
+    bool resume = false, startAnew = false, stopAtFlags = false;
+    std::string branchFrom;
 };
 
 void runQuantize(const QuantizeArguments& a, bool seedGiven)
@@ -197,8 +201,13 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
     const CalibrationUse calibration = calibrationOf(job);
     job.project = Project::open(a.project, std::filesystem::absolute(a.model));
     job.resume = a.resume;
+    job.refuseOther = a.resume && !a.startAnew && a.branchFrom.empty();
+    job.branchFrom = a.branchFrom;
     job.stopAtFlags = a.stopAtFlags;
     TerminalProgress progress(a.common.quiet);
+    if (const std::optional<RunInfo> unfinished = findUnfinished(*job.project); unfinished && !a.resume && a.branchFrom.empty())
+        progress.note(unfinished->id + " is unfinished (" + std::to_string(unfinished->blocksDone) + " of " + std::to_string(unfinished->blocks)
+                      + " blocks) and stays so: this starts a new run; --resume would go on with it");
     if (const PackingFit fit = packingOf(plans, model, job.recipe.kvCache); fit.packing == Packing::DenseOnly)
         progress.note("dense only: no packed format can hold this recipe: " + fit.why);
     const CalibrationSettings used{calibration.samples, calibration.length, job.recipe.calibration.seed};
@@ -262,12 +271,12 @@ struct ExportArguments {
 
 void runExport(const ExportArguments& a)
 {
-    const std::size_t hash = a.project.rfind('#');
+    const RunReference named = runReference(a.project).value_or(RunReference{a.project, {}});   // what is no project is said so
     ExportJob job;
     job.options = a.common.cpuOptions("export");
-    findModel(a.project.substr(0, hash), a.model);
-    job.project = Project::openExisting(a.project.substr(0, hash), true);
-    job.run = hash == std::string::npos ? std::string() : a.project.substr(hash + 1);
+    findModel(named.project.string(), a.model);
+    job.project = Project::openExisting(named.project, true);
+    job.run = named.run;
     job.format = a.format;
     job.out = a.out;
     job.dtype = a.dtype;
@@ -324,7 +333,9 @@ void addJobCommands(CLI::App& program)
         command->add_option("--project", a->project, "project folder NAME.halftone")->required();
         command->add_option("--samples", a->samples, "calibration samples (default: the recipe's)")->check(CLI::PositiveNumber);
         command->add_option("--length", a->length, "tokens a sample (default: the recipe's)")->check(CLI::Range(2, 1 << 20));
-        command->add_flag("--resume", a->resume, "go on with an unfinished run of the same model, recipe and text");
+        command->add_flag("--resume", a->resume, "go on with the unfinished run; where model, recipe, text or seed are not the run's, say in what and end (exit 3)");
+        command->add_flag("--start-anew", a->startAnew, "with --resume: where the unfinished run differs, leave it and start a new one");
+        command->add_option("--branch-from", a->branchFrom, "start a new run that takes over the finished blocks of this one, up to the first whose plan differs");
         command->add_flag("--stop-at-flags", a->stopAtFlags, "stop after the block where a sentinel raises a flag (exit 3); --resume goes on");
         a->common.addTo(*command, true);
         command->callback([a, command] { runQuantize(*a, command->count("--seed") > 0); });
@@ -337,7 +348,7 @@ void addJobCommands(CLI::App& program)
         command->add_option("--out", a->out, "folder to write")->required();
         command->add_option("--model", a->model, "where the project's model lies now, if it has moved; remembered");
         command->add_option("--dtype", a->dtype, "of what is not quantized: bf16, f16, f32, or auto (f16 where the model is stored so, else bf16)")->check(CLI::IsMember({"auto", "bf16", "f16", "f32"}))->capture_default_str();
-        command->add_flag("--overwrite", a->overwrite, "replace an existing folder");
+        command->add_flag("--overwrite", a->overwrite, "replace an earlier export, of which nothing but its own files is removed; a folder that holds anything else is refused");
         a->common.addTo(*command, true);
         command->callback([a] { runExport(*a); });
     }

@@ -2,13 +2,11 @@
 #include "app/cli/terminal.h"
 #include "core/base/error.h"
 #include "core/base/error_text.h"
-#include "core/base/foreign_error.h"
 #include "core/base/log.h"
 #include "core/base/shown_text.h"
+#include "core/model/foreign_errors.h"
 
-#include <csignal>
 #include <cstdio>
-#include <new>
 #include <sstream>
 
 namespace {
@@ -28,8 +26,6 @@ int fail(const std::string& sentence, int code)
 int main(int argc, char** argv)
 {
     using namespace halftone;
-    std::signal(SIGXFSZ, SIG_IGN);   // a file-size limit is a full disk to us: an error, not a death
-    std::signal(SIGPIPE, SIG_IGN);
     setLogSink([](LogLevel level, std::string_view message) {
         if (level >= LogLevel::Warning)
             cli::complain(std::string(message));
@@ -46,8 +42,14 @@ int main(int argc, char** argv)
     cli::addPlotCommand(program);
 #endif
     try {
-        program.parse(argc, argv);
-        return 0;
+        try {
+            program.parse(argc, argv);
+            return 0;
+        } catch (const CLI::ParseError&) {
+            throw;
+        } catch (...) {
+            translateErrors("the command", [] { throw; });
+        }
     } catch (const CLI::ParseError& e) {
         std::ostringstream said, complained;   // they may hold arguments that a shell made of file names
         const int code = program.exit(e, said, complained);
@@ -58,11 +60,7 @@ int main(int argc, char** argv)
         std::fprintf(stderr, "\ncancelled; what is on disk is whole, and the same command with --resume goes on\n");
         return 130;
     } catch (const Error& e) {
-        return fail(withoutRules(e.what()), exitCode(e.kind()));
-    } catch (const std::bad_alloc&) {
-        return fail("out of memory", 4);
-    } catch (const std::exception& e) {
-        const Error error = foreignError(e);
-        return fail((error.kind() == ErrorKind::Internal ? "internal error: " : "") + std::string(error.what()), exitCode(error.kind()));
+        return fail((e.kind() == ErrorKind::Internal ? "internal error: " : "") + withoutRules(e.what()), exitCode(e.kind()));
     }
+    return 1;
 }

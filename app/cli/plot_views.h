@@ -17,7 +17,7 @@ struct PlotArguments {
     std::string project, view, site, run, against, out, theme = "light", size, scheme = "per_token", mode;
     int bits = 0, scale = 2;
     double alpha = -1;
-    bool list = false;
+    bool list = false, overwrite = false;
 };
 
 /// What a view is made of.

@@ -1,15 +1,21 @@
 #include "app/cli/terminal.h"
 
+#include "app/process_guard.h"
 #include "core/base/number_text.h"
 #include "core/base/shown_text.h"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
 #include <cmath>
-#include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <iostream>
+#include <system_error>
 #include <thread>
+
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace halftone::cli {
@@ -40,6 +46,21 @@ std::size_t width(const std::string& text)
     return n;
 }
 
+/// A whole number of 64 bits without a sign, `unit` after it where one may stand; the parser itself would wrap a minus sign round, cut long numbers off
+/// and read a leading zero as octal.
+CLI::Validator unsignedNumber(bool unit)
+{
+    return CLI::Validator([unit](std::string& text) {
+        std::uint64_t value = 0;
+        const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+        const std::string rest(read.ptr, static_cast<std::size_t>(text.data() + text.size() - read.ptr));
+        if (read.ec != std::errc() || (!unit && !rest.empty()))
+            return "\"" + text + "\" is no whole number from 0 to 18446744073709551615";
+        text = std::to_string(value) + rest;
+        return std::string();
+    }, "");
+}
+
 std::stop_source& stopSource()
 {
     static std::stop_source source;
@@ -56,8 +77,9 @@ void Common::addTo(CLI::App& command, bool compute)
         return;
     command.add_option("--threads", threads, "threads to compute with (default: all cores)")->check(CLI::Range(1, 1024));
     command.add_option("--device", device, "cpu, or cuda:N where the command can use it (evaluate)")->capture_default_str();
-    command.add_option("--memory-budget", memoryBudget, "bytes that streams may use before they go to disk (1G, 500M, …)")->transform(CLI::AsSizeValue(false));
-    command.add_option("--seed", seed, "seed of everything random")->capture_default_str();
+    command.add_option("--memory-budget", memoryBudget, "bytes that streams may use before they go to disk (1G, 500M, …)")->transform(CLI::AsSizeValue(false))
+        ->transform(unsignedNumber(true));   // the last one added goes first
+    command.add_option("--seed", seed, "seed of everything random")->transform(unsignedNumber(false))->capture_default_str();
 }
 
 ComputeOptions Common::options() const
@@ -216,20 +238,21 @@ std::string bytesText(std::uint64_t bytes)
 
 std::stop_token stopOnSignals()
 {
-    // A signal may not touch a stop_source: a thread of its own takes the signal and sets it.
+    // A signal may not touch a stop_source: a thread of its own does, woken through a pipe.
     static const bool installed = [] {
-        sigset_t signals;
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGINT);
-        sigaddset(&signals, SIGTERM);
-        pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-        std::thread([signals, source = stopSource()]() mutable {
-            int which = 0;
-            sigwait(&signals, &which);
-            source.request_stop();
-            sigwait(&signals, &which);   // a second one ends the program at once; what is on disk is valid
-            ::_exit(130);
-        }).detach();
+        std::array<int, 2> pipe{-1, -1};
+        if (::pipe2(pipe.data(), O_CLOEXEC) != 0)
+            return false;   // then the first signal ends the program at once, which leaves what is on disk valid too
+        try {
+            std::thread([from = pipe[0], source = stopSource()]() mutable {
+                char byte = 0;
+                while (::read(from, &byte, 1) < 0 && errno == EINTR) {}
+                source.request_stop();
+            }).detach();
+        } catch (const std::system_error&) {
+            return false;
+        }
+        wakeOnFirstSignal(pipe[1]);
         return true;
     }();
     (void)installed;

@@ -6,6 +6,7 @@
 #include "core/project/project_model.h"
 
 #include <QCoreApplication>
+#include <QFileInfo>
 #include <QThread>
 
 #include <algorithm>
@@ -389,7 +390,7 @@ void Document::addEvaluation(const EvaluationRecord& record)
     std::erase_if(m_evaluations, [&](const EvaluationRecord& old) { return old.sameSubject(record); });
     m_evaluations.push_back(record);
     Q_EMIT evaluationsChanged();
-    storeEvaluations();
+    keepEvaluations([record](const std::filesystem::path& project) { return storeRecord(project, record); });
 }
 
 void Document::removeEvaluation(const EvaluationRecord& record)
@@ -397,18 +398,25 @@ void Document::removeEvaluation(const EvaluationRecord& record)
     if (std::erase_if(m_evaluations, [&](const EvaluationRecord& old) { return old.sameSubject(record); }) == 0)
         return;
     Q_EMIT evaluationsChanged();
-    storeEvaluations();
+    keepEvaluations([record](const std::filesystem::path& project) { return removeRecord(project, record); });
 }
 
-void Document::storeEvaluations()
+/// The project's list may have grown by another program's since: what comes back is all of it.
+void Document::keepEvaluations(std::function<std::vector<EvaluationRecord>(const std::filesystem::path& project)> change)
 {
-    if (!isOpen() || readOnly())
+    if (!isOpen() || !QFileInfo(toQString(m_project->folder().string())).isWritable())
         return;
-    JobSpec spec{u"save-evaluations"_s, tr("Save the evaluations"), JobSpec::Lane::Files, false, {}, {}};
+    // A tag of its own: of jobs with one tag only the newest would be done, and each carries a change.
+    JobSpec spec{u"save-evaluations-%1"_s.arg(++m_evaluationChanges), tr("Save the evaluations"), JobSpec::Lane::Files, false, {}, {}};
     spec.failed = [this](const JobError& error) { Q_EMIT saveFailed(error); };
     m_jobs.submit(
-        spec, [folder = m_project->folder(), records = m_evaluations](Progress&, const std::stop_token&) { writeRecords(folder, records); },
-        [] {});
+        spec, [folder = m_project->folder(), change = std::move(change)](Progress&, const std::stop_token&) { return change(folder); },
+        [this, generation = m_generation, number = m_evaluationChanges](std::vector<EvaluationRecord>&& all) {
+            if (generation != m_generation || number != m_evaluationChanges)
+                return;
+            m_evaluations = std::move(all);
+            Q_EMIT evaluationsChanged();
+        });
 }
 
 } // namespace halftone

@@ -158,7 +158,7 @@ private:
     void resolveNow();
     void autosave();
     void writeRecipe();
-    void storeEvaluations();
+    void keepEvaluations(std::function<std::vector<EvaluationRecord>(const std::filesystem::path& project)> change);
 
     JobRunner& m_jobs;
     std::filesystem::path m_projectsRoot;
@@ -184,6 +184,7 @@ private:
     std::vector<RunInfo> m_runs;
     std::vector<BlockResult> m_results;
     std::vector<EvaluationRecord> m_evaluations;
+    int m_evaluationChanges = 0;
     Selection m_selection;
     int m_generation = 0;     ///< grows with each open and close, so that late answers are recognised
 };

@@ -25,6 +25,14 @@ EvaluationRecord fromStored(const StoredEvaluation& stored)
     return record;
 }
 
+std::vector<EvaluationRecord> fromStored(const std::vector<StoredEvaluation>& stored)
+{
+    std::vector<EvaluationRecord> records;
+    for (const StoredEvaluation& one : stored)
+        records.push_back(fromStored(one));
+    return records;
+}
+
 StoredEvaluation toStored(const EvaluationRecord& record)
 {
     return {record.target, record.run.toStdString(), record.label.toStdString(), record.textPath.toStdString(), record.windows,
@@ -45,18 +53,17 @@ bool EvaluationRecord::sameSubject(const EvaluationRecord& other) const
 
 std::vector<EvaluationRecord> readRecords(const std::filesystem::path& project)
 {
-    std::vector<EvaluationRecord> records;
-    for (const StoredEvaluation& stored : readEvaluations(project))
-        records.push_back(fromStored(stored));
-    return records;
+    return fromStored(readEvaluations(project));
 }
 
-void writeRecords(const std::filesystem::path& project, const std::vector<EvaluationRecord>& records)
+std::vector<EvaluationRecord> storeRecord(const std::filesystem::path& project, const EvaluationRecord& record)
 {
-    std::vector<StoredEvaluation> list;
-    for (const EvaluationRecord& record : records)
-        list.push_back(toStored(record));
-    writeEvaluations(project, list);
+    return fromStored(storeEvaluation(project, toStored(record)));
+}
+
+std::vector<EvaluationRecord> removeRecord(const std::filesystem::path& project, const EvaluationRecord& record)
+{
+    return fromStored(removeEvaluation(project, toStored(record)));
 }
 
 } // namespace halftone

@@ -30,9 +30,11 @@ struct EvaluationRecord {
     bool sameSubject(const EvaluationRecord& other) const;
 };
 
-/// What the project keeps of them (core/project/evaluation_store.h). A missing or broken file reads as an empty list.
+/// What the project keeps of them (core/project/evaluation_store.h). @throws Error{BadFile} where its file is broken.
 std::vector<EvaluationRecord> readRecords(const std::filesystem::path& project);
-/// @throws Error{Io}.
-void writeRecords(const std::filesystem::path& project, const std::vector<EvaluationRecord>& records);
+/// Adds one to what the project keeps by now, which another program may have changed. @return all. @throws Error{Io}.
+std::vector<EvaluationRecord> storeRecord(const std::filesystem::path& project, const EvaluationRecord& record);
+/// The same without it.
+std::vector<EvaluationRecord> removeRecord(const std::filesystem::path& project, const EvaluationRecord& record);
 
 } // namespace halftone

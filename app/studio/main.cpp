@@ -1,3 +1,4 @@
+#include "app/process_guard.h"
 #include "app/studio/main_window.h"
 #include "app/studio/screenshot.h"
 #include "app/studio/start_clock.h"
@@ -14,36 +15,24 @@
 
 #include <array>
 #include <clocale>
-#include <csignal>
 #include <sys/socket.h>
 #include <unistd.h>
 
 namespace {
 
-std::array<int, 2> gSignalSockets{-1, -1};
-
-void onSignal(int)
-{
-    const char byte = 1;
-    [[maybe_unused]] const ssize_t written = ::write(gSignalSockets[0], &byte, 1);   // async-signal-safe; the event loop does the rest
-}
-
-/// SIGTERM, SIGHUP and SIGINT close the window as Quit does, without a question: jobs stop, the recipe is saved.
+/// SIGTERM, SIGHUP and SIGINT close the window as Quit does, without a question: jobs stop, the recipe is saved. A second one ends it at once.
 void closeOnSignals(halftone::MainWindow& window)
 {
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gSignalSockets.data()) != 0)
+    std::array<int, 2> sockets{-1, -1};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0)
         return;
-    auto* notifier = new QSocketNotifier(gSignalSockets[1], QSocketNotifier::Read, &window);
+    auto* notifier = new QSocketNotifier(sockets[1], QSocketNotifier::Read, &window);
     QObject::connect(notifier, &QSocketNotifier::activated, &window, [notifier, &window] {
         notifier->setEnabled(false);
         window.quitNow();
         QCoreApplication::quit();
     });
-    struct sigaction action {};
-    action.sa_handler = onSignal;
-    action.sa_flags = SA_RESTART;
-    for (const int number : {SIGTERM, SIGHUP, SIGINT})
-        ::sigaction(number, &action, nullptr);
+    halftone::wakeOnFirstSignal(sockets[0]);
 }
 
 } // namespace

@@ -15,6 +15,7 @@
 #include "app/studio/text.h"
 #include "app/studio/welcome_page.h"
 #include "core/base/atomic_file.h"
+#include "core/base/disk.h"
 #include "widgets/channels_view.h"
 #include "widgets/colour_map.h"
 #include "widgets/curves_view.h"

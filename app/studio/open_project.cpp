@@ -79,7 +79,13 @@ OpenedProject openModelOrProject(const fs::path& path, const fs::path& projectsR
     noteAChangedModel(opened);
     opened.recipe = opened.project->recipe();
     opened.runs = opened.project->runs();
-    opened.evaluations = readRecords(folder);
+    try {
+        opened.evaluations = readRecords(folder);
+    } catch (const Error& e) {   // the rest of the project is as good as before
+        opened.note += (opened.note.isEmpty() ? QString() : QStringLiteral(" "))
+            + QCoreApplication::translate("OpenProject", "The project's evaluations cannot be read: %1. The file is kept; the next evaluation begins a new list.")
+                  .arg(withoutStop(toQString(withoutRules(e.what()))));
+    }
     return opened;
 }
 

@@ -1,7 +1,7 @@
 #include "core/base/atomic_file.h"
 
+#include "core/base/disk.h"
 #include "core/base/error.h"
-#include "core/base/log.h"
 #include "core/base/sha256.h"
 
 #include <algorithm>
@@ -14,9 +14,7 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace halftone {
@@ -25,52 +23,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-fs::path parentOf(const fs::path& path)
-{
-    return path.has_parent_path() ? path.parent_path() : fs::path(".");
-}
-
-/// What to add to a message when the disk is at fault: figures and what can be done.
-std::string advice(int error, const fs::path& path, std::uint64_t needed)
-{
-    std::string text = std::generic_category().message(error) + ".";
-    if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
-        std::uint64_t available = 0;
-        try {
-            available = freeDiskBytes(path);
-        } catch (const Error&) {
-            available = 0;
-        }
-        text += " " + std::to_string(needed) + " bytes are needed, " + std::to_string(available)
-            + " are free there. Free some space or choose another folder; what was there before is untouched.";
-    } else if (error == EACCES || error == EPERM || error == EROFS) {
-        text += " Choose a folder you may write to.";
-    }
-    return text;
-}
-
-[[noreturn]] void fail(const fs::path& path, const std::string& deed, int error, std::uint64_t needed = 0)
-{
-    throw Error(ErrorKind::Io, path.string() + ": " + deed + ": " + advice(error, path, needed), path.string());
-}
-
-void syncFolder(const fs::path& folder)
-{
-    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        fail(folder, "the folder cannot be opened to be synced", errno);
-    const int error = ::fsync(fd) == 0 ? 0 : errno;
-    ::close(fd);
-    if (error != 0 && error != EINVAL && error != EROFS) // some file systems cannot sync a folder
-        fail(folder, "the folder cannot be synced to disk", error);
-}
-
 /// The hash of the file behind `path`, as the disk gives it back; its size goes to `size`.
 std::string hashBack(const fs::path& path, std::uint64_t& size)
 {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        fail(path, "what was written cannot be opened again to be verified", errno);
+        failIo(path, "what was written cannot be opened again to be verified", errno);
     Sha256 hash;
     std::vector<std::byte> buffer(1u << 20);
     size = 0;
@@ -83,7 +41,7 @@ std::string hashBack(const fs::path& path, std::uint64_t& size)
             if (error == EINTR)
                 continue;
             ::close(fd);
-            fail(path, "what was written cannot be read back", error);
+            failIo(path, "what was written cannot be read back", error);
         }
         hash.update(std::span<const std::byte>(buffer.data(), static_cast<std::size_t>(got)));
         size += static_cast<std::uint64_t>(got);
@@ -126,14 +84,14 @@ AtomicFile::AtomicFile(fs::path target, std::uint64_t expectedBytes, bool privat
         m_state->temporary = temporaryName(m_target);
         m_state->fd = ::open(m_state->temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, privateMode ? 0600 : 0666);
         if (m_state->fd < 0 && (errno != EEXIST || attempt >= 100))
-            fail(m_target, "cannot be written", errno, expectedBytes);
+            failIo(m_target, "cannot be written", errno, expectedBytes);
     }
     if (expectedBytes > 0) {
         const int error = ::fallocate(m_state->fd, 0, 0, static_cast<off_t>(expectedBytes)) == 0 ? 0 : errno;
         if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
             ::close(m_state->fd);
             ::unlink(m_state->temporary.c_str());
-            fail(m_target, "cannot be written", error, expectedBytes);
+            failIo(m_target, "cannot be written", error, expectedBytes);
         }
         // Any other answer means that this file system cannot reserve: the writes themselves will tell.
     }
@@ -161,7 +119,7 @@ void AtomicFile::write(std::span<const std::byte> data)
         } else if (put == 0 || errno != EINTR) {
             const int error = put == 0 ? ENOSPC : errno;
             s.failed = true;
-            fail(m_target, "cannot be written at byte " + std::to_string(s.written + at), error,
+            failIo(m_target, "cannot be written at byte " + std::to_string(s.written + at), error,
                  std::max(s.expected, s.written + data.size()));
         }
     }
@@ -197,15 +155,15 @@ std::string AtomicFile::commit()
     if (s.failed)
         throw Error(ErrorKind::Io, m_target.string() + ": is not kept, since a write failed.", m_target.string());
     if (!s.adopted && ::ftruncate(s.fd, static_cast<off_t>(s.written)) != 0) // gives back what was reserved and not used
-        fail(m_target, "cannot be brought to its length", errno, s.written);
+        failIo(m_target, "cannot be brought to its length", errno, s.written);
     if (::fsync(s.fd) != 0) { // never retried: the data may be gone (W04)
         s.failed = true;
-        fail(m_target, "cannot be synced to disk", errno, s.written);
+        failIo(m_target, "cannot be synced to disk", errno, s.written);
     }
     const int closed = ::close(std::exchange(s.fd, -1));
     if (closed != 0 && errno != EINTR) {
         s.failed = true;
-        fail(m_target, "cannot be closed", errno, s.written);
+        failIo(m_target, "cannot be closed", errno, s.written);
     }
     std::uint64_t size = 0;
     const std::string onDisk = hashBack(s.temporary, size);
@@ -219,9 +177,9 @@ std::string AtomicFile::commit()
                     m_target.string());
     }
     if (::rename(s.temporary.c_str(), m_target.c_str()) != 0)
-        fail(m_target, "cannot be put in place", errno, s.written);
+        failIo(m_target, "cannot be put in place", errno, s.written);
     s.done = true;
-    syncFolder(parentOf(m_target));
+    syncFolderAfterRename(m_target);
     return onDisk;
 }
 
@@ -231,125 +189,6 @@ void writeFileAtomically(const fs::path& target, std::string_view text, bool pri
     file.write(text);
     file.commit();
 }
-
-// ---------------------------------------------------------------------------------------------------------------- AtomicFolder
-
-namespace {
-
-fs::path withoutTrailingSlash(fs::path path)
-{
-    return path.has_filename() ? path : path.parent_path();
-}
-
-/// fsync of every file and folder below, so that the rename never shows a half-written one.
-void syncTree(const fs::path& folder)
-{
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
-        if (entry.is_symlink())
-            continue;
-        if (entry.is_directory()) {
-            syncFolder(entry.path());
-        } else if (entry.is_regular_file()) {
-            const int fd = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-            if (fd < 0)
-                fail(entry.path(), "cannot be opened to be synced", errno);
-            const int error = ::fsync(fd) == 0 ? 0 : errno;
-            ::close(fd);
-            if (error != 0)
-                fail(entry.path(), "cannot be synced to disk", error);
-        }
-    }
-    syncFolder(folder);
-}
-
-} // namespace
-
-AtomicFolder::AtomicFolder(fs::path target)
-    : m_target(withoutTrailingSlash(std::move(target)))
-{
-    const std::string name = m_target.filename().string();
-    const fs::path parent = parentOf(m_target);
-    std::error_code error;
-    const fs::file_status status = fs::symlink_status(m_target, error);
-    if (name.empty() || name == "." || name == ".." || (fs::exists(status) && !fs::is_directory(status)))
-        throw Error(ErrorKind::Io, m_target.string() + ": is no folder that could be replaced; choose another name.", m_target.string());
-    fs::create_directories(parent, error);
-    if (error)
-        fail(parent, "the folder cannot be made", error.value());
-
-    m_partial = parent / (name + ".partial");
-    m_lockPath = parent / ("." + name + ".partial-lock");
-    const bool ours = fs::exists(fs::symlink_status(m_lockPath, error));
-    m_lock = ::open(m_lockPath.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (m_lock < 0)
-        fail(m_target, "cannot be written", errno);
-    try {
-        if (::flock(m_lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-            throw Error(ErrorKind::Io, m_target.string() + ": is being written by another process or job; wait for it or choose another name.",
-                        m_target.string());
-        if (fs::exists(fs::symlink_status(m_partial, error))) {
-            if (!ours && !fs::is_empty(m_partial, error))
-                throw Error(ErrorKind::Io, m_partial.string() + ": is in the way and was not made by Halftone; move it or choose another name.",
-                            m_partial.string());
-            fs::remove_all(m_partial, error); // left by a killed process
-            if (error)
-                fail(m_partial, "what a stopped export left cannot be removed", error.value());
-        }
-        if (!fs::create_directory(m_partial, error))
-            fail(m_target, "cannot be written", error ? error.value() : EEXIST);
-    } catch (const Error&) {
-        ::close(m_lock);
-        throw;
-    }
-}
-
-AtomicFolder::~AtomicFolder()
-{
-    if (m_lock < 0)
-        return;
-    std::error_code ignored;
-    fs::remove_all(m_partial, ignored);
-    ::unlink(m_lockPath.c_str());
-    ::close(m_lock);
-}
-
-void AtomicFolder::commit()
-{
-    if (m_lock < 0)
-        throw Error(ErrorKind::Internal, m_target.string() + ": is committed twice.", m_target.string());
-    try {
-        syncTree(m_partial);
-    } catch (const fs::filesystem_error& e) {
-        fail(m_partial, "cannot be synced to disk", e.code().value());
-    }
-    std::error_code error;
-    const bool replaces = fs::exists(fs::symlink_status(m_target, error));
-    const fs::path parent = parentOf(m_target);
-    fs::path old;
-    if (replaces) {
-        const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-        old = parent / (m_target.filename().string() + ".old-" + std::to_string(now.count()));
-        if (::rename(m_target.c_str(), old.c_str()) != 0)
-            fail(m_target, "what stands there cannot be moved aside", errno);
-    }
-    if (::rename(m_partial.c_str(), m_target.c_str()) != 0) {
-        const int why = errno;
-        if (replaces && ::rename(old.c_str(), m_target.c_str()) != 0)
-            throw Error(ErrorKind::Io, m_target.string() + ": cannot be put in place; what stood there is now " + old.string() + ".",
-                        m_target.string());
-        fail(m_target, "cannot be put in place", why);
-    }
-    ::unlink(m_lockPath.c_str());
-    ::close(std::exchange(m_lock, -1));
-    syncFolder(parent);
-    if (replaces) {
-        fs::remove_all(old, error);
-        if (error)
-            log(LogLevel::Warning, old.string() + ": the replaced folder could not be removed: " + error.message() + ".");
-    }
-}
-
-// ------------------------------------------------------------------------------------------------------------------ disk space
 
 int removeStaleTemporaries(const fs::path& folder)
 {
@@ -376,29 +215,6 @@ int removeStaleTemporaries(const fs::path& folder)
     for (const fs::path& path : stale)
         removed += fs::remove(path, error) ? 1 : 0;
     return removed;
-}
-
-std::uint64_t freeDiskBytes(const fs::path& path)
-{
-    std::error_code error;
-    fs::path place = fs::absolute(path, error);
-    while (!fs::exists(place, error) && place.has_relative_path())
-        place = place.parent_path();
-    struct statvfs info {};
-    if (::statvfs(place.c_str(), &info) != 0)
-        throw Error(ErrorKind::Io, place.string() + ": the free space cannot be asked: " + std::generic_category().message(errno) + ".",
-                    place.string());
-    return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
-}
-
-void requireDiskSpace(const fs::path& path, std::uint64_t needed)
-{
-    const std::uint64_t available = freeDiskBytes(path);
-    if (needed > available - available / 20)
-        throw Error(ErrorKind::Io,
-                    path.string() + ": " + std::to_string(needed) + " bytes are needed, but only " + std::to_string(available)
-                        + " are free there (5 % of them are left alone). Free some space or choose another folder.",
-                    path.string());
 }
 
 } // namespace halftone

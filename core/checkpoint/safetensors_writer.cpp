@@ -1,6 +1,7 @@
 #include "core/checkpoint/safetensors_writer.h"
 
 #include "core/base/atomic_file.h"
+#include "core/base/disk.h"
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/base/json.h"

@@ -1,10 +1,14 @@
 #include "core/exporting/export_job.h"
 
 #include "core/base/atomic_file.h"
+#include "core/base/atomic_folder.h"
+#include "core/base/disk.h"
 #include "core/base/error.h"
 #include "core/exporting/certificate.h"
 #include "core/exporting/export_files.h"
+#include "core/exporting/export_target.h"
 #include "core/exporting/exporter.h"
+#include "core/model/foreign_errors.h"
 #include "core/project/project_model.h"
 #include "core/project/quantized_model.h"
 
@@ -18,7 +22,6 @@ namespace halftone {
 
 namespace {
 
-constexpr std::string_view kCertificateFile = "halftone-certificate.json";
 constexpr int kProbeTokens = 64;
 
 /// A job's run with everything an exporter reads of it.
@@ -61,14 +64,7 @@ std::vector<std::int32_t> probeIds(std::int64_t vocabulary, std::int64_t positio
     return ids;
 }
 
-} // namespace
-
-std::vector<ContractIssue> checkExport(const ExportJob& job)
-{
-    return issuesOf(job, Opened(job));
-}
-
-ExportResult exportRun(const ExportJob& job, Progress& progress, const std::stop_token& stop)
+ExportResult write(const ExportJob& job, Progress& progress, const std::stop_token& stop)
 {
     requireCpu(job.options, "export");
     const at::NoGradGuard noGrad;
@@ -80,8 +76,7 @@ ExportResult exportRun(const ExportJob& job, Progress& progress, const std::stop
     std::copy_if(issues.begin(), issues.end(), std::back_inserter(fatal), [](const ContractIssue& i) { return i.fatal; });
     if (!fatal.empty())
         throw Error(ErrorKind::Unsupported, "cannot export as " + job.format + ": " + sentences(fatal).front(), fatal.front().linear);
-    if (std::filesystem::exists(job.out) && !job.overwrite && !(std::filesystem::is_directory(job.out) && std::filesystem::is_empty(job.out)))
-        throw Error(ErrorKind::InvalidArgument, job.out.string() + " exists already: choose another folder, or overwrite it", job.out.string());
+    const std::vector<std::string> replaced = requireExportTarget(job);
 
     ExportResult result;
     result.warnings = sentences(issues);
@@ -90,7 +85,7 @@ ExportResult exportRun(const ExportJob& job, Progress& progress, const std::stop
     const SizeEstimate size = estimateSize(opened.source.plans, opened.description, opened.source.dtype);
     requireDiskSpace(job.out, job.format == "dense" ? size.denseBytes : size.bytes);
     removeStaleTemporaries(std::filesystem::absolute(job.out).parent_path());   // of killed processes
-    AtomicFolder folder(job.out);
+    AtomicFolder folder(job.out, replaced);
     Written written = exporter(job.format).write(opened.source, folder.path(), progress, stop);
     result.files = written.files;
     result.left = written.left;
@@ -103,6 +98,22 @@ ExportResult exportRun(const ExportJob& job, Progress& progress, const std::stop
         result.bytes += std::filesystem::file_size(folder.path() / file);
     throwIfStopped(stop);
     folder.commit();
+    return result;
+}
+
+} // namespace
+
+std::vector<ContractIssue> checkExport(const ExportJob& job)
+{
+    std::vector<ContractIssue> issues;
+    translateErrors("export", [&] { issues = issuesOf(job, Opened(job)); });
+    return issues;
+}
+
+ExportResult exportRun(const ExportJob& job, Progress& progress, const std::stop_token& stop)
+{
+    ExportResult result;
+    translateErrors("export", [&] { result = write(job, progress, stop); });
     return result;
 }
 

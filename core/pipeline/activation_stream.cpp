@@ -1,6 +1,7 @@
 #include "core/pipeline/activation_stream.h"
 
 #include "core/base/atomic_file.h"
+#include "core/base/disk.h"
 #include "core/base/error.h"
 
 #include <ATen/ATen.h>

@@ -1,7 +1,6 @@
 #include "core/pipeline/compute_scope.h"
 
 #include "core/base/error.h"
-#include "core/base/foreign_error.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -12,7 +11,6 @@
 
 #include <fstream>
 #include <mutex>
-#include <new>
 #include <thread>
 
 namespace halftone {
@@ -95,28 +93,6 @@ DefaultMatrixProducts::~DefaultMatrixProducts()
 std::string matrixProductName()
 {
     return mediumPrecision() ? "oneDNN fp32" : "MKL fp32";
-}
-
-void translateErrors(const std::string& subject, const std::function<void()>& work)
-{
-    try {
-        work();
-    } catch (const Error&) {
-        throw;
-    } catch (const Cancelled&) {
-        throw;
-    } catch (const std::bad_alloc&) {
-        throw Error(ErrorKind::OutOfMemory, subject + ": out of memory; use fewer or shorter samples, or --memory-budget to spill the streams to disk", subject);
-    } catch (const c10::OutOfMemoryError& e) {
-        throw Error(ErrorKind::OutOfMemory, subject + ": out of device memory; use fewer or shorter samples, or --device cpu", subject);
-    } catch (const c10::Error& e) {
-        const std::string what = e.what_without_backtrace();
-        if (what.find("allocate memory") != std::string::npos || what.find("not enough memory") != std::string::npos)
-            throw Error(ErrorKind::OutOfMemory, subject + ": out of memory (" + what + ")", subject);
-        throw Error(ErrorKind::Internal, subject + ": " + what, subject);
-    } catch (const std::exception& e) {
-        throw foreignError(e, subject);
-    }
 }
 
 std::uint64_t peakResidentBytes()

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "core/base/device.h"
+#include "core/model/foreign_errors.h"
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -41,9 +41,6 @@ private:
 
 /// Which matrix product the probe chose: "oneDNN fp32" or "MKL fp32".
 std::string matrixProductName();
-
-/// Runs `work` and turns what LibTorch and the standard library throw into Error (OutOfMemory, Internal) about `subject`.
-void translateErrors(const std::string& subject, const std::function<void()>& work);
 
 /// Most bytes this process held resident since the last takePeakResidentBytes(), or ever (VmHWM).
 std::uint64_t peakResidentBytes();

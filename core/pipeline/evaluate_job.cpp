@@ -9,6 +9,7 @@
 #include "core/pipeline/recipe_model.h"
 #include "core/project/project_model.h"
 #include "core/project/quantized_model.h"
+#include "core/project/run_reference.h"
 #include "core/text/corpus.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ namespace halftone {
 
 void requireFloatModel(const std::string& target)
 {
-    if (Project::isProject(target.substr(0, target.rfind('#'))) || isCompressedTensors(target))
+    if (runReference(target) || isCompressedTensors(target))
         throw Error(ErrorKind::InvalidArgument, target + ": a recipe is applied on the fly to a float model, not to a run or an export", target);
 }
 
@@ -34,11 +35,9 @@ struct Target {
 
 Target openTarget(const std::string& target)
 {
-    const std::size_t hash = target.rfind('#');
-    const std::string head = target.substr(0, hash);
-    if (Project::isProject(head)) {
-        const std::shared_ptr<Project> project = Project::openExisting(head, true);
-        const RunInfo run = project->run(hash == std::string::npos ? std::string_view{} : std::string_view(target).substr(hash + 1));
+    if (const std::optional<RunReference> named = runReference(target)) {
+        const std::shared_ptr<Project> project = Project::openExisting(named->project, true);
+        const RunInfo run = project->run(named->run);
         const std::shared_ptr<const Model> model = openModelOf(*project);
         return {openRun(model, project, run.id), model, model->tokenizer(), Recipe::parse(run.recipeJson, "the recipe of " + run.id).contract};
     }

@@ -1,14 +1,13 @@
 #include "core/pipeline/jobs.h"
 
 #include "core/base/error.h"
-#include "core/base/sha256.h"
 #include "core/methods/asleep_mask.h"
 #include "core/model/model.h"
 #include "core/pipeline/block_driver.h"
 #include "core/pipeline/compute_scope.h"
-#include "core/pipeline/numerics_version.h"
 #include "core/pipeline/quantize_memory.h"
 #include "core/pipeline/quantize_plan.h"
+#include "core/pipeline/run_difference.h"
 #include "core/pipeline/sentinels.h"
 #include "core/pipeline/training_feed.h"
 #include "core/project/project_model.h"
@@ -26,19 +25,6 @@
 namespace halftone {
 
 namespace {
-
-/// The number of threads is no part of it: results do not hang on it.
-std::string runFingerprint(const Model& model, const Recipe& recipe, const TokenWindows& windows)
-{
-    Sha256 hash;
-    hash.update(kNumericsVersion);
-    hash.update(model.checkpoint().fingerprint());
-    hash.update(recipe.toJson());
-    for (const auto& ids : windows.ids)
-        hash.update(std::as_bytes(std::span(ids)));
-    hash.update(" " + matrixProductName());
-    return hash.finish();
-}
 
 /// Batches of equal samples.
 std::vector<std::span<const std::vector<std::int32_t>>> batchesOf(const TokenWindows& windows)
@@ -118,6 +104,35 @@ QuantizeResult resultOf(const Project& project, const std::string& run, const To
     return result;
 }
 
+/// How the wanted run begins: as one that lies in the project unfinished, as a branch of another, or anew (empty).
+std::optional<RunInfo> takeUp(const QuantizeJob& job, const RunInputs& inputs, const std::string& fingerprint, const ModelDescription& description, const QuantizePlan& room,
+                              Progress& progress)
+{
+    if (job.resume) {
+        if (std::optional<RunInfo> known = findResumable(*job.project, fingerprint)) {
+            progress.note("resuming " + known->id + " after block " + std::to_string(known->blocksDone - 1));
+            return known;
+        }
+        const std::optional<RunInfo> other = job.refuseOther ? findUnfinished(*job.project) : std::nullopt;
+        if (other) {
+            const RunDifference difference = differenceTo(*other, inputs, job.recipe, description);
+            throw Error(ErrorKind::InvalidArgument, other->id + " cannot be resumed like this: " + difference.sentence() + ". Resume it as it was begun, or begin a new run"
+                        + (difference.shared > 0 ? ", which may take over its first " + std::to_string(difference.shared) + " blocks" : std::string()), other->id);
+        }
+    }
+    if (job.branchFrom.empty())
+        return std::nullopt;
+    const RunInfo from = job.project->run(job.branchFrom);
+    const RunDifference difference = differenceTo(from, inputs, job.recipe, description);
+    if (difference.shared < 1)
+        throw Error(ErrorKind::InvalidArgument, from.id + " has no finished block that this run could take over: "
+                    + (difference.same() ? "none is finished" : difference.sentence()), from.id);
+    room.requireDisk(job.project->folder());
+    const RunInfo made = branchRun(*job.project, from.id, difference.shared, job.recipe.toJson(), fingerprint, inputs);
+    progress.note(made.id + " takes over the first " + std::to_string(made.blocksDone) + " of " + std::to_string(made.blocks) + " blocks of " + from.id);
+    return made;
+}
+
 QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_token& stop)
 {
     requireCpu(job.options, "quantize");
@@ -138,19 +153,18 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
         progress.note(note);
 
     bindModel(*job.project, model->checkpoint());
-    const std::string fingerprint = runFingerprint(*model, job.recipe, windows);
+    const RunInputs inputs = inputsOf(*model, windows, job.text);
+    const std::string fingerprint = fingerprintOf(inputs, job.recipe, windows);
     if (job.takeFinished)
         if (const std::optional<RunInfo> known = findFinished(*job.project, fingerprint))
             return resultOf(*job.project, known->id, windows);
-    std::optional<RunInfo> resumed = job.resume ? findResumable(*job.project, fingerprint) : std::nullopt;
     const QuantizePlan room = planQuantize(description, plans, calibration, job.options, job.project->folder());
-    if (!resumed)   // else part of it lies on the disk already
+    const std::optional<RunInfo> resumed = takeUp(job, inputs, fingerprint, description, room, progress);
+    if (!resumed)   // else it was asked for when the run began
         room.requireDisk(job.project->folder());
     for (const std::string& warning : room.warnings())
         progress.note(warning);
-    RunInfo info = resumed ? *resumed : beginRun(*job.project, job.recipe.toJson(), fingerprint, config.blocks);
-    if (resumed)
-        progress.note("resuming " + info.id + " after block " + std::to_string(info.blocksDone - 1));
+    RunInfo info = resumed ? *resumed : beginRun(*job.project, job.recipe.toJson(), fingerprint, config.blocks, inputs);
     if (resumed && job.blockDone)   // what is done already is known at once
         for (const BlockResult& done : job.project->results(info.id))
             job.blockDone(done);

@@ -1,6 +1,7 @@
 #include "core/pipeline/quantize_plan.h"
 
 #include "core/base/atomic_file.h"
+#include "core/base/disk.h"
 #include "core/base/error.h"
 #include "core/base/number_text.h"
 #include "core/pipeline/block_learner.h"

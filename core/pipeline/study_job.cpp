@@ -9,6 +9,7 @@
 #include "core/pipeline/jobs.h"
 #include "core/pipeline/numerics_version.h"
 #include "core/pipeline/recipe_model.h"
+#include "core/pipeline/run_difference.h"
 #include "core/pipeline/share_of_progress.h"
 #include "core/pipeline/study_plan.h"
 #include "core/project/project_model.h"
@@ -149,6 +150,32 @@ private:
         return hash.finish();
     }
 
+    /// What every member's figures depend on, in words.
+    RunInputs conditions() const
+    {
+        Sha256 tokens;
+        std::string names;
+        for (std::size_t t = 0; t < m_texts.size(); ++t) {
+            names += (t == 0 ? "" : ", ") + m_job.study.texts[t].file.string();
+            tokens.update(std::to_string(m_texts[t].length) + ";");
+            for (const auto& ids : m_texts[t].ids)
+                tokens.update(std::as_bytes(std::span(ids)));
+        }
+        return {std::string(kNumericsVersion), m_model->checkpoint().fingerprint(), names, tokens.finish(),
+                matrixProductName() + " with " + std::to_string(m_scope.threads()) + (m_scope.threads() == 1 ? " thread" : " threads")};
+    }
+
+    /// Other members are no reason to stop: those that both have are taken over. Under other conditions there are none.
+    void requireSameConditions() const
+    {
+        const std::optional<UnfinishedStudy> unfinished = findUnfinishedStudy(*m_job.project);
+        if (!unfinished || !unfinished->conditions.known())
+            return;
+        const std::vector<RunDifference::Part> parts = inputDifference(unfinished->conditions, conditions());
+        if (!parts.empty())
+            throw Error(ErrorKind::InvalidArgument, unfinished->id + " cannot be resumed like this: " + sentenceOf(parts) + ". Resume it as it was begun, or begin a new study", unfinished->id);
+    }
+
     /// Takes what the project has, measures the float model, and begins the study or goes on with it.
     void begin()
     {
@@ -172,6 +199,8 @@ private:
                 if (known->members[i].state == State::Done)
                     take(i, std::move(known->members[i]));
         }
+        if (!known && m_job.resume && m_job.refuseOther)
+            requireSameConditions();
         const auto left = static_cast<std::int64_t>(std::count_if(m_result.members.begin(), m_result.members.end(), [](const auto& row) { return row.state == State::Waiting; }));
         if (known && left == 0) {
             m_result.done = true;
@@ -187,7 +216,7 @@ private:
                 if (m_result.floatTexts[t].notFinite > 0)
                     throw Error(ErrorKind::BadFile, m_job.study.model.string() + ": the float model has logits that are not finite on " + m_job.study.texts[t].file.string() +
                                 "; its weights hold NaN or infinity", m_job.study.model.string());
-            beginStudy(*m_job.project, m_result, fingerprint);
+            beginStudy(*m_job.project, m_result, fingerprint, conditions());
         }
         for (std::size_t i = 0; i < m_members.size(); ++i) {
             StudyMemberResult& row = m_result.members[i];

@@ -19,6 +19,7 @@ struct StudyJob {
     Study study;                         ///< with model, texts, and the calibration text where a member needs one
     std::shared_ptr<Project> project;    ///< keeps each member as it is finished, and the runs
     bool resume = true;                  ///< go on with a study of the same members, texts and model, and take members that any study here has; else anew
+    bool refuseOther = false;            ///< with `resume`: an unfinished study made under other conditions (model, texts, threads) is an Error{InvalidArgument} saying which
     ComputeOptions options;
     std::function<void(const StudyResult&)> changed;   ///< begun, and after each group of members; on the job's thread
 };

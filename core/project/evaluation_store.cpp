@@ -1,13 +1,23 @@
 #include "core/project/evaluation_store.h"
 
 #include "core/base/atomic_file.h"
+#include "core/base/disk.h"
 #include "core/base/error.h"
+#include "core/base/file_lock.h"
 #include "core/base/json.h"
+#include "core/base/log.h"
+#include "core/project/project_impl.h"
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <cmath>
+#include <cstdio>
+#include <functional>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -18,9 +28,11 @@ namespace {
 constexpr std::array<std::pair<StoredEvaluation::Target, std::string_view>, 3> kTargets{
     {{StoredEvaluation::Target::Float, "float"}, {StoredEvaluation::Target::Run, "run"}, {StoredEvaluation::Target::Recipe, "recipe"}}};
 
+constexpr auto kWaitForLock = std::chrono::seconds(20);
+
 std::filesystem::path fileOf(const std::filesystem::path& project)
 {
-    return project / "cache" / "evaluations.json";
+    return project / kEvaluationsFile;
 }
 
 /// To 1e-5: what a picture can show of it. NaN becomes null.
@@ -128,6 +140,90 @@ StoredEvaluation fromJson(const Json& json)
     return record;
 }
 
+/// The records as they stand in the file. @throws Error{BadFile} where it is no list.
+Json readList(const std::filesystem::path& project)
+{
+    std::error_code none;
+    std::filesystem::path file = fileOf(project);
+    if (!std::filesystem::exists(std::filesystem::symlink_status(file, none)))
+        file = project / "cache" / kEvaluationsFile;   // where older versions kept it
+    if (!std::filesystem::exists(std::filesystem::symlink_status(file, none)))
+        return Json::array();
+    Json list = readJsonFile(file);
+    if (!list.is_array())
+        throw Error(ErrorKind::BadFile, file.string() + ": is no list of evaluations.", file.string());
+    return list;
+}
+
+/// One record; nothing where it is not one that this version writes.
+std::optional<StoredEvaluation> recordOf(const Json& object)
+{
+    if (!object.is_object())
+        return std::nullopt;
+    try {
+        StoredEvaluation record = fromJson(object);
+        return record.result.perplexity.tokens > 0 ? std::optional(std::move(record)) : std::nullopt;
+    } catch (const Json::exception&) {   // a key of another type than we write
+        return std::nullopt;
+    }
+}
+
+std::vector<StoredEvaluation> recordsOf(const Json& list)
+{
+    std::vector<StoredEvaluation> records;
+    for (const Json& object : list)
+        if (std::optional<StoredEvaluation> record = recordOf(object))
+            records.push_back(std::move(*record));
+    return records;
+}
+
+/// What cannot be read is moved out of the way and kept.
+void keepAside(const std::filesystem::path& project, const Error& reason)
+{
+    std::error_code none;
+    const std::filesystem::path file = fileOf(project);
+    if (!std::filesystem::exists(std::filesystem::symlink_status(file, none))) {   // the broken one is an older version's: it stays where it is
+        log(LogLevel::Warning, std::string(reason.what()) + " It is left as it is, and a new list is begun in " + file.string() + ".");
+        return;
+    }
+    std::string stamp = utcNow();
+    std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
+    std::filesystem::path kept = file.string() + ".bad-" + stamp;
+    for (int n = 2; std::filesystem::exists(std::filesystem::symlink_status(kept, none)); ++n)
+        kept = file.string() + ".bad-" + stamp + "-" + std::to_string(n);
+    if (std::rename(file.c_str(), kept.c_str()) != 0)
+        failIo(file, "is broken and cannot be moved aside", errno);
+    log(LogLevel::Warning, std::string(reason.what()) + " It is kept as " + kept.string() + ", and a new list is begun.");
+}
+
+/// Reads, changes and writes the list while nobody else does.
+std::vector<StoredEvaluation> change(const std::filesystem::path& project, const std::function<void(Json&)>& edit)
+{
+    const std::unique_ptr<FileLock> lock = FileLock::wait(project / (std::string(kEvaluationsFile) + ".lock"), kWaitForLock);
+    Json list = Json::array();
+    try {
+        list = readList(project);
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::BadFile)
+            throw;
+        keepAside(project, e);
+    }
+    edit(list);
+    // A token may be part of a character: what is no UTF-8 becomes the replacement character.
+    writeFileAtomically(fileOf(project), list.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n", true);
+    return recordsOf(list);
+}
+
+/// Removes the records that `gone` says; those that cannot be read stay.
+void eraseIf(Json& list, const std::function<bool(const StoredEvaluation&)>& gone)
+{
+    Json kept = Json::array();
+    for (Json& object : list)
+        if (const std::optional<StoredEvaluation> record = recordOf(object); !record || !gone(*record))
+            kept.push_back(std::move(object));
+    list = std::move(kept);
+}
+
 } // namespace
 
 bool StoredEvaluation::sameSubject(const StoredEvaluation& other) const
@@ -137,42 +233,27 @@ bool StoredEvaluation::sameSubject(const StoredEvaluation& other) const
 
 std::vector<StoredEvaluation> readEvaluations(const std::filesystem::path& project)
 {
-    std::error_code none;
-    if (!std::filesystem::is_regular_file(fileOf(project), none))
-        return {};
-    std::vector<StoredEvaluation> records;
-    try {
-        const Json list = readJsonFile(fileOf(project));
-        if (!list.is_array())
-            return {};
-        for (const Json& object : list)
-            if (object.is_object())
-                if (StoredEvaluation record = fromJson(object); record.result.perplexity.tokens > 0)
-                    records.push_back(std::move(record));
-    } catch (const Error&) {
-        return {};
-    } catch (const Json::exception&) {   // a key of another type than we write
-        return {};
-    }
-    return records;
+    return recordsOf(readList(project));
 }
 
-void writeEvaluations(const std::filesystem::path& project, const std::vector<StoredEvaluation>& records)
+std::vector<StoredEvaluation> storeEvaluation(const std::filesystem::path& project, const StoredEvaluation& record)
 {
-    Json list = Json::array();
-    for (const StoredEvaluation& record : records)
+    return change(project, [&](Json& list) {
+        eraseIf(list, [&](const StoredEvaluation& old) { return old.sameSubject(record); });
         list.push_back(toJson(record));
-    std::filesystem::create_directories(fileOf(project).parent_path());
-    // A token may be part of a character: what is no UTF-8 becomes the replacement character.
-    writeFileAtomically(fileOf(project), list.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n", true);
+    });
 }
 
-void storeEvaluation(const std::filesystem::path& project, const StoredEvaluation& record)
+std::vector<StoredEvaluation> removeEvaluation(const std::filesystem::path& project, const StoredEvaluation& record)
 {
-    std::vector<StoredEvaluation> records = readEvaluations(project);
-    std::erase_if(records, [&](const StoredEvaluation& old) { return old.sameSubject(record); });
-    records.push_back(record);
-    writeEvaluations(project, records);
+    return change(project, [&](Json& list) { eraseIf(list, [&](const StoredEvaluation& old) { return old.sameSubject(record); }); });
+}
+
+std::vector<StoredEvaluation> removeEvaluationsOf(const std::filesystem::path& project, std::string_view run)
+{
+    return change(project, [&](Json& list) {
+        eraseIf(list, [&](const StoredEvaluation& old) { return old.target == StoredEvaluation::Target::Run && old.run == run; });
+    });
 }
 
 } // namespace halftone

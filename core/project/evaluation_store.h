@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace halftone {
@@ -25,11 +26,17 @@ struct StoredEvaluation {
     bool sameSubject(const StoredEvaluation& other) const;
 };
 
-/// PROJECT/cache/evaluations.json. A missing or broken file reads as an empty list: it is a cache, measured again at will.
+/// PROJECT/evaluations.json, beside the runs that they belong to. Window and command line change it at the same time: each reads it anew under a lock
+/// of its own, which is not the project's, changes its part and leaves what it does not know. Older versions kept it in cache/; it is read from there
+/// until the first change.
+/// @throws Error{BadFile} where the file is broken.
 std::vector<StoredEvaluation> readEvaluations(const std::filesystem::path& project);
-/// Atomically. @throws Error{Io}.
-void writeEvaluations(const std::filesystem::path& project, const std::vector<StoredEvaluation>& records);
-/// Adds one, in the place of an older one of the same subject. @throws Error{Io}.
-void storeEvaluation(const std::filesystem::path& project, const StoredEvaluation& record);
+/// Adds one, in the place of an older one of the same subject. A broken file is kept as evaluations.json.bad-<time>, which is logged.
+/// @return all there are now. @throws Error{Io}.
+std::vector<StoredEvaluation> storeEvaluation(const std::filesystem::path& project, const StoredEvaluation& record);
+/// Takes those of the same subject out.
+std::vector<StoredEvaluation> removeEvaluation(const std::filesystem::path& project, const StoredEvaluation& record);
+/// Takes those of a run out.
+std::vector<StoredEvaluation> removeEvaluationsOf(const std::filesystem::path& project, std::string_view run);
 
 } // namespace halftone

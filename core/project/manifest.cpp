@@ -1,7 +1,7 @@
 #include "core/project/manifest.h"
 
 #include "core/base/error.h"
-#include "core/base/json.h"
+#include "core/base/json_paths.h"
 
 #include <algorithm>
 #include <cmath>
@@ -64,6 +64,13 @@ Json toJson(const AsleepChannels& asleep)
             {"asleep", std::vector<std::int64_t>(asleep.asleep.begin(), asleep.asleep.begin() + kept)}};
 }
 
+Json toJson(const RunInputs& inputs)
+{
+    Json json{{"code", inputs.code}, {"model", inputs.model}, {"tokens", inputs.tokens}, {"products", inputs.products}};
+    putPath(json, "text", inputs.text);
+    return json;
+}
+
 Json toJson(const RunRecord& run)
 {
     Json blocks = Json::array();
@@ -81,12 +88,19 @@ Json toJson(const RunRecord& run)
             blocks.back()["asleep"].push_back(toJson(asleep));
     }
     const RunInfo& info = run.info;
-    return {{"id", info.id}, {"state", info.state}, {"recipe", info.recipeJson}, {"fingerprint", info.fingerprint},
+    Json json{{"id", info.id}, {"state", info.state}, {"recipe", info.recipeJson}, {"fingerprint", info.fingerprint},
         {"created", info.created},
         {"block_count", info.blocks}, {"bits_per_weight", number(info.bitsPerWeight)}, {"bytes", info.bytes},
             {"seconds", number(info.seconds)},
         {"peak_bytes", info.peakBytes}, {"canary_perplexity", number(info.canaryPerplexity)},
         {"canary_reference", number(info.canaryReference)}, {"blocks", std::move(blocks)}};
+    if (!info.name.empty() || !info.note.empty()) {
+        json["name"] = asUtf8(info.name);
+        json["note"] = asUtf8(info.note);
+    }
+    if (info.inputs.known())
+        json["inputs"] = toJson(info.inputs);
+    return json;
 }
 
 Json toJson(const StudyRecord& study)
@@ -94,8 +108,11 @@ Json toJson(const StudyRecord& study)
     Json members = Json::array();
     for (const StudyRecord::Member& member : study.members)
         members.push_back({{"member", member.member}, {"fingerprint", member.fingerprint}, {"file", toJson(member.file)}});
-    return {{"id", study.id}, {"done", study.done}, {"fingerprint", study.fingerprint}, {"created", study.created}, {"seconds", number(study.seconds)},
+    Json json{{"id", study.id}, {"done", study.done}, {"fingerprint", study.fingerprint}, {"created", study.created}, {"seconds", number(study.seconds)},
         {"float_walks", study.floatWalks}, {"reused", study.reused}, {"head", toJson(study.head)}, {"members", std::move(members)}};
+    if (study.conditions.known())
+        json["conditions"] = toJson(study.conditions);
+    return json;
 }
 
 // ---- reading
@@ -131,6 +148,16 @@ public:
         if (!m_value.is_string())
             fail("must be a string.");
         return m_value.get<std::string>();
+    }
+    /// Written by putPath().
+    std::string path(const char* key) const
+    {
+        (void)(*this)[key].text();
+        try {
+            return takePath(m_value, key);
+        } catch (const Error& e) {
+            (*this)[key].fail(e.what());
+        }
     }
     bool boolean() const
     {
@@ -268,6 +295,11 @@ AsleepChannels parseAsleep(const Node& node, int block)
     return asleep;
 }
 
+RunInputs parseInputs(const Node& node)
+{
+    return {node["code"].text(), node["model"].text(), node.path("text"), node["tokens"].text(), node["products"].text()};
+}
+
 RunRecord parseRun(const Node& node)
 {
     RunRecord run;
@@ -288,6 +320,12 @@ RunRecord parseRun(const Node& node)
         info.canaryPerplexity = node["canary_perplexity"].real();
         info.canaryReference = node["canary_reference"].real();
     }
+    if (node.has("name")) {
+        info.name = node["name"].text();
+        info.note = node["note"].text();
+    }
+    if (node.has("inputs"))   // runs of older versions do not say them
+        info.inputs = parseInputs(node["inputs"]);
     for (const Node& item : node["blocks"].items()) {
         RunBlock block;
         block.result.block = item["block"].smallCount();
@@ -326,6 +364,8 @@ StudyRecord parseStudy(const Node& node)
     study.floatWalks = node["float_walks"].smallCount();
     study.reused = node["reused"].smallCount();
     study.head = parseFile(node["head"]);
+    if (node.has("conditions"))
+        study.conditions = parseInputs(node["conditions"]);
     for (const Node& item : node["members"].items()) {
         StudyRecord::Member member{item["member"].smallCount(), item["fingerprint"].text(), parseFile(item["file"])};
         if (!study.members.empty() && member.member <= study.members.back().member)
@@ -358,8 +398,8 @@ std::string Manifest::toJson() const
 {
     Json json;
     json["format"] = {major, minor};
-    json["model"] = model;
-    json["model_relative"] = modelRelative;
+    putPath(json, "model", model);
+    putPath(json, "model_relative", modelRelative);
     json["sequence"] = sequence;
     if (modelIdentity)
         json["model_identity"] = halftone::toJson(*modelIdentity);
@@ -378,7 +418,7 @@ std::string Manifest::toJson() const
     if (!studies.empty())
         for (const StudyRecord& study : studies)
             json["studies"].push_back(halftone::toJson(study));
-    return json.dump(1) + "\n";
+    return jsonText(json, 1, "the project's manifest") + "\n";
 }
 
 Manifest Manifest::parse(std::string_view text, std::string_view subject)
@@ -392,8 +432,8 @@ Manifest Manifest::parse(std::string_view text, std::string_view subject)
     manifest.major = format[0].smallCount();
     manifest.minor = format[1].smallCount();
     try {
-        manifest.model = root["model"].text();
-        manifest.modelRelative = root["model_relative"].text();
+        manifest.model = root.path("model");
+        manifest.modelRelative = root.path("model_relative");
         manifest.sequence = root["sequence"].count();
         if (root.has("model_identity"))
             manifest.modelIdentity = parseFile(root["model_identity"]);
@@ -426,6 +466,25 @@ void Manifest::place(const std::filesystem::path& path, const std::filesystem::p
     };
     model = real(path).string();
     modelRelative = real(path).lexically_relative(real(project)).generic_string();
+}
+
+std::set<std::string> Manifest::files() const
+{
+    std::set<std::string> named;
+    if (modelIdentity)
+        named.insert(modelIdentity->file);
+    if (analysis)
+        for (const AnalysisRecord::Block& block : analysis->blocks)
+            named.insert(block.file.file);
+    for (const RunRecord& run : runs)
+        for (const RunBlock& block : run.blocks)
+            named.insert(block.file.file);
+    for (const StudyRecord& study : studies) {
+        named.insert(study.head.file);
+        for (const StudyRecord::Member& member : study.members)
+            named.insert(member.file.file);
+    }
+    return named;
 }
 
 RunRecord* Manifest::find(std::string_view run)

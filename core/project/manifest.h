@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,7 @@ struct StudyRecord {
     std::string id;                 ///< "study-001"
     bool done = false;
     std::string fingerprint;        ///< of all that its figures depend on
+    RunInputs conditions;           ///< of all but its members, in words
     std::string created;
     double seconds = 0;
     int floatWalks = 0, reused = 0;
@@ -67,6 +69,9 @@ struct Manifest {
 
     /// Where the model lies, seen from nowhere and from the project's folder.
     void place(const std::filesystem::path& model, const std::filesystem::path& project);
+    /// Every file that it names.
+    std::set<std::string> files() const;
+
     RunRecord* find(std::string_view run);
     const RunRecord* find(std::string_view run) const;
 };

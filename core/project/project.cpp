@@ -1,6 +1,7 @@
 #include "core/project/project.h"
 
 #include "core/base/atomic_file.h"
+#include "core/base/disk.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -25,22 +27,6 @@ namespace {
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t{8} << 30;   ///< a block of more weights than any model has, at 8 bits
 constexpr std::uint64_t kCompactAbove = std::uint64_t{4} << 20;
 constexpr auto kSyncWithin = std::chrono::milliseconds(500);
-
-[[noreturn]] void fail(const fs::path& path, const std::string& deed, int error)
-{
-    throw Error(ErrorKind::Io, path.string() + ": " + deed + ": " + std::generic_category().message(error) + ".", path.string());
-}
-
-void syncFolder(const fs::path& folder)
-{
-    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        fail(folder, "the folder cannot be opened to be synced", errno);
-    const int error = ::fsync(fd) == 0 ? 0 : errno;
-    ::close(fd);
-    if (error != 0 && error != EINVAL && error != EROFS)
-        fail(folder, "the folder cannot be synced to disk", error);
-}
 
 } // namespace
 
@@ -60,8 +46,8 @@ void makeFolder(const fs::path& folder)
     if (fs::is_directory(fs::symlink_status(folder, ignored)))
         return;
     if (::mkdir(folder.c_str(), 0777) != 0)
-        fail(folder, "the folder cannot be made", errno);
-    syncFolder(folder.has_parent_path() ? folder.parent_path() : fs::path("."));
+        failIo(folder, "the folder cannot be made", errno);
+    syncFolder(parentOf(folder));
 }
 
 // ---- Project
@@ -258,6 +244,12 @@ std::vector<std::byte> Project::Impl::read(const FileEntry& entry) const
 
 void Project::Impl::discard(const FileEntry& entry) const noexcept
 {
+    try {
+        if (snapshot().files().contains(entry.file))
+            return;
+    } catch (const std::bad_alloc&) {
+        return;   // it stays, and goes as unnamed when the project is opened again
+    }
     std::error_code ignored;
     fs::remove(folder / entry.file, ignored);
 }

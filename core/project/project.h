@@ -13,6 +13,16 @@
 
 namespace halftone {
 
+/// What a run was computed from beside its recipe, part by part: so that a mismatch can be named. Empty of a run of an older version.
+struct RunInputs {
+    std::string code;             ///< version of the arithmetic
+    std::string model;            ///< the checkpoint's fingerprint
+    std::string text;             ///< the calibration texts, as TextChoice::line() says them
+    std::string tokens;           ///< SHA-256 of the calibration samples' token ids
+    std::string products;         ///< which matrix product: "oneDNN fp32"
+    bool known() const { return !code.empty(); }
+};
+
 struct RunInfo {
     std::string id;               ///< "run-001"
     std::string state;            ///< "running", "done"
@@ -27,6 +37,8 @@ struct RunInfo {
     int flags = 0;                ///< raised by the sentinels so far
     /// Perplexity of the canary, a stretch of the calibration text that no sample holds, quantized and float; 0: not measured. No measure of quality.
     double canaryPerplexity = 0, canaryReference = 0;
+    RunInputs inputs;
+    std::string name, note;       ///< a person's own words; may be empty
 };
 
 /// The project folder NAME.halftone/ (file-safety C): manifest = root of truth, immutable HDF5 files named by hash, journal of edits, lock.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/project/folder_lock.h"
+#include "core/base/file_lock.h"
 #include "core/project/journal.h"
 #include "core/project/manifest.h"
 #include "core/project/project.h"
@@ -22,7 +22,7 @@ namespace halftone {
 /// held while the disk works, so that a window can always read), `journalLock`.
 struct Project::Impl {
     std::filesystem::path folder;
-    std::unique_ptr<FolderLock> lock;     ///< null: read-only
+    std::unique_ptr<FileLock> lock;     ///< null: read-only
     std::string readOnlyReason;
 
     std::mutex writing;
@@ -52,7 +52,7 @@ struct Project::Impl {
     std::vector<std::byte> read(const FileEntry& entry) const;
     /// Whether the file is there with the right size.
     bool present(const FileEntry& entry) const;
-    /// Removes a file that the manifest no longer names.
+    /// Removes a file, unless the manifest still names it (a branch shares blocks with its run).
     void discard(const FileEntry& entry) const noexcept;
 
     void syncJournal();
@@ -63,6 +63,8 @@ struct Project::Impl {
 
 inline constexpr const char* kManifestFile = "manifest.json";
 inline constexpr const char* kJournalFile = "journal.log";
+inline constexpr const char* kLockFile = "lock";
+inline constexpr const char* kEvaluationsFile = "evaluations.json";
 
 /// One folder, durable; one that exists is fine. @throws Error{Io}.
 void makeFolder(const std::filesystem::path& folder);

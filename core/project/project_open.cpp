@@ -37,7 +37,7 @@ bool isRealFolder(const fs::path& path)
 /// Ours by name: what a project folder that was never finished may hold.
 bool maybeOurs(const std::string& name)
 {
-    static const std::set<std::string> known{"lock", kJournalFile, "runs", "stats", "studies", "cache"};
+    static const std::set<std::string> known{kLockFile, kJournalFile, kEvaluationsFile, "runs", "stats", "studies", "cache"};
     return known.count(name) > 0 || name.ends_with(".part") || name.starts_with("journal.bad-");
 }
 
@@ -56,18 +56,7 @@ bool isResultFile(const std::string& name)
 /// hold the lock, so no job runs.
 void collectGarbage(const fs::path& folder, const Manifest& manifest)
 {
-    std::set<std::string> named;
-    if (manifest.analysis)
-        for (const auto& block : manifest.analysis->blocks)
-            named.insert(block.file.file);
-    for (const RunRecord& run : manifest.runs)
-        for (const RunBlock& block : run.blocks)
-            named.insert(block.file.file);
-    for (const StudyRecord& study : manifest.studies) {
-        named.insert(study.head.file);
-        for (const StudyRecord::Member& member : study.members)
-            named.insert(member.file.file);
-    }
+    const std::set<std::string> named = manifest.files();
     std::vector<fs::path> folders{folder};
     std::error_code ignored;
     for (const char* part : {"stats", "runs"})
@@ -150,7 +139,7 @@ Opened openFolder(const fs::path& folder, bool readOnly)
     if (readOnly) {
         impl->readOnlyReason = "it was opened for reading only";
     } else {
-        FolderLock::Attempt attempt = FolderLock::take(folder);
+        FileLock::Attempt attempt = FileLock::take(folder / kLockFile);
         impl->lock = std::move(attempt.lock);
         opened.lockError = attempt.error;
         if (!impl->lock)
@@ -206,7 +195,7 @@ std::shared_ptr<Project> Project::open(const fs::path& folder, const fs::path& m
             fs::create_directories(folder.parent_path(), ignored);   // what goes wrong shows in the next line
         if (!fs::is_directory(status))
             makeFolder(folder);
-        const FolderLock::Attempt attempt = FolderLock::take(folder);
+        const FileLock::Attempt attempt = FileLock::take(folder / kLockFile);
         if (!attempt.lock)
             throw Error(ErrorKind::Io, folder.string() + ": a project cannot be made here: "
                     + (attempt.error != 0 ? std::generic_category().message(attempt.error) : attempt.owner + " is at work in it") + ".",

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/project/block_file.h"
+#include "core/project/evaluation_store.h"
 #include "core/project/project_impl.h"
 
 #include <ATen/ATen.h>
@@ -38,6 +39,46 @@ void countDone(RunRecord& record)
     }
 }
 
+RunRecord& addRun(Manifest& manifest, const std::string& recipeJson, const std::string& fingerprint, int blocks, const RunInputs& inputs)
+{
+    int last = 0;
+    for (const RunRecord& run : manifest.runs) {
+        int number = 0;
+        const std::string& id = run.info.id;
+        if (id.starts_with("run-"))
+            std::from_chars(id.data() + 4, id.data() + id.size(), number);
+        last = std::max(last, number);
+    }
+    RunInfo info;
+    info.id = numbered("run", last + 1);
+    info.state = "running";
+    info.recipeJson = recipeJson;
+    info.fingerprint = fingerprint;
+    info.created = utcNow();
+    info.blocks = blocks;
+    info.inputs = inputs;
+    return manifest.runs.emplace_back(RunRecord{info, {}});
+}
+
+/// How many blocks from the first on are done and have their file: the first whose file is gone and those after it are computed anew.
+int presentBlocks(const Project::Impl& impl, const RunRecord& run)
+{
+    int done = 0;
+    for (const RunBlock& block : run.blocks) {
+        if (block.result.block != done || !impl.present(block.file))
+            break;
+        ++done;
+    }
+    return done;
+}
+
+RunInfo resumable(const Project::Impl& impl, const RunRecord& run)
+{
+    RunInfo info = run.info;
+    info.blocksDone = presentBlocks(impl, run);
+    return info;
+}
+
 /// The manifest's entry of a block's results. @throws Error{BadFile} where there is none.
 RunBlock blockOf(const Project::Impl& impl, std::string_view run, int block)
 {
@@ -64,28 +105,30 @@ at::Tensor StoredLinear::effectiveWeight() const
     return factors ? value + factors->product() : value;
 }
 
-RunInfo beginRun(Project& project, const std::string& recipeJson, const std::string& fingerprint, int blocks)
+RunInfo beginRun(Project& project, const std::string& recipeJson, const std::string& fingerprint, int blocks, const RunInputs& inputs)
 {
     if (blocks < 1)
         throw Error(ErrorKind::InvalidArgument, "A run of " + std::to_string(blocks) + " blocks is not possible; it needs 1 or more.");
     project.sync();   // edits are safe before hours of work begin
     RunInfo info;
+    project.impl().update([&](Manifest& manifest) { info = addRun(manifest, recipeJson, fingerprint, blocks, inputs).info; });
+    return info;
+}
+
+RunInfo branchRun(Project& project, std::string_view from, int taken, const std::string& recipeJson, const std::string& fingerprint, const RunInputs& inputs)
+{
+    project.sync();
+    RunInfo info;
     project.impl().update([&](Manifest& manifest) {
-        int last = 0;
-        for (const RunRecord& run : manifest.runs) {
-            int number = 0;
-            const std::string& id = run.info.id;
-            if (id.starts_with("run-"))
-                std::from_chars(id.data() + 4, id.data() + id.size(), number);
-            last = std::max(last, number);
-        }
-        info.id = numbered("run", last + 1);
-        info.state = "running";
-        info.recipeJson = recipeJson;
-        info.fingerprint = fingerprint;
-        info.created = utcNow();
-        info.blocks = blocks;
-        manifest.runs.push_back({info, {}});
+        const RunRecord source = recordOf(manifest, from);
+        const int finished = presentBlocks(project.impl(), source);
+        if (taken < 1 || taken > finished)
+            throw Error(ErrorKind::InvalidArgument, source.info.id + " has " + std::to_string(finished) + " finished blocks; " + std::to_string(taken)
+                + " cannot be taken over.", source.info.id);
+        RunRecord& made = addRun(manifest, recipeJson, fingerprint, source.info.blocks, inputs);
+        made.blocks.assign(source.blocks.begin(), source.blocks.begin() + taken);
+        countDone(made);
+        info = made.info;
     });
     return info;
 }
@@ -93,18 +136,18 @@ RunInfo beginRun(Project& project, const std::string& recipeJson, const std::str
 std::optional<RunInfo> findResumable(const Project& project, const std::string& fingerprint)
 {
     const Manifest manifest = project.impl().snapshot();
-    for (auto run = manifest.runs.rbegin(); run != manifest.runs.rend(); ++run) {
-        if (run->info.state != "running" || run->info.fingerprint != fingerprint)
-            continue;
-        RunInfo info = run->info;
-        info.blocksDone = 0;   // up to the first whose file is gone: it and those after it are computed anew
-        for (const RunBlock& block : run->blocks) {
-            if (block.result.block != info.blocksDone || !project.impl().present(block.file))
-                break;
-            ++info.blocksDone;
-        }
-        return info;
-    }
+    for (auto run = manifest.runs.rbegin(); run != manifest.runs.rend(); ++run)
+        if (run->info.state == "running" && run->info.fingerprint == fingerprint)
+            return resumable(project.impl(), *run);
+    return std::nullopt;
+}
+
+std::optional<RunInfo> findUnfinished(const Project& project)
+{
+    const Manifest manifest = project.impl().snapshot();
+    for (auto run = manifest.runs.rbegin(); run != manifest.runs.rend(); ++run)
+        if (run->info.state == "running")
+            return resumable(project.impl(), *run);
     return std::nullopt;
 }
 
@@ -196,6 +239,28 @@ void setEvidence(BlockResult& result, BlockEvidence evidence)
 BlockEvidence takeEvidence(BlockResult& result)
 {
     return {std::move(result.curves), std::move(result.transforms), std::move(result.weights), std::move(result.sites)};
+}
+
+void labelRun(Project& project, std::string_view run, const std::string& name, const std::string& note)
+{
+    project.impl().update([&](Manifest& manifest) {
+        RunRecord& record = recordOf(manifest, run);
+        record.info.name = name;
+        record.info.note = note;
+    });
+}
+
+void removeRun(Project& project, std::string_view run)
+{
+    Project::Impl& impl = project.impl();
+    std::vector<RunBlock> left;
+    impl.update([&](Manifest& manifest) {
+        left = std::move(recordOf(manifest, run).blocks);
+        std::erase_if(manifest.runs, [&](const RunRecord& record) { return record.info.id == run; });
+    });
+    for (const RunBlock& block : left)
+        impl.discard(block.file);
+    removeEvaluationsOf(project.folder(), run);
 }
 
 void finishRun(Project& project, const RunInfo& finished)

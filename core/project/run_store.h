@@ -41,13 +41,22 @@ struct StoredBlock {
 
 /// Results of runs in a project: one immutable HDF5 file a block, on disk the moment it exists, then named by the manifest.
 /// @throws Error{Io} (disk full: nothing half-written stays), Error{BadFile} when a file's hash is not the manifest's.
-RunInfo beginRun(Project& project, const std::string& recipeJson, const std::string& fingerprint, int blocks);
+RunInfo beginRun(Project& project, const std::string& recipeJson, const std::string& fingerprint, int blocks, const RunInputs& inputs = {});
+/// A run that begins with the first `taken` finished blocks of another: their files are shared, named by both.
+/// @throws Error{InvalidArgument} where `from` has fewer finished blocks.
+RunInfo branchRun(Project& project, std::string_view from, int taken, const std::string& recipeJson, const std::string& fingerprint, const RunInputs& inputs);
 /// A run that can go on: state "running" with this fingerprint.
 std::optional<RunInfo> findResumable(const Project& project, const std::string& fingerprint);
+/// The newest run of state "running", whatever its fingerprint.
+std::optional<RunInfo> findUnfinished(const Project& project);
 /// A finished run with this fingerprint, the newest.
 std::optional<RunInfo> findFinished(const Project& project, const std::string& fingerprint);
 void storeBlock(Project& project, std::string_view run, const StoredBlock& block);
 StoredBlock loadBlock(const Project& project, std::string_view run, int block);
+/// A person's name for a run and a note beside it, kept with it in the manifest.
+void labelRun(Project& project, std::string_view run, const std::string& name, const std::string& note);
+/// Takes a run out of the project, with its evaluations and those of its files that no other run shares. Not one that a job is at work on.
+void removeRun(Project& project, std::string_view run);
 void finishRun(Project& project, const RunInfo& finished);
 
 } // namespace halftone

@@ -1,7 +1,7 @@
 #include "core/project/study_store.h"
 
 #include "core/base/error.h"
-#include "core/base/json.h"
+#include "core/base/json_paths.h"
 #include "core/project/project_impl.h"
 
 #include <algorithm>
@@ -48,7 +48,7 @@ Json toJson(const std::vector<Evaluation>& texts)
 
 std::string headJson(const StudyResult& result)
 {
-    return Json{{"study", Json::parse(result.study.toJson())}, {"float", toJson(result.floatTexts)}}.dump(1) + "\n";
+    return jsonText({{"study", Json::parse(result.study.toJson())}, {"float", toJson(result.floatTexts)}}, 1, "the study") + "\n";
 }
 
 std::string memberJson(const StudyMemberResult& member)
@@ -202,11 +202,12 @@ StudyResult loadStudy(const Project& project, std::string_view id)
     throw Error(ErrorKind::BadFile, folder + (id.empty() ? ": has no study yet; halftone-cli study makes one." : ": has no study \"" + std::string(id) + "\"."), folder);
 }
 
-void beginStudy(Project& project, StudyResult& result, const std::string& fingerprint)
+void beginStudy(Project& project, StudyResult& result, const std::string& fingerprint, const RunInputs& conditions)
 {
     Project::Impl& impl = project.impl();
     impl.requireWritable();
     StudyRecord record;
+    record.conditions = conditions;
     int last = 0;
     for (const StudyRecord& known : impl.snapshot().studies) {
         int number = 0;
@@ -233,6 +234,15 @@ std::optional<StudyResult> findStudy(const Project& project, const std::string& 
         whole.done = whole.done && whole.members.size() == record->members.size();
         return readStudy(project, whole);
     }
+    return std::nullopt;
+}
+
+std::optional<UnfinishedStudy> findUnfinishedStudy(const Project& project)
+{
+    const Manifest manifest = project.impl().snapshot();
+    for (auto record = manifest.studies.rbegin(); record != manifest.studies.rend(); ++record)
+        if (!record->done)
+            return UnfinishedStudy{record->id, record->conditions};
     return std::nullopt;
 }
 

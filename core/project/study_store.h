@@ -24,7 +24,13 @@ std::vector<StudyInfo> studies(const Project& project);
 StudyResult loadStudy(const Project& project, std::string_view id = {});
 
 /// Begins a study; the result gets its id and the time. Members' figures are not stored by this.
-void beginStudy(Project& project, StudyResult& result, const std::string& fingerprint);
+void beginStudy(Project& project, StudyResult& result, const std::string& fingerprint, const RunInputs& conditions = {});
+/// The newest study that is not done, and what it was measured under.
+struct UnfinishedStudy {
+    std::string id;
+    RunInputs conditions;
+};
+std::optional<UnfinishedStudy> findUnfinishedStudy(const Project& project);
 /// The newest study of this fingerprint, with the members it has.
 std::optional<StudyResult> findStudy(const Project& project, const std::string& fingerprint);
 void storeMember(Project& project, const StudyResult& result, int member, const std::string& fingerprint);

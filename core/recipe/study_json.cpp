@@ -1,5 +1,5 @@
 #include "core/base/error.h"
-#include "core/base/json.h"
+#include "core/base/json_paths.h"
 #include "core/recipe/json_node.h"
 #include "core/recipe/study.h"
 
@@ -276,7 +276,7 @@ std::string Study::toJson() const
         evaluation["texts"].push_back({{"name", one.name}, {"file", one.file.string()}});
     json["evaluation"] = std::move(evaluation);
     json["classes"] = {{"class_1", limits.first}, {"class_2", limits.second}};
-    return json.dump(2) + "\n";
+    return jsonText(json, 2, "the study") + "\n";
 }
 
 } // namespace halftone

@@ -9,6 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <vector>
 #include <sys/resource.h>
 
 using Json = nlohmann::json;
@@ -77,6 +81,11 @@ private Q_SLOTS:
     void badInputIsASentenceAndAnExitCode();
     void aFullDiskLeavesNothingHalfWritten();
     void interruptedItSaysSoAndCanResume();
+    void resumingWithOtherSettingsSaysWhatDiffers();
+    void aRunIsBranchedFromAnother();
+    void filesThatItDidNotMakeStay();
+    void evaluationsAtOnceAreAllKept();
+    void aPathIsTakenAsItIs();
     void unknownWordsAreBadUsage();
     void listsNameWhatThereIs();
     void recipesAreCheckedAndResolved();
@@ -317,8 +326,146 @@ void TestCli::interruptedItSaysSoAndCanResume()
     QCOMPARE(halftone(arguments).code, 0);
 }
 
+/// A project with a run that was interrupted after its first block.
+static QString interruptedProject(const QTemporaryDir& folder, const QStringList& quantize)
+{
+    const QString project = folder.filePath(QStringLiteral("p.halftone"));
+    QProcess process;
+    process.start(QStringLiteral(HALFTONE_CLI), QStringList(quantize) << QStringLiteral("--samples") << QStringLiteral("40") << QStringLiteral("--length") << QStringLiteral("128"));
+    if (!process.waitForStarted())
+        qFatal("cannot start");
+    while (process.state() == QProcess::Running && QDir(project + QStringLiteral("/runs/run-001")).entryList({QStringLiteral("block-*.h5")}).isEmpty())
+        process.waitForFinished(2);
+    process.kill();
+    process.waitForFinished();
+    return project;
+}
+
+void TestCli::resumingWithOtherSettingsSaysWhatDiffers()
+{
+    QTemporaryDir folder;
+    const QString recipe = writeFile(folder, "r.json", kRecipe);
+    const QStringList quantize{QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText, QStringLiteral("--project"),
+                               folder.filePath(QStringLiteral("p.halftone")), QStringLiteral("--resume")};
+    const QStringList sampled = QStringList(quantize) << QStringLiteral("--samples") << QStringLiteral("40") << QStringLiteral("--length") << QStringLiteral("128");
+    interruptedProject(folder, QStringList(quantize) << QStringLiteral("--threads") << QStringLiteral("2"));
+    const auto refused = [&](const QStringList& more, const char* says) {
+        const Outcome o = halftone((more.contains(QStringLiteral("--samples")) ? quantize : sampled) + more);
+        return o.code == 3 && o.err.contains("run-001 cannot be resumed") && o.err.contains(says);
+    };
+    const QStringList seed{QStringLiteral("--seed"), QStringLiteral("5")};
+    QVERIFY(refused(seed, "seed 0, now 5"));
+    QVERIFY(refused({QStringLiteral("--samples"), QStringLiteral("30"), QStringLiteral("--length"), QStringLiteral("64")}, "length 128, now 64"));
+    QVERIFY(!QDir(folder.filePath(QStringLiteral("p.halftone/runs/run-002"))).exists());
+    const Outcome anew = halftone(sampled + seed + QStringList{QStringLiteral("--start-anew"), QStringLiteral("--json")});
+    QVERIFY2(anew.code == 0, anew.err.constData());
+    QCOMPARE(anew.json().at("run").get<std::string>(), std::string("run-002"));
+    const Outcome same = halftone(sampled + QStringList{QStringLiteral("--threads"), QStringLiteral("1"), QStringLiteral("--json")});   // gives the same result
+    QVERIFY2(same.code == 0, same.err.constData());
+    QCOMPARE(same.json().at("run").get<std::string>(), std::string("run-001"));
+}
+
+void TestCli::aRunIsBranchedFromAnother()
+{
+    QTemporaryDir folder;
+    const QString first = writeFile(folder, "a.json", kRecipe);
+    const QString second = writeFile(folder, "b.json", QByteArray(kRecipe).replace("*.down_proj", "*.1.*.down_proj"));
+    const auto quantize = [&](const QString& recipe, const QStringList& more) {
+        return halftone(QStringList{QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText, QStringLiteral("--project"),
+                                    folder.filePath(QStringLiteral("p.halftone")), QStringLiteral("--json")} + more);
+    };
+    QCOMPARE(quantize(second, {}).code, 0);
+    const QString third = writeFile(folder, "c.json", QByteArray(kRecipe).replace("*.down_proj", "*.1.*.up_proj"));
+    const Outcome branch = quantize(third, {QStringLiteral("--branch-from"), QStringLiteral("run-001")});
+    QVERIFY2(branch.code == 0 && branch.err.contains("run-002 takes over the first 1 of"), branch.err.constData());
+    const Outcome none = quantize(first, {QStringLiteral("--branch-from"), QStringLiteral("run-001")});   // differs from the first block on
+    QVERIFY2(none.code == 3 && none.err.contains("could take over"), none.err.constData());
+    QCOMPARE(quantize(first, {QStringLiteral("--branch-from"), QStringLiteral("run-009")}).code, 3);
+}
+
+void TestCli::filesThatItDidNotMakeStay()
+{
+    QTemporaryDir folder;
+    const QString recipe = writeFile(folder, "r.json", kRecipe), project = folder.filePath(QStringLiteral("p.halftone"));
+    QCOMPARE(halftone({QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText, QStringLiteral("--project"), project}).code, 0);
+    QDir().mkpath(folder.filePath(QStringLiteral("work/docs")));
+    const QString notes = writeFile(folder, "work/docs/notes.txt", "precious");
+    const auto everything = filesBelow(folder.path(), {});
+    for (const QString& out : {folder.filePath(QStringLiteral("work")), notes, project, folder.path(), project + QStringLiteral("/runs/")}) {
+        const Outcome o = halftone({QStringLiteral("export"), project, QStringLiteral("--format"), QStringLiteral("dense"), QStringLiteral("--out"), out, QStringLiteral("--overwrite")});
+        QVERIFY2(o.code == 3, o.err.constData());
+    }
+    // A project is no folder for other things, nor the reverse.
+    QCOMPARE(halftone({QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText, QStringLiteral("--project"),
+                       folder.filePath(QStringLiteral("work"))}).code, 3);
+    const QString study = writeFile(folder, "s.json", R"({"halftone_study": 1, "axes": {"weight_bits": [8]}, "evaluation": {"windows": 1, "length": 32}})");
+    const QString model = folder.filePath(QStringLiteral("m"));
+    QDir().mkpath(model);
+    for (const QString& file : QDir(kModel).entryList(QDir::Files))
+        QFile::copy(kModel + u'/' + file, model + u'/' + file);
+    for (const QStringList& more : {QStringList{}, QStringList{QStringLiteral("--overwrite")}}) {
+        const Outcome o = halftone(QStringList{QStringLiteral("study"), study, model, QStringLiteral("--text"), kText, QStringLiteral("--eval"), kText, QStringLiteral("--project"),
+                                               folder.filePath(QStringLiteral("q.halftone")), QStringLiteral("--csv"), model + QStringLiteral("/config.json")} + more);
+        QVERIFY2(o.code == 3 && o.err.contains("config.json"), o.err.constData());
+    }
+    QVERIFY(!QDir(folder.filePath(QStringLiteral("q.halftone"))).exists());   // before any work
+    auto now = filesBelow(folder.path(), {});
+    for (auto at = everything.begin(); at != everything.end(); ++at)
+        QVERIFY2(now.value(at.key()) == at.value(), qPrintable(at.key()));
+}
+
+void TestCli::evaluationsAtOnceAreAllKept()
+{
+    QTemporaryDir folder;
+    const QString recipe = writeFile(folder, "r.json", kRecipe), project = folder.filePath(QStringLiteral("p.halftone"));
+    QCOMPARE(halftone({QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText, QStringLiteral("--project"), project}).code, 0);
+    std::vector<std::unique_ptr<QProcess>> programs;
+    for (int n = 1; n <= 4; ++n) {
+        programs.push_back(std::make_unique<QProcess>());
+        programs.back()->start(QStringLiteral(HALFTONE_CLI), {QStringLiteral("evaluate"), project, QStringLiteral("--text"), kText, QStringLiteral("--windows"), QString::number(n),
+                                                              QStringLiteral("--length"), QStringLiteral("32"), QStringLiteral("--threads"), QStringLiteral("1")});
+    }
+    for (const auto& program : programs) {
+        QVERIFY(program->waitForFinished(120000));
+        QVERIFY2(program->exitCode() == 0, program->readAllStandardError().constData());
+    }
+    QFile file(project + QStringLiteral("/evaluations.json"));
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    QCOMPARE(Json::parse(file.readAll().toStdString()).size(), std::size_t{4});
+}
+
+void TestCli::aPathIsTakenAsItIs()
+{
+    QTemporaryDir folder;
+    const QString recipe = writeFile(folder, "r.json", kRecipe);
+    const QStringList evaluate{QStringLiteral("--text"), kText, QStringLiteral("--windows"), QStringLiteral("1"), QStringLiteral("--length"), QStringLiteral("32")};
+    // A '#' in a folder's name, with and without a run after it.
+    const QString tagged = folder.filePath(QStringLiteral("hash#tag/p.halftone"));
+    QCOMPARE(halftone({QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText, QStringLiteral("--project"), tagged}).code, 0);
+    for (const QString& target : {tagged, tagged + QStringLiteral("#run-001")}) {
+        const Outcome o = halftone(QStringList{QStringLiteral("evaluate"), target} + evaluate);
+        QVERIFY2(o.code == 0, o.err.constData());
+    }
+    QCOMPARE(halftone({QStringLiteral("export"), tagged, QStringLiteral("--format"), QStringLiteral("dense"), QStringLiteral("--out"), folder.filePath(QStringLiteral("out#1"))}).code, 0);
+    // A name in Latin-1: bytes that are no UTF-8.
+    const QByteArray model = folder.path().toLocal8Bit() + "/f\xfcr", project = folder.path().toLocal8Bit() + "/\xe4.halftone";
+    std::filesystem::copy(kModel.toStdString(), model.toStdString(), std::filesystem::copy_options::recursive);
+    const auto shell = [&](const QByteArray& command) {   // QProcess would make question marks of these bytes
+        return std::system(("'" HALFTONE_CLI "' " + command + " >/dev/null 2>&1").constData());
+    };
+    const QByteArray text = kText.toLocal8Bit();
+    QCOMPARE(shell("quantize '" + model + "' --recipe '" + recipe.toLocal8Bit() + "' --text '" + text + "' --project '" + project + "'"), 0);
+    QCOMPARE(shell("evaluate '" + project + "' --text '" + text + "' --windows 1 --length 32"), 0);
+    QCOMPARE(shell("export '" + project + "#run-001' --format dense --out '" + folder.path().toLocal8Bit() + "/\xf6'"), 0);
+}
+
 void TestCli::unknownWordsAreBadUsage()
 {
+    for (const char* seed : {"-1", "99999999999999999999999", "1x", ""})
+        QCOMPARE(halftone({QStringLiteral("analyze"), kModel, QStringLiteral("--text"), kText, QStringLiteral("--seed=") + QString::fromLatin1(seed)}).code, 2);
+    for (const char* budget : {"-1", "-1b", "-1G", "99999999999999999999999", "99999999999G", "G", "1.5G"})
+        QCOMPARE(halftone({QStringLiteral("analyze"), kModel, QStringLiteral("--text"), kText, QStringLiteral("--memory-budget=") + QString::fromLatin1(budget)}).code, 2);
+
     QCOMPARE(halftone({QStringLiteral("dance")}).code, 2);
     QCOMPARE(halftone({QStringLiteral("inspect")}).code, 2);
     QCOMPARE(halftone({QStringLiteral("analyze"), kModel, QStringLiteral("--text"), kText, QStringLiteral("--bits"), QStringLiteral("1")}).code, 2);

@@ -52,7 +52,7 @@ private:
     QString m_project;
     QList<QJsonObject> m_measured;   ///< run-001, run-002
 
-    QStringList plot(const QString& view, const QStringList& more = {}) const { return QStringList{QStringLiteral("plot"), m_project, QStringLiteral("--view"), view} + more; }
+    QStringList plot(const QString& view, const QStringList& more = {}) const { return QStringList{QStringLiteral("plot"), m_project, QStringLiteral("--view"), view, QStringLiteral("--overwrite")} + more; }
     QJsonArray analyzedAt(int bits) const
     {
         return halftone({QStringLiteral("analyze"), kModel, QStringLiteral("--text"), kText, QStringLiteral("--windows"), QStringLiteral("2"), QStringLiteral("--length"),
@@ -119,14 +119,14 @@ private Q_SLOTS:
         QFETCH(QStringList, arguments);
         for (const char* ending : {"png", "svg", "pdf", "csv"}) {
             const QString file = m_folder.filePath(QStringLiteral("view.") + QString::fromLatin1(ending));
-            const Outcome drawn = halftone(QStringList{QStringLiteral("plot"), m_project} + arguments + QStringList{QStringLiteral("--out"), file});
+            const Outcome drawn = halftone(QStringList{QStringLiteral("plot"), m_project} + arguments + QStringList{QStringLiteral("--overwrite"), QStringLiteral("--out"), file});
             QVERIFY2(drawn.code == 0, drawn.err);
             QVERIFY(QFileInfo(file).size() > 150);
         }
         QVERIFY(QImage(m_folder.filePath(QStringLiteral("view.png"))).width() >= 1800);   // twice 900, the narrowest
         const QString large = m_folder.filePath(QStringLiteral("large.png"));
         QCOMPARE(halftone(QStringList{QStringLiteral("plot"), m_project} + arguments +
-                          QStringList{QStringLiteral("--out"), large, QStringLiteral("--scale"), QStringLiteral("4"), QStringLiteral("--size"), QStringLiteral("500x300")})
+                          QStringList{QStringLiteral("--overwrite"), QStringLiteral("--out"), large, QStringLiteral("--scale"), QStringLiteral("4"), QStringLiteral("--size"), QStringLiteral("500x300")})
                      .code, 0);
         QVERIFY(QImage(large).width() >= 2000);
     }

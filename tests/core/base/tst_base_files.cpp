@@ -1,6 +1,11 @@
 #include "core/base/atomic_file.h"
+#include "core/base/atomic_folder.h"
+#include "core/base/disk.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/file_lock.h"
+#include "core/base/json_paths.h"
+#include "core/base/log.h"
 #include "core/base/sha256.h"
 
 #include <QTemporaryDir>
@@ -8,6 +13,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -34,6 +40,18 @@ public:
 
 private:
     rlimit m_old{};
+};
+
+/// What core logs while it lives.
+class LogCatcher {
+public:
+    LogCatcher() { m_old = setLogSink([this](LogLevel, std::string_view message) { m_all += std::string(message) + "\n"; }); }
+    ~LogCatcher() { setLogSink(m_old); }
+    const std::string& all() const { return m_all; }
+
+private:
+    std::string m_all;
+    LogSink m_old;
 };
 
 std::string contents(const fs::path& path)
@@ -206,18 +224,18 @@ private Q_SLOTS:
     void aFolderAppearsWholeOnCommit()
     {
         const fs::path target = m_path / "export";
-        fs::create_directories(target / "sub");
-        put(target / "sub" / "old.txt", "old");
+        fs::create_directories(target);
+        put(target / "old.txt", "old");
         {
-            AtomicFolder folder(target);
+            AtomicFolder folder(target, {"old.txt", "gone.txt"});
             QCOMPARE(folder.path(), fs::path(target.string() + ".partial"));
             fs::create_directories(folder.path() / "inner");
             put(folder.path() / "inner" / "new.txt", "new");
-            QVERIFY(fs::exists(target / "sub" / "old.txt"));
+            QVERIFY(fs::exists(target / "old.txt"));
             folder.commit();
         }
         QCOMPARE(contents(target / "inner" / "new.txt"), std::string("new"));
-        QVERIFY(!fs::exists(target / "sub"));
+        QCOMPARE(entries(target), std::size_t(1));
         QCOMPARE(entries(m_path), std::size_t(1));
     }
 
@@ -227,7 +245,7 @@ private Q_SLOTS:
         fs::create_directories(target);
         put(target / "old.txt", "old");
         {
-            AtomicFolder folder(target);
+            AtomicFolder folder(target, {"old.txt"});
             put(folder.path() / "half.txt", "half");
         }
         QCOMPARE(contents(target / "old.txt"), std::string("old"));
@@ -248,7 +266,7 @@ private Q_SLOTS:
         QVERIFY(fs::exists(target.string() + ".partial/half.txt"));
         {
             AtomicFolder folder(target);
-            QVERIFY(fs::is_empty(folder.path()));
+            QVERIFY(!fs::exists(folder.path() / "half.txt"));
             folder.commit();
         }
         QCOMPARE(entries(m_path), std::size_t(1));
@@ -259,12 +277,122 @@ private Q_SLOTS:
         const fs::path partial = m_path / "export.partial";
         fs::create_directories(partial);
         put(partial / "precious.txt", "mine");
-        QVERIFY_EXCEPTION_THROWN(AtomicFolder(m_path / "export"), Error);
+        for (int attempt = 0; attempt < 3; ++attempt)
+            QVERIFY_EXCEPTION_THROWN(AtomicFolder(m_path / "export"), Error);
         QCOMPARE(contents(partial / "precious.txt"), std::string("mine"));
+        QCOMPARE(entries(m_path), std::size_t(1));
         put(m_path / "file", "a file");
         QVERIFY_EXCEPTION_THROWN(AtomicFolder(m_path / "file"), Error);
         QVERIFY_EXCEPTION_THROWN(AtomicFolder(m_path / ".."), Error);
         QCOMPARE(contents(m_path / "file"), std::string("a file"));
+    }
+
+    void whatTheCallerDidNotWriteIsNeverRemoved()
+    {
+        const fs::path target = m_path / "export";
+        fs::create_directories(target / "sub");
+        put(target / "old.txt", "old");
+        put(target / "sub" / "deep.txt", "deep");
+        // A folder is no file, whatever it is called; what is not named stays, and nothing is begun.
+        for (const std::vector<std::string>& names : {std::vector<std::string>{}, {"old.txt"}, {"sub"}, {"old.txt", "sub"}, {"old.txt", "sub/deep.txt", "../file"}})
+            QVERIFY_EXCEPTION_THROWN(AtomicFolder(target, names), Error);
+        QCOMPARE(contents(target / "sub" / "deep.txt"), std::string("deep"));
+        QCOMPARE(contents(target / "old.txt"), std::string("old"));
+        QCOMPARE(entries(m_path), std::size_t(1));
+        // What comes in while the new one is written is kept too, beside it.
+        fs::remove_all(target / "sub");
+        {
+            AtomicFolder folder(target, {"old.txt"});
+            put(folder.path() / "new.txt", "new");
+            put(target / "late.txt", "late");
+            folder.commit();
+        }
+        QCOMPARE(entries(target), std::size_t(1));
+        QCOMPARE(entries(m_path), std::size_t(2));
+        bool kept = false;
+        for (const fs::directory_entry& entry : fs::directory_iterator(m_path))
+            kept = kept || (entry.path().filename().string().starts_with("export.old-") && contents(entry.path() / "late.txt") == "late" && entries(entry.path()) == 1);
+        QVERIFY(kept);
+    }
+
+    void whatAStoppedReplacementSetAsideIsPutBack()
+    {
+        // As a kill leaves it between the two renames, where the file system cannot exchange folders.
+        const fs::path target = m_path / "export", aside = m_path / "export.old-1700000000000";
+        fs::create_directories(aside);
+        put(aside / "old.txt", "old");
+        const pid_t child = ::fork();
+        if (child == 0) {
+            AtomicFolder folder(target);
+            put(folder.path() / "new.txt", "new");
+            put(folder.path() / ".halftone-partial", "set aside for export.old-1700000000000\n");
+            ::_exit(0);
+        }
+        ::waitpid(child, nullptr, 0);
+        {
+            const LogCatcher said;
+            AtomicFolder folder(target, {"old.txt"});
+            QVERIFY2(said.all().find(aside.string()) != std::string::npos, said.all().c_str());
+            QCOMPARE(contents(target / "old.txt"), std::string("old"));
+        }
+        QCOMPARE(entries(m_path), std::size_t(1));
+    }
+
+    void whatAKilledCommitReplacedIsRemovedOnlyAsFarAsItWasOurs()
+    {
+        const fs::path target = m_path / "export", partial = m_path / "export.partial";
+        fs::create_directories(partial);
+        put(partial / "old.txt", "old");
+        put(partial / ".halftone-partial", "replaced\nold.txt\n../outside.txt\n");
+        put(m_path / "outside.txt", "mine");
+        {
+            AtomicFolder folder(target);
+            folder.commit();
+        }
+        QCOMPARE(contents(m_path / "outside.txt"), std::string("mine"));
+        QVERIFY(!fs::exists(partial));
+        fs::create_directories(partial);
+        put(partial / "mine.txt", "mine");
+        put(partial / ".halftone-partial", "replaced\nold.txt\n");
+        QVERIFY_EXCEPTION_THROWN(AtomicFolder(m_path / "export"), Error);
+        QCOMPARE(contents(partial / "mine.txt"), std::string("mine"));
+    }
+
+    void writersThatWaitForALockGetItInTurn()
+    {
+        // Each reads a number, adds one and writes it back. Files are removed with the lock, which a second weaker lock would trip over.
+        constexpr int kThreads = 4, kTurns = 60;
+        put(m_path / "number", "0");
+        std::vector<std::thread> threads;
+        for (int t = 0; t < kThreads; ++t)
+            threads.emplace_back([this] {
+                for (int i = 0; i < kTurns; ++i) {
+                    const auto lock = FileLock::wait(m_path / "number.lock", std::chrono::seconds(60));
+                    const int number = std::stoi(contents(m_path / "number"));
+                    put(m_path / "number", std::to_string(number + 1));
+                }
+            });
+        for (std::thread& thread : threads)
+            thread.join();
+        QCOMPARE(contents(m_path / "number"), std::to_string(kThreads * kTurns));
+        QCOMPARE(entries(m_path), std::size_t(1));
+        const auto held = FileLock::take(m_path / "number.lock").lock;
+        QVERIFY(held);
+        QVERIFY_EXCEPTION_THROWN(FileLock::wait(m_path / "number.lock", std::chrono::milliseconds(20)), Error);
+    }
+
+    void aPathThatIsNoUtf8SurvivesJson()
+    {
+        for (const std::string& path : {std::string("/plain"), std::string("/f\xc3\xbcr"), std::string("/f\xfcr/\xff"), std::string()}) {
+            Json json;
+            putPath(json, "model", path);
+            QCOMPARE(takePath(Json::parse(json.dump()), "model"), path);
+        }
+        Json broken{{"model", "x"}, {"model_bytes", "2f6"}};
+        QVERIFY_EXCEPTION_THROWN(takePath(broken, "model"), Error);
+        broken["model_bytes"] = 3;
+        QVERIFY_EXCEPTION_THROWN(takePath(broken, "model"), Error);
+        QVERIFY_EXCEPTION_THROWN(jsonText(Json{{"name", "\xff"}}, 1, "a file"), Error);
     }
 
     void twoWritersOfOneFolderDoNotMix()

@@ -1,8 +1,10 @@
 #include "tiny_model.h"
 
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/methods/hessian.h"
 #include "core/model/model.h"
+#include "core/pipeline/run_difference.h"
 #include "core/project/quantized_model.h"
 #include "core/project/run_store.h"
 #include "core/quant/weight_quantizer.h"
@@ -58,6 +60,9 @@ private Q_SLOTS:
     void theCacheIsRoundedInTheStreamWhereActivationsAre();
     void aRoundedCacheResumesToTheSameBytes();
     void resumeRefusesOtherInputs();
+    void aRunThatDiffersIsRefusedWithWhatDiffers();
+    void differencesNameEachPartAndTheFirstBlock();
+    void aBranchTakesOverTheBlocksBeforeItsFirstChange();
     void aRecipeThatQuantizesNothingIsAnError();
     void aTextTooShortNamesFileAndTokens();
 };
@@ -273,6 +278,138 @@ void TestQuantizeJob::resumeRefusesOtherInputs()
     const QuantizeResult other = quantizeTiny(project, tinyRecipe(kRtn));
     QCOMPARE(project->runs().size(), std::size_t{2});
     QCOMPARE(other.linears.front().method, std::string("rtn"));
+}
+
+void TestQuantizeJob::aRunThatDiffersIsRefusedWithWhatDiffers()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    std::stop_source source;
+    StopAt stopper(source, 40);
+    QVERIFY_THROWS_EXCEPTION(Cancelled, quantizeTiny(project, tinyRecipe(kGptq), source.get_token(), true, 0, &stopper));
+    QuantizeJob job;
+    job.model = tinyLlama();
+    job.recipe = tinyRecipe(kGptq);
+    job.text = tinyText();
+    job.project = project;
+    job.refuseOther = true;
+    job.recipe.calibration.seed = 7;
+    job.options.threads = 2;
+    SilentProgress silent;
+    try {
+        quantize(job, silent, {});
+        QFAIL("no error");
+    } catch (const Error& e) {
+        QCOMPARE(e.kind(), ErrorKind::InvalidArgument);
+        QVERIFY2(std::string(e.what()).find("run-001") != std::string::npos && std::string(e.what()).find("seed 0, now 7") != std::string::npos, e.what());
+    }
+    QCOMPARE(project->runs().size(), std::size_t{1});
+    job.recipe.calibration.seed = 0;
+    job.options.threads = 1;   // no difference: results do not hang on it
+    QCOMPARE(quantize(job, silent, {}).run.id, std::string("run-001"));
+}
+
+void TestQuantizeJob::differencesNameEachPartAndTheFirstBlock()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    const RunInfo run = quantizeTiny(project, tinyRecipe(kGptq)).run;
+    const auto model = Model::open(tinyLlama())->describe();
+    QuantizeJob job;
+    job.model = tinyLlama();
+    job.recipe = tinyRecipe(kGptq);
+    job.text = tinyText();
+    job.project = project;
+    job.options.threads = 2;
+    const auto difference = [&] { return differenceTo(project->run(run.id), inputsOf(job), job.recipe, model); };
+    const auto words = [&] {
+        std::string all;
+        for (const RunDifference::Part& part : difference().parts)
+            all += part.what + ";";
+        return all;
+    };
+    QVERIFY2(difference().same(), difference().sentence().c_str());
+    QCOMPARE(difference().shared, model.config.blocks);
+
+    job.recipe = tinyRecipe(kGptq, R"([{"match": "model.layers.1.*", "weights": {"bits": 4}}])");
+    QCOMPARE(difference().firstBlock, 1);
+    QCOMPARE(difference().shared, 1);
+    QVERIFY2(words().find("from block 1 on") != std::string::npos, words().c_str());
+
+    job.recipe = tinyRecipe(kGptq);
+    job.recipe.calibration.seed = 7;
+    QCOMPARE(words(), std::string("seed;"));
+    QCOMPARE(difference().shared, 0);
+    job.recipe.calibration.seed = 0;
+    job.recipe.contract = "vllm";
+    QCOMPARE(words(), std::string("contract;"));
+    QCOMPARE(difference().shared, model.config.blocks);
+    job.recipe.contract = "";
+
+    const std::string other = folder.filePath(QStringLiteral("other.txt")).toStdString();
+    {
+        QFile file(QString::fromStdString(other));
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        const std::string text = readTextFile(tinyText(), 1 << 24);
+        file.write("Something else stands first. ");
+        file.write(text.data(), static_cast<qint64>(text.size()));
+    }
+    job.text = other;
+    QCOMPARE(words(), std::string("text;"));
+    QVERIFY2(difference().sentence().find(other) != std::string::npos, difference().sentence().c_str());
+}
+
+void TestQuantizeJob::aBranchTakesOverTheBlocksBeforeItsFirstChange()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder, "branched"), whole = newProject(folder, "whole");
+    const Recipe changed = tinyRecipe(kGptq, R"([{"match": "model.layers.1.*", "weights": {"bits": 4}}])");
+    const std::string first = quantizeTiny(project, tinyRecipe(kGptq)).run.id;
+    QuantizeJob job;
+    job.model = tinyLlama();
+    job.recipe = changed;
+    job.text = tinyText();
+    job.project = project;
+    job.branchFrom = first;
+    job.options.threads = 2;
+    int computed = 0, told = 0;
+    job.training = {};
+    job.blockDone = [&](const BlockResult&) { ++told; };
+    class Notes final : public Progress {
+    public:
+        void begin(std::string_view, std::int64_t, std::string_view, std::int64_t) override {}
+        void update(std::int64_t, std::string_view) override {}
+        void note(std::string_view sentence) override { all += std::string(sentence) + "\n"; }
+        std::string all;
+    } notes;
+    const QuantizeResult branch = quantize(job, notes, {});
+    QCOMPARE(branch.run.id, std::string("run-002"));
+    QVERIFY2(notes.all.find("run-002 takes over the first 1 of") != std::string::npos, notes.all.c_str());
+    QCOMPARE(told, branch.run.blocks);
+    for (const auto& entry : std::filesystem::directory_iterator(project->folder() / "runs" / "run-002"))
+        computed += entry.path().extension() == ".h5" ? 1 : 0;
+    QCOMPARE(computed, branch.run.blocks - 1);   // the first block's file is the other run's
+
+    // The same bytes as without branching.
+    const std::string anew = quantizeTiny(whole, changed).run.id;
+    std::vector<std::string> expected = blockHashes(*whole, anew), mine = blockHashes(*project, "run-002");
+    QCOMPARE(std::vector<std::string>(expected.begin() + 1, expected.end()), mine);
+    QCOMPARE(blockHashes(*project, first).front(), expected.front());
+
+    // Gone is gone, but what another run shares stays.
+    removeRun(*project, first);
+    QCOMPARE(project->runs().size(), std::size_t{1});
+    for (int b = 0; b < branch.run.blocks; ++b)
+        QCOMPARE(loadBlock(*project, "run-002", b).block, b);
+    int left = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(project->folder() / "runs" / first))
+        left += entry.path().extension() == ".h5" ? 1 : 0;
+    QCOMPARE(left, 1);
+
+    // Nothing in common from the first block on: no branch.
+    job.branchFrom = "run-002";
+    job.recipe = tinyRecipe(kRtn);
+    QVERIFY_THROWS_EXCEPTION(Error, quantize(job, notes, {}));
 }
 
 void TestQuantizeJob::aRecipeThatQuantizesNothingIsAnError()

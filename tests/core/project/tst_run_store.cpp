@@ -256,6 +256,25 @@ private Q_SLOTS:
         QVERIFY(!errorOf(ErrorKind::InvalidArgument, [&] { finishRun(*project, first); }).isEmpty());
     }
 
+    void aRunKeepsWhatItWasComputedFromAndWhatAPersonCallsIt()
+    {
+        const ProjectFixture fixture;
+        const RunInputs inputs{"numerics", "model", "/texts/f\xfcr.txt", "tokens", "products"};   // a name in Latin-1
+        {
+            const auto project = fixture.open();
+            beginRun(*project, "{}", "print-1", 2);
+            beginRun(*project, "{}", "print-2", 2, inputs);
+            labelRun(*project, "run-002", "the good one", "kept for the talk");
+        }
+        const auto project = fixture.reopen(true);
+        QVERIFY(!project->run("run-001").inputs.known());
+        const RunInfo run = project->run("run-002");
+        QCOMPARE(run.inputs.code + run.inputs.model + run.inputs.text + run.inputs.tokens + run.inputs.products,
+            inputs.code + inputs.model + inputs.text + inputs.tokens + inputs.products);
+        QCOMPARE(run.name, std::string("the good one"));
+        QCOMPARE(run.note, std::string("kept for the talk"));
+    }
+
     void aProjectThatIsReadOnlyTakesNoRun()
     {
         const ProjectFixture fixture;

@@ -1,5 +1,7 @@
-#include "core/project/folder_lock.h"
+#include "core/base/file_lock.h"
 
+#include "core/base/disk.h"
+#include "core/base/error.h"
 #include "core/base/json.h"
 
 #include <array>
@@ -7,6 +9,7 @@
 #include <csignal>
 #include <fstream>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -76,17 +79,16 @@ std::string describe(const Owner& owner)
 
 } // namespace
 
-FolderLock::FolderLock(std::filesystem::path path, int fd) : m_path(std::move(path)), m_fd(fd) {}
+FileLock::FileLock(std::filesystem::path path, int fd) : m_path(std::move(path)), m_fd(fd) {}
 
-FolderLock::~FolderLock()
+FileLock::~FileLock()
 {
     ::unlink(m_path.c_str());
     ::close(m_fd);
 }
 
-FolderLock::Attempt FolderLock::take(const std::filesystem::path& folder)
+FileLock::Attempt FileLock::take(const std::filesystem::path& path)
 {
-    const std::filesystem::path path = folder / "lock";
     const auto failed = [](int fd) {
         Attempt attempt;
         attempt.error = errno;
@@ -121,7 +123,7 @@ FolderLock::Attempt FolderLock::take(const std::filesystem::path& folder)
         const bool living = owner.known() && !foreign && !locked && alive(owner);
         if (foreign || living) {
             Attempt attempt;
-            attempt.owner = describe(owner) + (foreign ? " (if it is gone, remove the file \"lock\")" : "");
+            attempt.owner = describe(owner) + (foreign ? " (if it is gone, remove the file " + path.filename().string() + ")" : "");
             ::close(fd);
             return attempt;
         }
@@ -130,11 +132,28 @@ FolderLock::Attempt FolderLock::take(const std::filesystem::path& folder)
         if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
             return failed(fd);
         Attempt attempt;
-        attempt.lock.reset(new FolderLock(path, fd));
+        attempt.lock.reset(new FileLock(path, fd));
         return attempt;
     }
     errno = EAGAIN;
     return failed(-1);
+}
+
+std::unique_ptr<FileLock> FileLock::wait(const std::filesystem::path& file, std::chrono::milliseconds atMost)
+{
+    constexpr auto kBetween = std::chrono::milliseconds(5);
+    const auto until = std::chrono::steady_clock::now() + atMost;
+    for (;;) {
+        Attempt attempt = take(file);
+        if (attempt.lock)
+            return std::move(attempt.lock);
+        if (attempt.error != 0 && attempt.error != EAGAIN)
+            failIo(file, "the lock cannot be made", attempt.error);
+        if (std::chrono::steady_clock::now() >= until)
+            throw Error(ErrorKind::Io, file.string() + ": is held by " + (attempt.owner.empty() ? "another program" : attempt.owner) + "; try again when it is done.",
+                        file.string());
+        std::this_thread::sleep_for(kBetween);
+    }
 }
 
 } // namespace halftone
