@@ -74,8 +74,9 @@ private:
     Bytes m_image;
 };
 
-/// A dataset of 4,096 floats without times, chunked unless told otherwise, with what `change` sets.
-void makeDataset(hid_t file, const char* name, const std::function<void(hid_t)>& change, bool chunked = true, hid_t type = H5T_IEEE_F32LE)
+/// A dataset of 4,096 floats without times, chunked unless told otherwise, with what `change` sets. It must not be `filled` where its values lie
+/// in another file: the library would write into that.
+void makeDataset(hid_t file, const char* name, const std::function<void(hid_t)>& change, bool chunked = true, hid_t type = H5T_IEEE_F32LE, bool filled = true)
 {
     const hsize_t size = 4096, chunk = 512;
     const hid_t space = H5Screate_simple(1, &size, nullptr), properties = H5Pcreate(H5P_DATASET_CREATE);
@@ -85,7 +86,7 @@ void makeDataset(hid_t file, const char* name, const std::function<void(hid_t)>&
     change(properties);
     const hid_t made = H5Dcreate2(file, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
     const std::vector<float> values(size, 1.5f);
-    if (made >= 0 && H5Tget_class(type) == H5T_FLOAT)
+    if (filled && made >= 0 && H5Tget_class(type) == H5T_FLOAT)
         H5Dwrite(made, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
     H5Dclose(made);
     H5Pclose(properties);
@@ -114,13 +115,13 @@ struct Refused {
 const std::vector<Refused>& refused()
 {
     static const std::vector<Refused> all = {
-        {"external storage", [](hid_t f) { makeDataset(f, "v", [](hid_t p) { H5Pset_external(p, "/etc/passwd", 0, 16384); }, false); }, "external storage"},
+        {"external storage", [](hid_t f) { makeDataset(f, "v", [](hid_t p) { H5Pset_external(p, "nowhere-to-be-found", 0, 16384); }, false, H5T_IEEE_F32LE, false); }, "external storage"},
         {"virtual dataset", [](hid_t f) { makeDataset(f, "v", [](hid_t p) {
             const hsize_t size = 4096;
             const hid_t space = H5Screate_simple(1, &size, nullptr);
-            H5Pset_virtual(p, space, "/etc/passwd", "d", space);
+            H5Pset_virtual(p, space, "nowhere-to-be-found", "d", space);
             H5Sclose(space);
-        }, false); }, "version"},
+        }, false, H5T_IEEE_F32LE, false); }, "version"},
         {"soft link", [](hid_t f) { H5Lcreate_soft("/elsewhere", f, "v", H5P_DEFAULT, H5P_DEFAULT); }, "link to another place"},
         {"external link", [](hid_t f) { H5Lcreate_external("other.h5", "/v", f, "v", H5P_DEFAULT, H5P_DEFAULT); }, "links of a newer form"},
         {"second hard link", [](hid_t f) { makeDataset(f, "v", ours); H5Lcreate_hard(f, "v", f, "w", H5P_DEFAULT, H5P_DEFAULT); }, "more than once"},
