@@ -1,5 +1,6 @@
 #include "core/text/added_tokens.h"
 
+#include "core/base/error.h"
 #include "core/text/unicode.h"
 
 #include <algorithm>
@@ -45,10 +46,17 @@ std::size_t spacesBefore(std::string_view text, std::size_t end, std::size_t sto
 
 } // namespace
 
-AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const std::vector<std::string>& patterns)
-    : m_tokens(std::move(tokens))
+AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const std::vector<std::string>& patterns, std::string_view subject)
+    : m_subject(subject)
+    , m_tokens(std::move(tokens))
     , m_patterns(patterns)
 {
+    constexpr std::size_t kMost = 8u << 20;
+    std::size_t bytes = 0;
+    for (const std::string& pattern : m_patterns)
+        bytes += pattern.size();
+    if (bytes > kMost)
+        throw Error(ErrorKind::BadFile, m_subject + ": the added tokens have " + std::to_string(bytes) + " bytes together; at most " + std::to_string(kMost) + " are allowed.", m_subject);
     for (std::size_t t = 0; t < m_tokens.size(); ++t) {
         if (m_patterns[t].empty())
             continue;
@@ -65,9 +73,10 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const std::vector<std::
     }
 }
 
-std::optional<std::size_t> AddedTokens::longestAt(std::string_view text, std::size_t at) const
+template <typename Found>
+void AddedTokens::tokensAt(std::string_view text, std::size_t at, const TextBudget& budget, std::size_t& steps, Found found) const
 {
-    std::optional<std::size_t> longest;
+    constexpr std::size_t kStepsAtOnce = 1u << 16;
     std::uint32_t node = 0;
     for (std::size_t i = at; i < text.size(); ++i) {
         const auto edge = m_edges.find(std::uint64_t{node} << 8 | static_cast<unsigned char>(text[i]));
@@ -75,17 +84,20 @@ std::optional<std::size_t> AddedTokens::longestAt(std::string_view text, std::si
             break;
         node = edge->second;
         if (m_ends[node] >= 0)
-            longest = static_cast<std::size_t>(m_ends[node]);
+            found(static_cast<std::size_t>(m_ends[node]));
+        if (++steps % kStepsAtOnce == 0)
+            budget.check(m_subject, "added tokens");
     }
-    return longest;
 }
 
-std::vector<Segment> AddedTokens::split(std::string_view text) const
+std::vector<Segment> AddedTokens::split(std::string_view text, const TextBudget& budget) const
 {
     std::vector<Segment> segments;
-    std::size_t done = 0;
+    std::size_t done = 0, steps = 0;
     for (std::size_t at = 0; at < text.size();) {
-        const auto found = m_begins[static_cast<unsigned char>(text[at])] ? longestAt(text, at) : std::nullopt;
+        std::optional<std::size_t> found;
+        if (m_begins[static_cast<unsigned char>(text[at])])
+            tokensAt(text, at, budget, steps, [&](std::size_t token) { found = token; });
         if (!found) {
             ++at;
             continue;
@@ -118,32 +130,23 @@ std::vector<Segment> AddedTokens::split(std::string_view text) const
     return segments;
 }
 
-std::vector<bool> AddedTokens::occurring(std::string_view text) const
+std::vector<bool> AddedTokens::occurring(std::string_view text, const TextBudget& budget) const
 {
     std::vector<bool> found(m_tokens.size(), false);
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        if (!m_begins[static_cast<unsigned char>(text[at])])
-            continue;
-        std::uint32_t node = 0;
-        for (std::size_t i = at; i < text.size(); ++i) {
-            const auto edge = m_edges.find(std::uint64_t{node} << 8 | static_cast<unsigned char>(text[i]));
-            if (edge == m_edges.end())
-                break;
-            node = edge->second;
-            if (m_ends[node] >= 0)
-                found[static_cast<std::size_t>(m_ends[node])] = true;
-        }
-    }
+    std::size_t steps = 0;
+    for (std::size_t at = 0; at < text.size(); ++at)
+        if (m_begins[static_cast<unsigned char>(text[at])])
+            tokensAt(text, at, budget, steps, [&](std::size_t token) { found[token] = true; });
     return found;
 }
 
-std::vector<Segment> AddedTokens::splitLongestFirst(std::string_view text) const
+std::vector<Segment> AddedTokens::splitLongestFirst(std::string_view text, const TextBudget& budget) const
 {
     std::vector<Segment> segments;
     if (text.empty())
         return segments;
     segments.push_back({0, text.size()});
-    const std::vector<bool> present = occurring(text);
+    const std::vector<bool> present = occurring(text, budget);
     std::vector<std::size_t> order(m_tokens.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return m_patterns[a].size() > m_patterns[b].size(); });
@@ -151,6 +154,7 @@ std::vector<Segment> AddedTokens::splitLongestFirst(std::string_view text) const
     for (const std::size_t t : order) {
         if (!present[t])
             continue;
+        budget.check(m_subject, "added tokens");
         std::vector<Segment> next;
         for (const Segment& segment : segments) {
             if (segment.id >= 0) {

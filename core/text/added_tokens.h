@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/text/text_budget.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,19 +31,22 @@ struct Segment {
 class AddedTokens {
 public:
     AddedTokens() = default;
-    /// `patterns[i]` is the text that stands for `tokens[i]`.
-    AddedTokens(std::vector<AddedToken> tokens, const std::vector<std::string>& patterns);
+    /// `patterns[i]` is the text that stands for `tokens[i]`. @throws Error{BadFile} naming `subject` where they are longer than 8 MiB together.
+    AddedTokens(std::vector<AddedToken> tokens, const std::vector<std::string>& patterns, std::string_view subject);
 
     bool empty() const { return m_tokens.empty(); }
-    /// As Hugging Face: from the left, the longest at each place.
-    std::vector<Segment> split(std::string_view text) const;
+    /// As Hugging Face: from the left, the longest at each place. @throws Error{BadFile} where `budget` is used up.
+    std::vector<Segment> split(std::string_view text, const TextBudget& budget) const;
     /// As llama.cpp: the longest token first, wherever it stands, then the next longest in what is left.
-    std::vector<Segment> splitLongestFirst(std::string_view text) const;
+    std::vector<Segment> splitLongestFirst(std::string_view text, const TextBudget& budget) const;
 
 private:
-    /// The longest token at text[at].
-    std::optional<std::size_t> longestAt(std::string_view text, std::size_t at) const;
-    std::vector<bool> occurring(std::string_view text) const;
+    /// Tells `found` of each token at text[at], the shortest first.
+    template <typename Found>
+    void tokensAt(std::string_view text, std::size_t at, const TextBudget& budget, std::size_t& steps, Found found) const;
+    std::vector<bool> occurring(std::string_view text, const TextBudget& budget) const;
+
+    std::string m_subject;
 
     std::vector<AddedToken> m_tokens;
     std::vector<std::string> m_patterns;

@@ -33,10 +33,11 @@ private:
     std::string m_out;
 };
 
-std::string replaced(const Regex& pattern, std::string_view by, std::string_view text, Growing out, const TextBudget& budget)
+std::string replaced(const Regex& pattern, std::string_view by, std::string_view text, Growing out, const TextBudget& budget, bool& dropped)
 {
     std::size_t at = 0;
     for (const auto& [begin, end] : pattern.all(text, budget)) {
+        dropped = dropped || (begin == 0 && end > 0 && by.empty());
         out.add(text.substr(at, begin - at));
         out.add(by);
         at = end;
@@ -45,8 +46,9 @@ std::string replaced(const Regex& pattern, std::string_view by, std::string_view
     return out.finish();
 }
 
-std::string replacedLiteral(std::string_view what, std::string_view by, std::string_view text, Growing out)
+std::string replacedLiteral(std::string_view what, std::string_view by, std::string_view text, Growing out, bool& dropped)
 {
+    dropped = by.empty() && text.starts_with(what);
     for (std::size_t at = 0;;) {
         const std::size_t found = text.find(what, at);
         out.add(text.substr(at, found - at));
@@ -57,24 +59,36 @@ std::string replacedLiteral(std::string_view what, std::string_view by, std::str
     }
 }
 
-/// Character by character; `change` appends what it becomes.
+/// Character by character; `change` appends what it becomes, nothing where it is dropped.
 template <typename Change>
-std::string mapped(std::string_view text, Change change)
+std::string mapped(std::string_view text, Change change, bool& dropped)
 {
     std::string out;
     out.reserve(text.size());
-    for (std::size_t at = 0; at < text.size();)
+    for (std::size_t at = 0; at < text.size();) {
+        const bool first = at == 0;
         change(unicode::next(text, at), out);
+        dropped = first ? out.empty() : dropped;
+    }
     return out;
 }
 
 template <typename Predicate>
-std::string without(std::string_view text, Predicate dropped)
+std::string without(std::string_view text, Predicate isDropped, bool& dropped)
 {
     return mapped(text, [&](char32_t p, std::string& out) {
-        if (!dropped(p))
+        if (!isDropped(p))
             unicode::append(out, p);
-    });
+    }, dropped);
+}
+
+std::string cleaned(std::string_view text, bool& dropped)
+{
+    return mapped(text, [](char32_t p, std::string& out) {
+        const bool space = p == '\t' || p == '\n' || p == '\r' || unicode::isSpace(p);
+        if (p != 0 && p != 0xFFFD && (p == '\t' || p == '\n' || p == '\r' || !unicode::isControl(p)))
+            unicode::append(out, space ? U' ' : p);
+    }, dropped);
 }
 
 bool isChinese(char32_t p)
@@ -93,7 +107,7 @@ void nmt(char32_t p, std::string& out)
     unicode::append(out, space ? U' ' : p);
 }
 
-std::string stripped(std::string_view text, bool left, bool right)
+std::string stripped(std::string_view text, bool left, bool right, bool& dropped)
 {
     std::size_t begin = 0;
     while (left && begin < text.size()) {
@@ -112,6 +126,7 @@ std::string stripped(std::string_view text, bool left, bool right)
             break;
         end = start;
     }
+    dropped = begin > 0;
     return std::string(text.substr(begin, end - begin));
 }
 
@@ -131,7 +146,8 @@ void Normalizer::add(const Json& description, int depth)
     fields::object(description, "normalizer", subject);
     const std::string type = fields::text(description, "type", subject);
     const auto step = [&](Change change) { m_steps.push_back({type, std::move(change)}); };
-    const auto plain = [&](std::string (*change)(std::string_view)) { step([change](const std::string& t, const TextBudget&) { return change(t); }); };
+    const auto plain = [&](std::string (*change)(std::string_view)) { step([change](const std::string& t, const TextBudget&, bool&) { return change(t); }); };
+    const auto dropping = [&](std::string (*change)(std::string_view, bool&)) { step([change](const std::string& t, const TextBudget&, bool& dropped) { return change(t, dropped); }); };
     if (type == "Sequence" && depth < 8) {
         for (const Json& one : fields::list(description, "normalizers", subject))
             add(one, depth + 1);
@@ -148,23 +164,23 @@ void Normalizer::add(const Json& description, int depth)
     } else if (type == "ByteLevel") {
         plain(byte_level::mapped);
     } else if (type == "Nmt") {
-        plain([](std::string_view t) { return mapped(t, nmt); });
+        dropping([](std::string_view t, bool& dropped) { return mapped(t, nmt, dropped); });
     } else if (type == "StripAccents") {
-        plain([](std::string_view t) { return without(t, unicode::isMark); });
+        dropping([](std::string_view t, bool& dropped) { return without(t, unicode::isMark, dropped); });
     } else if (type == "BertNormalizer") {
         addBert(description);
     } else if (type == "Precompiled") {
         if (!fields::member(description, "precompiled_charsmap").is_null()) {
             const PrecompiledMap map(fields::text(description, "precompiled_charsmap", subject), subject);
-            step([map](const std::string& t, const TextBudget&) { return map.apply(t); });
+            step([map](const std::string& t, const TextBudget&, bool&) { return map.apply(t); });
         }
     } else if (type == "Strip") {
         const bool left = fields::flag(description, "strip_left", false, subject);
         const bool right = fields::flag(description, "strip_right", false, subject);
-        step([=](const std::string& t, const TextBudget&) { return stripped(t, left, right); });
+        step([=](const std::string& t, const TextBudget&, bool& dropped) { return stripped(t, left, right, dropped); });
     } else if (type == "Prepend") {
         const std::string prefix = fields::text(description, "prepend", subject);
-        step([=](const std::string& t, const TextBudget&) { return t.empty() ? t : prefix + t; });
+        step([=](const std::string& t, const TextBudget&, bool&) { return t.empty() ? t : prefix + t; });
     } else if (type == "Replace") {
         const Json& pattern = fields::object(fields::member(description, "pattern"), "pattern", subject);
         const std::string by = fields::text(description, "content", subject);
@@ -173,10 +189,10 @@ void Normalizer::add(const Json& description, int depth)
         if (pattern.contains("String")) {
             if (what.empty())
                 fields::refuse(subject, "pattern", "a string with characters");
-            m_steps.push_back({rule, [=, subject = m_subject](const std::string& t, const TextBudget& b) { return replacedLiteral(what, by, t, Growing(b, subject, rule)); }});
+            m_steps.push_back({rule, [=, file = m_subject](const std::string& t, const TextBudget& b, bool& dropped) { return replacedLiteral(what, by, t, Growing(b, file, rule), dropped); }});
         } else {
             const Regex regex(what, subject);
-            m_steps.push_back({rule, [=, subject = m_subject](const std::string& t, const TextBudget& b) { return replaced(regex, by, t, Growing(b, subject, rule), b); }});
+            m_steps.push_back({rule, [=, file = m_subject](const std::string& t, const TextBudget& b, bool& dropped) { return replaced(regex, by, t, Growing(b, file, rule), b, dropped); }});
         }
     } else {
         throw Error(ErrorKind::Unsupported, m_subject + ": the normalizer \"" + printable(type) + "\" is not known.", m_subject);
@@ -185,20 +201,14 @@ void Normalizer::add(const Json& description, int depth)
 
 void Normalizer::addBert(const Json& description)
 {
-    const auto step = [&](const char* rule, std::string (*change)(std::string_view)) {
-        m_steps.push_back({rule, [change](const std::string& t, const TextBudget&) { return change(t); }});
+    const auto step = [&](const char* rule, std::string (*change)(std::string_view, bool&)) {
+        m_steps.push_back({std::string("BertNormalizer, ") + rule, [change](const std::string& t, const TextBudget&, bool& dropped) { return change(t, dropped); }});
     };
     const bool lower = fields::flag(description, "lowercase", true, m_subject);
     if (fields::flag(description, "clean_text", true, m_subject))
-        step("BertNormalizer, clean_text", [](std::string_view t) {
-            return mapped(t, [](char32_t p, std::string& out) {
-                const bool space = p == '\t' || p == '\n' || p == '\r' || unicode::isSpace(p);
-                if (p != 0 && p != 0xFFFD && (p == '\t' || p == '\n' || p == '\r' || !unicode::isControl(p)))
-                    unicode::append(out, space ? U' ' : p);
-            });
-        });
+        step("clean_text", cleaned);
     if (fields::flag(description, "handle_chinese_chars", true, m_subject))
-        step("BertNormalizer, handle_chinese_chars", [](std::string_view t) {
+        step("handle_chinese_chars", [](std::string_view t, bool& dropped) {
             return mapped(t, [](char32_t p, std::string& out) {
                 const bool apart = isChinese(p);
                 if (apart)
@@ -206,21 +216,24 @@ void Normalizer::addBert(const Json& description)
                 unicode::append(out, p);
                 if (apart)
                     out += ' ';
-            });
+            }, dropped);
         });
     if (fields::flag(description, "strip_accents", lower, m_subject)) {
-        step("BertNormalizer, strip_accents", unicode::nfd);
-        step("BertNormalizer, strip_accents", [](std::string_view t) { return without(t, unicode::isNonspacingMark); });
+        step("strip_accents", [](std::string_view t, bool&) { return unicode::nfd(t); });
+        step("strip_accents", [](std::string_view t, bool& dropped) { return without(t, unicode::isNonspacingMark, dropped); });
     }
     if (lower)
-        step("BertNormalizer, lowercase", unicode::lowered);
+        step("lowercase", [](std::string_view t, bool&) { return unicode::lowered(t); });
 }
 
-std::string Normalizer::apply(std::string_view text, const TextBudget& budget) const
+std::string Normalizer::apply(std::string_view text, const TextBudget& budget, bool* fromStart) const
 {
     std::string out(text);
     for (const Step& step : m_steps) {
-        out = step.change(out, budget);
+        bool dropped = false;
+        out = step.change(out, budget, dropped);
+        if (dropped && fromStart != nullptr)
+            *fromStart = false;
         budget.checkSize(out.size(), m_subject, step.rule);
         budget.check(m_subject, step.rule);
     }

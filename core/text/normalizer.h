@@ -19,11 +19,12 @@ public:
     Normalizer(const Json& description, std::string_view subject);
 
     bool empty() const { return m_steps.empty(); }
-    /// `text`: valid UTF-8. @throws Error{BadFile} naming the rule that takes too long or grows the text beyond `budget`.
-    std::string apply(std::string_view text, const TextBudget& budget) const;
+    /// `text`: valid UTF-8. `fromStart` becomes false where the first characters were dropped. @throws Error{BadFile} naming the rule that takes too long or grows the text beyond `budget`.
+    std::string apply(std::string_view text, const TextBudget& budget, bool* fromStart = nullptr) const;
 
 private:
-    using Change = std::function<std::string(const std::string&, const TextBudget&)>;
+    /// Sets the flag where it drops the text's first characters.
+    using Change = std::function<std::string(const std::string&, const TextBudget&, bool& dropped)>;
     struct Step {
         std::string rule;   ///< for messages
         Change change;

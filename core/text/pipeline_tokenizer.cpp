@@ -47,8 +47,8 @@ PipelineTokenizer::PipelineTokenizer(PipelineParts parts)
             rawPatterns.push_back(token.content);
         }
     }
-    m_raw = AddedTokens(std::move(raw), rawPatterns);
-    m_normalized = AddedTokens(std::move(normalized), normalizedPatterns);
+    m_raw = AddedTokens(std::move(raw), rawPatterns, parts.subject);
+    m_normalized = AddedTokens(std::move(normalized), normalizedPatterns, parts.subject);
 }
 
 void PipelineTokenizer::encodePart(std::string_view text, bool first, const TextBudget& budget, WordCache& cache,
@@ -77,19 +77,20 @@ std::vector<std::int32_t> PipelineTokenizer::encode(std::string_view input, bool
     std::vector<std::int32_t> ids;
     if (special)
         ids = m_before;
-    for (const Segment& segment : m_longestFirst ? m_raw.splitLongestFirst(text) : m_raw.split(text)) {
+    for (const Segment& segment : m_longestFirst ? m_raw.splitLongestFirst(text, budget) : m_raw.split(text, budget)) {
         if (segment.id >= 0) {
             ids.push_back(segment.id);
             continue;
         }
         const std::string_view raw = text.substr(segment.begin, segment.end - segment.begin);
-        const std::string normalized = m_normalizer.empty() ? std::string() : m_normalizer.apply(raw, budget);
+        bool fromStart = segment.begin == 0;
+        const std::string normalized = m_normalizer.empty() ? std::string() : m_normalizer.apply(raw, budget, &fromStart);
         const std::string_view ready = m_normalizer.empty() ? raw : std::string_view(normalized);
-        for (const Segment& inner : m_normalized.split(ready)) {
+        for (const Segment& inner : m_normalized.split(ready, budget)) {
             if (inner.id >= 0)
                 ids.push_back(inner.id);
             else
-                encodePart(ready.substr(inner.begin, inner.end - inner.begin), segment.begin == 0 && inner.begin == 0, budget, cache,
+                encodePart(ready.substr(inner.begin, inner.end - inner.begin), fromStart && inner.begin == 0, budget, cache,
                            ids);
         }
     }

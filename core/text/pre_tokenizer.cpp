@@ -61,6 +61,25 @@ Pattern characterPattern(Predicate isMatch)
     };
 }
 
+/// White space is the match; words, and runs of what is neither, lie between: \w+|[^\w\s]+ of Rust.
+std::vector<Range> wordsAndSigns(std::string_view text, const TextBudget&)
+{
+    enum class Kind { Space, Word, Sign };
+    std::vector<Range> ranges;
+    Kind last = Kind::Space;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t begin = at;
+        const char32_t p = unicode::next(text, at);
+        const Kind kind = unicode::isSpace(p) ? Kind::Space : unicode::isWord(p) ? Kind::Word : Kind::Sign;
+        if (ranges.empty() || kind != last)
+            ranges.push_back({begin, at, kind == Kind::Space});
+        else
+            ranges.back().end = at;
+        last = kind;
+    }
+    return ranges;
+}
+
 Pattern inverted(Pattern pattern)
 {
     return [pattern = std::move(pattern)](std::string_view text, const TextBudget& budget) {
@@ -222,7 +241,7 @@ void PreTokenizer::add(const Json& description, int depth)
         splitBy(characterPattern(unicode::isPunctuation),
                 description.contains("behavior") ? behaviorOf(description, subject) : Behavior::Isolated);
     } else if (type == "Whitespace") {
-        splitBy(inverted(regexPattern(Regex(R"([\w\x{200c}\x{200d}]+|[^\w\s\x{200c}\x{200d}]+)", subject))), Behavior::Removed);
+        splitBy(wordsAndSigns, Behavior::Removed);
     } else if (type == "WhitespaceSplit") {
         splitBy(characterPattern(unicode::isSpace), Behavior::Removed);
     } else if (type == "BertPreTokenizer") {

@@ -2,8 +2,12 @@
 #include "core/text/regex.h"
 #include "core/text/unicode.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace halftone {
 
@@ -25,16 +29,25 @@ public:
     {
         while (m_at < m_in.size()) {
             const char c = m_in[m_at];
+            if (c == '{') {
+                interval();
+                continue;
+            }
+            if (c == '?' || c == '*' || c == '+') {   // what they repeat begins where it began
+                copy(1);
+                continue;
+            }
+            m_atom = m_out.size();
             if (c == '\\')
                 escape(false);
             else if (c == '[')
                 characterClass();
             else if (c == '(')
                 group();
-            else if (c == '{')
-                interval();
+            else if (c == ')')
+                endGroup();
             else
-                copy(1);
+                copy(std::min(unicode::lengthAt(m_in, m_at), m_in.size() - m_at));
         }
         return std::move(m_out);
     }
@@ -64,33 +77,76 @@ private:
 
     void group()
     {
-        if (peek(1) != '?') {
-            copy(1);
-            return;
-        }
         const std::string_view rest = m_in.substr(m_at);
-        for (const std::string_view known : {"(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", "(?i)", "(?-i:"})
-            if (rest.starts_with(known)) {
-                copy(known.size());
-                return;
-            }
+        for (const std::string_view flag : {"(?i)", "(?-i)"})
+            if (rest.starts_with(flag))
+                return copy(flag.size());
+        m_groups.push_back(m_out.size());
+        if (peek(1) != '?')
+            return copy(1);
+        for (const std::string_view known : {"(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", "(?-i:"})
+            if (rest.starts_with(known))
+                return copy(known.size());
+        if (rest.starts_with("(?m:"))   // Ruby's: the dot meets line feeds
+            return replace(4, "(?s:");
+        const std::size_t end = rest.find('>');
+        if (rest.starts_with("(?<") && std::isalpha(static_cast<unsigned char>(peek(3))) != 0 && end != std::string_view::npos)
+            return replace(end + 1, "(?:");   // a name that nothing can refer to
         refuse("the group \"" + std::string(rest.substr(0, 4)) + "\"");
     }
 
-    /// {n,m}+ is possessive in PCRE2, but a repeated repetition in Ruby's syntax.
+    void endGroup()
+    {
+        copy(1);
+        if (m_groups.empty())
+            return;   // does not compile
+        m_atom = m_groups.back();
+        m_groups.pop_back();
+    }
+
+    /// What was written since the last atom began, as one.
+    void enclose(std::string_view opening)
+    {
+        m_out.insert(m_atom, opening);
+        m_out += ')';
+    }
+
+    /// {n}, {n,}, {n,m} and {,m}; any other brace stands for itself. {n}? may be there or not, {n,m}? takes as few as will do, {n,m}+ repeats what was
+    /// repeated, {m,n} the wrong way round gives nothing back.
     void interval()
     {
-        std::size_t end = m_at + 1;
-        while (end < m_in.size() && (std::isdigit(static_cast<unsigned char>(m_in[end])) != 0 || m_in[end] == ','))
-            ++end;
-        const bool quantifier = end > m_at + 1 && end < m_in.size() && m_in[end] == '}';
-        if (!quantifier)
-            refuse("a \"{\" that opens no repetition");
-        if (m_in[m_at + 1] == ',')
-            refuse("a repetition without a lower bound");
-        if (end + 1 < m_in.size() && (m_in[end + 1] == '+' || m_in[end + 1] == '?'))
-            refuse("\"" + std::string(m_in.substr(m_at, end - m_at + 2)) + "\"");
-        copy(end - m_at + 1);
+        std::size_t at = m_at + 1;
+        const auto number = [&] {
+            const std::size_t begin = at;
+            while (at < m_in.size() && std::isdigit(static_cast<unsigned char>(m_in[at])) != 0)
+                ++at;
+            return std::string(m_in.substr(begin, at - begin));
+        };
+        const std::string low = number();
+        const bool range = at < m_in.size() && m_in[at] == ',';
+        if (range)
+            ++at;
+        const std::string high = range ? number() : low;
+        if (at >= m_in.size() || m_in[at] != '}' || (low.empty() && high.empty())) {
+            m_atom = m_out.size();
+            return replace(1, "\\{");
+        }
+        if (low.size() > 5 || high.size() > 5)
+            refuse("a repetition of more than 99999 times");
+        const auto value = [](const std::string& digits) { return digits.empty() ? 0 : std::stoi(digits); };
+        const bool turned = !high.empty() && value(low) > value(high);
+        m_out += '{' + std::to_string(turned ? value(high) : value(low));
+        if (range)
+            m_out += turned ? ',' + low : high.empty() ? "," : ',' + high;
+        m_out += '}';
+        m_at = at + 1;
+        const char next = peek(0);
+        if (turned)
+            enclose("(?>");
+        else if (next == '+' || next == '*' || next == '{' || (next == '?' && !range))
+            enclose("(?:");
+        else if (next == '?')
+            copy(1);
     }
 
     void property(bool negated)
@@ -192,6 +248,22 @@ private:
         copy(2);
     }
 
+    /// [:alpha:] and its like, inside a class.
+    bool posix()
+    {
+        static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kNames{{{"[:alpha:]", "\\p{Alphabetic}"},
+                                                                                             {"[:digit:]", "\\p{Nd}"},
+                                                                                             {"[:space:]", "\\p{White_Space}"},
+                                                                                             {"[:upper:]", "\\p{Uppercase}"},
+                                                                                             {"[:lower:]", "\\p{Lowercase}"}}};
+        for (const auto& [name, by] : kNames)
+            if (m_in.substr(m_at).starts_with(name)) {
+                replace(name.size(), by);
+                return true;
+            }
+        return false;
+    }
+
     /// A class inside a class is a union with it in Ruby's syntax; PCRE2 would take "[" as a character.
     void characterClass()
     {
@@ -208,6 +280,8 @@ private:
             if (c == '\\') {
                 escape(true);
             } else if (c == '[') {
+                if (posix())
+                    continue;
                 if (peek(1) == '^' || peek(1) == ':' || peek(1) == ']')
                     refuse("\"" + std::string(m_in.substr(m_at, 2)) + "\" inside a class");
                 ++depth;
@@ -227,6 +301,8 @@ private:
     std::string_view m_subject;
     std::size_t m_at = 0;
     std::string m_out;
+    std::size_t m_atom = 0;               ///< where in m_out what a repetition would repeat begins
+    std::vector<std::size_t> m_groups;    ///< the same of the groups that are open
 };
 
 } // namespace

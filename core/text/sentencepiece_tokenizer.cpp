@@ -41,7 +41,7 @@ public:
             patterns.push_back(token.content);
             tokens.push_back(std::move(token));
         }
-        m_added = AddedTokens(std::move(tokens), patterns);
+        m_added = AddedTokens(std::move(tokens), patterns, m_subject);
         const auto named = [&](int id, const char* what) {
             if (id < 0)
                 throw Error(ErrorKind::BadFile, m_subject + ": " + what + " is to be added, but the model has none.", m_subject);
@@ -60,7 +60,7 @@ public:
         std::vector<std::int32_t> ids;
         if (special)
             ids = m_before;
-        for (const Segment& segment : m_added.split(text)) {
+        for (const Segment& segment : m_added.split(text, TextBudget(text.size()))) {
             if (segment.id >= 0) {
                 ids.push_back(segment.id);
                 continue;

@@ -71,7 +71,7 @@ SpmTokenizer::SpmTokenizer(const GgufVocabulary& vocabulary)
     std::vector<std::string> patterns;
     for (const AddedToken& token : tokens.userDefined)
         patterns.push_back(token.content);
-    m_userDefined = AddedTokens(std::move(tokens.userDefined), patterns);
+    m_userDefined = AddedTokens(std::move(tokens.userDefined), patterns, vocabulary.file);
     m_before = std::move(tokens.before);
     m_behind = std::move(tokens.behind);
     m_cuts = !m_vocabulary.joinsBefore(kMark);
@@ -154,7 +154,7 @@ std::vector<std::int32_t> SpmTokenizer::encode(std::string_view input, bool spec
     const auto encode = [this](std::string_view word, std::vector<std::int32_t>& out) { encodeWord(word, out); };
     bool afterSpecial = true;
     std::string marked;
-    for (const Segment& segment : m_userDefined.splitLongestFirst(text)) {
+    for (const Segment& segment : m_userDefined.splitLongestFirst(text, TextBudget(text.size()))) {
         if (segment.id >= 0) {
             ids.push_back(segment.id);
             afterSpecial = true;

@@ -1,6 +1,5 @@
 #include "core/text/unicode.h"
 
-#include "core/text/regex.h"
 #include "core/text/unicode_tables.h"
 
 #include <algorithm>
@@ -103,57 +102,47 @@ bool isSpace(char32_t p)
 
 namespace {
 
-bool matches(const Regex& one, char32_t point)
+template <std::size_t Count>
+bool isIn(const CodeRange (&ranges)[Count], char32_t p)
 {
-    std::string character;
-    append(character, point);
-    return one.search(character, 0).has_value();
+    const auto* range = std::upper_bound(std::begin(ranges), std::end(ranges), p, [](char32_t value, const CodeRange& r) { return value < r.first; });
+    return range != std::begin(ranges) && p <= (range - 1)->last;
 }
 
 } // namespace
 
 bool isNumeric(char32_t p)
 {
-    if (p < 0x80)
-        return p >= '0' && p <= '9';
-    static const Regex one("\\p{N}", "numeric characters");
-    return matches(one, p);
+    return p < 0x80 ? p >= '0' && p <= '9' : isIn(kNumeric, p);
 }
 
 bool isPunctuation(char32_t p)
 {
     if (p < 0x80)
         return (p >= '!' && p <= '/') || (p >= ':' && p <= '@') || (p >= '[' && p <= '`') || (p >= '{' && p <= '~');
-    static const Regex one("\\p{P}", "punctuation");
-    return matches(one, p);
+    return isIn(kPunctuation, p);
 }
 
 bool isMark(char32_t p)
 {
-    static const Regex one("\\p{M}", "marks");
-    return p >= 0x300 && matches(one, p);
+    return isIn(kMark, p);
 }
 
 bool isNonspacingMark(char32_t p)
 {
-    static const Regex one("\\p{Mn}", "nonspacing marks");
-    return p >= 0x300 && matches(one, p);
+    return isIn(kNonspacingMark, p);
 }
 
 bool isControl(char32_t p)
 {
-    if (p < 0x80)
-        return p < 0x20 || p == 0x7F;
-    static const Regex one("[\\p{Cc}\\p{Cf}\\p{Co}]", "control characters");
-    return matches(one, p);
+    return p < 0x80 ? p < 0x20 || p == 0x7F : isIn(kControl, p);
 }
 
 bool isWord(char32_t p)
 {
     if (p < 0x80)
         return (p >= '0' && p <= '9') || (p >= 'A' && p <= 'Z') || (p >= 'a' && p <= 'z') || p == '_';
-    static const Regex one("[\\w\\x{200c}\\x{200d}]", "word characters");
-    return matches(one, p);
+    return isIn(kWord, p);
 }
 
 namespace {

@@ -48,10 +48,9 @@ bool isSpace(char32_t point);
 bool isNumeric(char32_t point);
 /// ASCII punctuation (with $+<=>^`|~) or general category P.
 bool isPunctuation(char32_t point);
-/// General category M; Mn.
+/// General category M; Mn; Cc, Cf and Co: of the versions of Unicode that Hugging Face tokenizers know.
 bool isMark(char32_t point);
 bool isNonspacingMark(char32_t point);
-/// General categories Cc, Cf and Co.
 bool isControl(char32_t point);
 /// \w of Unicode's technical standard 18: Alphabetic, marks, decimal digits, connectors, joiners.
 bool isWord(char32_t point);

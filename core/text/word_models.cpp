@@ -103,6 +103,7 @@ UnigramModel::UnigramModel(UnigramParts parts)
     const auto refuse = [&](const std::string& why) { throw Error(ErrorKind::BadFile, m_subject + ": " + why, m_subject); };
     if (m_unknown && (*m_unknown < 0 || static_cast<std::size_t>(*m_unknown) >= parts.pieces.size()))
         refuse("the unknown token has id " + std::to_string(*m_unknown) + " of " + std::to_string(parts.pieces.size()) + ".");
+    constexpr std::size_t kMost = 8u << 20;   // of nodes, about sixty bytes each
     double least = 0;
     bool any = false;
     m_vocabulary.reserve(parts.pieces.size());
@@ -120,6 +121,8 @@ UnigramModel::UnigramModel(UnigramParts parts)
                 m_ends.push_back(-1);
             node = edge->second;
         }
+        if (m_ends.size() > kMost)
+            refuse("the tokens of the Unigram model are too long together; at most " + std::to_string(kMost) + " different beginnings are allowed.");
         m_ends[static_cast<std::size_t>(node)] = id;
         m_vocabulary.add(std::move(text), id, m_subject);
     }

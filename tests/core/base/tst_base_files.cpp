@@ -473,6 +473,30 @@ private Q_SLOTS:
             QVERIFY_EXCEPTION_THROWN(InputFile::openIn(m_path / "model", name), Error);
     }
 
+    void sideFilesAreLinksInsideTheFolderOrAHubsCacheOnly()
+    {
+        fs::create_directories(m_path / "hub" / "blobs");
+        fs::create_directories(m_path / "hub" / "snapshots" / "abc" / "inner");
+        const fs::path folder = m_path / "hub" / "snapshots" / "abc";
+        put(m_path / "hub" / "blobs" / "hash", "blob");
+        put(m_path / "hub" / "refs", "outside");
+        put(folder / "plain.json", "{}");
+        fs::create_symlink("../../blobs/hash", folder / "cached.json");
+        fs::create_symlink("../../../blobs/hash", folder / "inner" / "cached.json");
+        fs::create_symlink("plain.json", folder / "own.json");
+        fs::create_symlink("../../refs", folder / "outside.json");
+        fs::create_symlink("/etc/passwd", folder / "system.json");
+        fs::create_symlink("nothing", folder / "dangling.json");
+        for (const char* name : {"plain.json", "cached.json", "own.json", "missing.json"})
+            QCOMPARE(fileInside(folder, name), folder / name);
+        QCOMPARE(fileInside(folder / "inner", "cached.json"), folder / "inner" / "cached.json");
+        for (const char* name : {"outside.json", "system.json", "dangling.json"})
+            QVERIFY_EXCEPTION_THROWN(fileInside(folder, name), Error);
+        fs::create_directories(m_path / "flat");   // no snapshot: a blob is any other file
+        fs::create_symlink("../hub/blobs/hash", m_path / "flat" / "config.json");
+        QVERIFY_EXCEPTION_THROWN(fileInside(m_path / "flat", "config.json"), Error);
+    }
+
     void aFileThatShrinksIsAnError()
     {
         put(m_path / "data", std::string(10'000, 'd'));

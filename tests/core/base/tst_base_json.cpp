@@ -97,6 +97,22 @@ private Q_SLOTS:
         QVERIFY_EXCEPTION_THROWN(readJsonFile(path, {5, 64}), Error);
     }
 
+    void theNumberOfValuesIsExact()
+    {
+        QVERIFY(parseJson("[1,{\"a\":[]}]", "t", {100, 64, 4}).is_array());
+        QVERIFY_EXCEPTION_THROWN(parseJson("[1,{\"a\":[2]}]", "t", {100, 64, 4}), Error);
+        std::string bomb = "[";   // 60 MiB of these took 2.2 GB
+        for (int i = 0; i < 3'000'000; ++i)
+            bomb += "{},";
+        bomb += "{}]";
+        try {
+            parseJson(bomb, "config.json");
+            QFAIL("no error");
+        } catch (const Error& error) {
+            QVERIFY2(QString::fromUtf8(error.what()).contains("more than 2000000 values") && QString::fromUtf8(error.what()).startsWith("config.json"), error.what());
+        }
+    }
+
     void aLargeVocabularyIsReadInLinearTime()
     {
         std::string text = "{";

@@ -233,6 +233,21 @@ private Q_SLOTS:
         QCOMPARE(refusal(m_file, QLatin1String("model.gguf"), rule), QString());
     }
 
+    void largeArraysOfSmallNumbersStayBytes()
+    {
+        Gguf small(0, 2);
+        small.key("small", kTypeArray).u32(kTypeBool).u64(3).u8(1).u8(0).u8(1);
+        small.key("large", kTypeArray).u32(0).u64(100'000);
+        for (int i = 0; i < 100'000; ++i)
+            small.u8(static_cast<std::uint8_t>(i));
+        put(m_file, small.bytes);
+        const auto gguf = Checkpoint::open(m_file);
+        QCOMPARE(gguf->metadata()["small"], nlohmann::json::parse("[true, false, true]"));
+        QVERIFY(gguf->metadata()["large"].is_binary());   // sixteen bytes each else
+        QCOMPARE(gguf->metadata()["large"].get_binary().size(), std::size_t{100'000});
+        QCOMPARE(gguf->metadata()["large"].get_binary()[99'999], static_cast<std::uint8_t>(99'999));
+    }
+
     void splitModelsAreReadWhole()
     {
         for (const fs::path& path : putParts()) {

@@ -37,7 +37,7 @@ private Q_SLOTS:
         if (!std::filesystem::exists(path + ".out"))
             QSKIP("There are no texts and ids beside this vocabulary.");
         const GgufVocabulary vocabulary = GgufKeyValues::vocabulary(path);
-        if (vocabulary.model != "gpt2" && vocabulary.model != "llama") {
+        if (vocabulary.model != "gpt2" && vocabulary.model != "llama" && vocabulary.model != "gemma4") {
             QVERIFY_THROWS_EXCEPTION(Error, Tokenizer::fromGguf(vocabulary));
             return;
         }
@@ -53,6 +53,35 @@ private Q_SLOTS:
         QVERIFY(texts.size() >= 40);
         const std::string difference = firstDifference(*Tokenizer::fromGguf(vocabulary), texts, expected);
         QVERIFY2(difference.empty(), difference.c_str());
+    }
+
+    /// Gemma 4: "▁" for spaces, merges across words but not across lines, runs of line feeds that are tokens, bytes for what is unknown.
+    void gemmaMergesAcrossWordsButNotLines()
+    {
+        GgufVocabulary vocabulary;
+        vocabulary.file = "gemma.gguf";
+        vocabulary.model = "gemma4";
+        vocabulary.tokens = {"<pad>", "<eos>", "<bos>", "<unk>", "a", "b", "▁", "▁a", "a▁", "ab", "b▁a", "\n", "\n\n", "▁▁", "<0xC3>", "<0xA9>", "<tool>"};
+        vocabulary.types.assign(vocabulary.tokens.size(), 1);
+        for (const std::size_t control : {0, 1, 2})
+            vocabulary.types[control] = 3;
+        vocabulary.types[3] = 2;
+        vocabulary.types[14] = vocabulary.types[15] = 6;
+        vocabulary.types[16] = 4;
+        vocabulary.merges = {"b ▁a", "▁ a", "a b", "▁ ▁"};
+        vocabulary.bos = 2;
+        vocabulary.eos = 1;
+        const auto tokenizer = Tokenizer::fromGguf(vocabulary);
+        QCOMPARE(tokenizer->encode("ab a", false), (Ids{9, 7}));
+        QCOMPARE(tokenizer->encode("b a", false), (Ids{10}));            // one token over two words, since its merge comes first
+        QCOMPARE(tokenizer->encode("a\n\nb", false), (Ids{4, 12, 5}));
+        QCOMPARE(tokenizer->encode("\n\n\n", false), (Ids{11, 11, 11}));   // no token of three: no merges either
+        QCOMPARE(tokenizer->encode("  é<tool>a", false), (Ids{13, 14, 15, 16, 4}));
+        QCOMPARE(tokenizer->encode("a", true), (Ids{2, 4}));
+        const Ids ids{9, 7, 12, 14, 15};
+        QCOMPARE(tokenizer->decode(ids), std::string("ab a\n\né"));
+        vocabulary.merges.clear();
+        QVERIFY_THROWS_EXCEPTION(Error, Tokenizer::fromGguf(vocabulary));
     }
 
     void controlTokensInTheTextAreText()

@@ -1,7 +1,9 @@
 #include "core/base/error.h"
 #include "tests/core/text/goldens.h"
 
+#include <QDir>
 #include <QElapsedTimer>
+#include <QFile>
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -31,8 +33,14 @@ private Q_SLOTS:
             QTest::newRow(name) << at << QByteArray(value) << unsupported << part;
         };
         row("unknown_pre_tokenizer", "/pre_tokenizer", R"({"type":"Quantum"})", true, "Quantum");
-        row("unknown_normalizer", "/normalizer", R"({"type":"Sequence","normalizers":[{"type":"NFKD"}]})", true, "NFKD");
-        row("unknown_model", "/model/type", R"("Unigram")", true, "Unigram");
+        row("unknown_normalizer", "/normalizer", R"({"type":"Sequence","normalizers":[{"type":"NFKX"}]})", true, "NFKX");
+        row("unknown_model", "/model/type", R"("Bigram")", true, "Bigram");
+        row("unigram_without_scores", "/model", R"({"type":"Unigram","vocab":[["a"]],"unk_id":0})", false, "vocab[0]");
+        row("unigram_score_is_no_number", "/model", R"({"type":"Unigram","vocab":[["a",null]],"unk_id":0})", false, "vocab[0]");
+        row("unigram_unknown_past_the_end", "/model", R"({"type":"Unigram","vocab":[["a",-1.0]],"unk_id":1})", false, "has id 1 of 1");
+        row("wordlevel_without_unknown", "/model", R"({"type":"WordLevel","vocab":{"a":0}})", false, "unk_token");
+        row("charsmap_no_base64", "/normalizer", R"({"type":"Precompiled","precompiled_charsmap":"?"})", false, "base64");
+        row("charsmap_cut_off", "/normalizer", R"({"type":"Precompiled","precompiled_charsmap":"AAEAAAAA"})", false, "size of its trie");
         row("unknown_post_processor", "/post_processor", R"({"type":"Baked"})", true, "Baked");
         row("unknown_decoder", "/decoder", R"({"type":"CTC"})", true, "CTC");
         row("unknown_behavior", "/pre_tokenizer", R"({"type":"Split","pattern":{"String":"a"},"behavior":"Shredded","invert":false})", true, "Shredded");
@@ -170,7 +178,7 @@ private Q_SLOTS:
     void hostileTextStaysFast_data()
     {
         QTest::addColumn<QString>("kind");
-        for (const char* kind : {"llama3", "smollm", "gpt4o", "llama2", "words"})
+        for (const char* kind : {"llama3", "smollm", "gpt4o", "llama2", "words", "unigram", "unigram-bytes", "wordlevel", "wordpiece"})
             QTest::newRow(kind) << kind;
     }
 
@@ -189,6 +197,78 @@ private Q_SLOTS:
             QVERIFY(!tokenizer->encode(text, false).empty());
             QVERIFY2(timer.elapsed() < 5000, ("slow over \"" + part + "\"").c_str());
         }
+    }
+
+    void rulesThatGrowWithoutEndAreNamed_data()
+    {
+        QTest::addColumn<QString>("at");
+        QTest::addColumn<QString>("rule");
+        QTest::addColumn<QString>("list");
+        QTest::addColumn<int>("times");
+        QTest::addColumn<QString>("said");
+        QTest::newRow("replaced text") << "/normalizer" << R"({"type":"Replace","pattern":{"String":"a"},"content":"aa"})" << "normalizers" << 40 << "Replace a";
+        QTest::newRow("replaced expression") << "/normalizer" << R"({"type":"Replace","pattern":{"Regex":"a"},"content":"aa"})" << "normalizers" << 40 << "Replace a";
+        QTest::newRow("prepended") << "/normalizer" << QString(R"({"type":"Prepend","prepend":"%1"})").arg(QString(2000, 'a')) << "normalizers" << 40 << "Prepend";
+        QTest::newRow("bytes as characters") << "/normalizer" << R"({"type":"ByteLevel"})" << "normalizers" << 40 << "ByteLevel";
+        QTest::newRow("bytes as characters of pieces") << "/pre_tokenizer" << R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":false})" << "pretokenizers" << 40 << "ByteLevel";
+        QTest::newRow("time") << "/normalizer" << R"({"type":"NFKC"})" << "normalizers" << 1'000'000 << "takes too long";
+    }
+
+    void rulesThatGrowWithoutEndAreNamed()
+    {
+        QFETCH(QString, at);
+        QFETCH(QString, rule);
+        QFETCH(QString, list);
+        QFETCH(int, times);
+        QFETCH(QString, said);
+        Json document = Json::parse(bytesOfFile(dataFile("gpt2/tokenizer.json")));
+        document[Json::json_pointer(at.toStdString())] = {{"type", "Sequence"}, {list.toStdString(), std::vector<Json>(static_cast<std::size_t>(times), Json::parse(rule.toStdString()))}};
+        const QTemporaryDir folder;
+        write(folder, "tokenizer.json", document.dump());
+        const auto tokenizer = Tokenizer::openFolder(folder.path().toStdString());
+        QElapsedTimer timer;
+        timer.start();
+        try {
+            tokenizer->encode("a a\u0301 a text of few words, and an é", false);
+            QFAIL("no error");
+        } catch (const Error& error) {
+            QCOMPARE(error.kind(), ErrorKind::BadFile);
+            QVERIFY2(QString(error.what()).contains(said) && QString(error.what()).contains("tokenizer.json"), error.what());
+        }
+        QVERIFY(timer.elapsed() < 10'000);
+    }
+
+    void decodersThatGrowWithoutEndAreNamed()
+    {
+        Json document = Json::parse(bytesOfFile(dataFile("gpt2/tokenizer.json")));
+        document["decoder"] = {{"type", "Sequence"}, {"decoders", std::vector<Json>(40, Json::parse(R"({"type":"Replace","pattern":{"String":"a"},"content":"aa"})"))}};
+        const QTemporaryDir folder;
+        write(folder, "tokenizer.json", document.dump());
+        const auto tokenizer = Tokenizer::openFolder(folder.path().toStdString());
+        QVERIFY_THROWS_EXCEPTION(Error, tokenizer->decode(tokenizer->encode("aaaa", false)));
+    }
+
+    void linksThatLeadOutOfTheFolderAreNotFollowed()
+    {
+        const QTemporaryDir folder;
+        const QDir root(folder.path());
+        QVERIFY(root.mkpath("cache/blobs") && root.mkpath("cache/snapshots/main") && root.mkpath("elsewhere"));
+        QVERIFY(QFile::copy(QString::fromStdString(dataFile("gpt2/tokenizer.json")), root.filePath("cache/blobs/hash")));
+        QVERIFY(QFile::copy(QString::fromStdString(dataFile("gpt2/tokenizer.json")), root.filePath("elsewhere/secret.json")));
+        const QString link = root.filePath("cache/snapshots/main/tokenizer.json");
+        const auto opened = [&] { return Tokenizer::openFolder(root.filePath("cache/snapshots/main").toStdString()); };
+        QVERIFY(QFile::link("../../blobs/hash", link));
+        QVERIFY(opened()->size() > 600);   // as a hub's cache lays it
+        QVERIFY(QFile::remove(link) && QFile::link(root.filePath("elsewhere/secret.json"), link));
+        try {
+            opened();
+            QFAIL("a link was followed out of the folder");
+        } catch (const Error& error) {
+            QCOMPARE(error.kind(), ErrorKind::BadFile);
+            QVERIFY2(QString(error.what()).contains("leads out of its folder"), error.what());
+        }
+        QVERIFY(QFile::remove(link) && QFile::copy(root.filePath("elsewhere/secret.json"), root.filePath("cache/snapshots/main/real.json")) && QFile::link("real.json", link));
+        QVERIFY(opened()->size() > 600);
     }
 
 private:
