@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+import hdf5_bytes
+
 SECONDS = 60
 MEMORY = 900 << 20           # LibTorch alone takes 200 to 300 MiB
 MESSAGE = 4000
@@ -265,6 +267,37 @@ for name, change in hdf5.items():
               names=path)
     copy, path = with_image(f"hdf5 stats {name}", "stats", change)
     check(f"hdf5: {name}, statistics", ["plot", copy, "--view", "outliers", "--out", os.path.join(top, "picture.png")], codes=(3,), names=path)
+
+
+secret = write(os.path.join(top, "secret"), b"a secret of this machine " * 40)
+
+
+def links_to_one(image):
+    one = image.zeros(1, 64)
+    return [(f"linear-{i:06}", one) for i in range(100_000)]
+
+
+made = {
+    "external storage": lambda image: [("linear-000", image.external(secret, 1000))],
+    "a bomb of one dataset": lambda image: [("linear-000", image.zeros(1600))],
+    "a bomb of many datasets": lambda image: [(f"linear-{i:03}", image.zeros(16)) for i in range(100)],
+    "100,000 links to one": links_to_one,
+}
+for name, links in made.items():
+    def build(_, links=links):
+        image = hdf5_bytes.Image()
+        members = links(image)
+        return image.finish(members, {"version": 1, "block": 0, "linears": len(members), "sites": min(len(members), 4096), "weights": 0})
+    out = os.path.join(top, "made-" + re.sub(r"\W+", "-", name))
+    copy, path = with_image(f"made {name}", "runs", build)
+    check(f"hdf5: {name}, export", ["export", copy, "--format", "dense", "--out", out, "--quiet"], names=path)
+    check(f"hdf5: {name}, evaluate", ["evaluate", copy, "--text", text, "--windows", "1", "--length", "32", "--quiet"], names=path)
+    copy, path = with_image(f"made stats {name}", "stats", build)
+    check(f"hdf5: {name}, statistics", ["plot", copy, "--view", "outliers", "--out", os.path.join(top, "picture.png")], names=path)
+for at, _, files in os.walk(top):
+    for file in files:
+        if os.path.basename(at).startswith(("out-", "made-")) and not at.endswith("halftone") and b"a secret of this machine" in open(os.path.join(at, file), "rb").read():
+            wrong.append(f"a file of this machine is in {at}/{file}")
 
 
 def block_path(copy):
