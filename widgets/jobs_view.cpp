@@ -110,15 +110,48 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     m_scroll->setWidgetResizable(true);
     m_scroll->setFrameShape(QFrame::NoFrame);
     auto* inside = new QWidget(m_scroll);
-    m_rows = new QVBoxLayout(inside);
-    m_rows->setContentsMargins(0, 0, 0, 0);
-    m_rows->setSpacing(0);
+    auto* rows = new QVBoxLayout(inside);
+    rows->setContentsMargins(0, 0, 0, 0);
+    rows->setSpacing(0);
+    const auto part = [](QVBoxLayout* above) {
+        auto* layout = new QVBoxLayout;
+        layout->setSpacing(0);
+        above->addLayout(layout);
+        return layout;
+    };
     m_idle = new QLabel(tr("No jobs. Analyze, Quantize, Evaluate and Export report here."), inside);
     m_idle->setObjectName(u"jobsIdle"_s);
     m_idle->setForegroundRole(QPalette::PlaceholderText);
-    m_rows->addWidget(m_idle);
-    m_rows->addStretch();
+    rows->addWidget(m_idle);
+    m_queue = part(rows);
+    m_fold = new QWidget(inside);
+    m_fold->setObjectName(u"jobsFold"_s);
+    auto* foldRow = new QHBoxLayout(m_fold);
+    foldRow->setContentsMargins(0, 2, 0, 2);
+    foldRow->setSpacing(12);
+    m_foldButton = new QToolButton(m_fold);
+    m_foldButton->setObjectName(u"jobsFoldButton"_s);
+    m_foldButton->setCheckable(true);
+    m_foldButton->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    m_foldButton->setArrowType(Qt::RightArrow);
+    m_lastEnd = new ElidedLabel(m_fold, Qt::ElideRight);
+    m_lastEnd->setObjectName(u"jobsLastEnd"_s);
+    m_lastEnd->setFaint(true);
+    m_lastEnd->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    auto* clear = new QToolButton(m_fold);
+    clear->setObjectName(u"jobsClear"_s);
+    clear->setText(tr("Clear finished"));
+    clear->setToolTip(tr("Take the lines of finished jobs away; what they made stays"));
+    foldRow->addWidget(m_foldButton);
+    foldRow->addWidget(m_lastEnd, 1);
+    foldRow->addWidget(clear);
+    connect(m_foldButton, &QToolButton::toggled, this, &JobsView::setUnfolded);
+    connect(clear, &QToolButton::clicked, this, &JobsView::clearFinishedRequested);
+    rows->addWidget(m_fold);
+    m_finished = part(rows);
+    rows->addStretch();
     m_scroll->setWidget(inside);
+    m_atWork = part(column);
     m_logPanel = new QWidget(this);
     auto* panel = new QVBoxLayout(m_logPanel);
     panel->setContentsMargins(0, 0, 0, 0);
@@ -163,31 +196,87 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     column->addWidget(m_scroll, 1);
     column->addWidget(m_logPanel, 2);
     column->addWidget(m_footnote);
+    refreshFold();
+}
+
+void JobsView::setUnfolded(bool unfolded)
+{
+    m_unfolded = unfolded;
+    refreshFold();
+}
+
+JobsView::Place JobsView::placeOf(const JobRow& job)
+{
+    switch (job.state) {
+    case JobRow::State::Running:
+    case JobRow::State::Paused: return Place::AtWork;
+    case JobRow::State::Waiting:
+    case JobRow::State::Failed: return Place::Queue;   // what failed is seen until somebody decides about it
+    case JobRow::State::Cancelled: return job.canResume ? Place::Queue : Place::Finished;
+    case JobRow::State::Done: break;
+    }
+    return Place::Finished;
+}
+
+QVBoxLayout* JobsView::layoutOf(Place place) const
+{
+    return place == Place::AtWork ? m_atWork : place == Place::Queue ? m_queue : m_finished;
+}
+
+void JobsView::refreshFold()
+{
+    int finished = 0;
+    for (const auto& [id, entry] : m_jobs) {
+        if (entry.place != Place::Finished)
+            continue;
+        ++finished;
+        entry.widget->setVisible(m_unfolded);
+    }
+    const auto newest = m_jobs.find(m_newestEnd);
+    m_lastEnd->setText(m_unfolded || newest == m_jobs.end() ? QString() : tr("last: %1").arg(newest->second.end));
+    m_foldButton->setText(tr("%1 finished").arg(finished));
+    m_foldButton->setChecked(m_unfolded);
+    m_foldButton->setArrowType(m_unfolded ? Qt::DownArrow : Qt::RightArrow);
+    const QString deed = m_unfolded ? tr("Fold the finished jobs") : tr("Show the finished jobs, with their logs");
+    m_foldButton->setToolTip(deed);
+    m_foldButton->setAccessibleName(m_foldButton->text());
+    m_foldButton->setAccessibleDescription(deed);
+    m_fold->setVisible(finished > 0);
     fitHeight();
 }
 
 void JobsView::fitHeight()
 {
-    const int line = m_idle->sizeHint().height();
-    m_scroll->setMinimumHeight(m_jobs.empty() ? line : kLeastRows * m_jobs.begin()->second->sizeHint().height());
+    m_idle->setVisible(m_jobs.empty());
+    int waiting = 0, line = m_idle->sizeHint().height();
+    bool more = false;
+    for (const auto& [id, entry] : m_jobs) {
+        waiting += entry.place == Place::Queue;
+        more = more || entry.place != Place::AtWork;
+        line = std::max(line, entry.widget->sizeHint().height());
+    }
+    m_scroll->setVisible(more || m_jobs.empty());
+    m_scroll->setMinimumHeight(m_jobs.empty() ? m_idle->sizeHint().height() : std::clamp(waiting, 1, kLeastRows) * line);
 }
 
 void JobsView::setJobs(const std::vector<JobRow>& jobs)
 {
     QStringList gone;
-    for (const auto& [id, widget] : m_jobs)
+    for (const auto& [id, entry] : m_jobs)
         if (std::none_of(jobs.begin(), jobs.end(), [&key = id](const JobRow& job) { return job.id == key; }))
             gone << id;
     for (const QString& id : gone)
         removeJob(id);
     for (const JobRow& job : jobs)
         updateJob(job);
-    for (std::size_t i = 0; i < jobs.size(); ++i) {   // waiting jobs may have changed places; the idle text comes first
-        JobWidget* widget = m_jobs[jobs[i].id];
-        const int place = static_cast<int>(i) + 1;
-        if (m_rows->indexOf(widget) != place) {
-            m_rows->removeWidget(widget);
-            m_rows->insertWidget(place, widget);
+    std::map<Place, int> filled;
+    for (const JobRow& job : jobs) {   // waiting jobs may have changed places
+        const Entry& entry = m_jobs[job.id];
+        QVBoxLayout* layout = layoutOf(entry.place);
+        const int place = filled[entry.place]++;
+        if (layout->indexOf(entry.widget) != place) {
+            layout->removeWidget(entry.widget);
+            layout->insertWidget(place, entry.widget);
         }
     }
 }
@@ -205,13 +294,24 @@ void JobsView::updateJob(const JobRow& job)
         connect(widget, &JobWidget::dismissClicked, this, [this, id] { Q_EMIT dismissRequested(id); });
         connect(widget, &JobWidget::moveUpClicked, this, [this, id] { Q_EMIT moveUpRequested(id); });
         connect(widget, &JobWidget::logClicked, this, [this, id] { showLog(m_logged == id ? QString() : id); });
-        m_rows->insertWidget(m_rows->count() - 1, widget);
-        found = m_jobs.emplace(job.id, widget).first;
+        found = m_jobs.emplace(job.id, Entry{widget, placeOf(job), {}}).first;
+        layoutOf(found->second.place)->addWidget(widget);
     }
-    found->second->setJob(job);
+    Entry& entry = found->second;
+    entry.widget->setJob(job);
+    const bool moved = entry.place != placeOf(job);
+    if (moved) {
+        layoutOf(entry.place)->removeWidget(entry.widget);
+        entry.place = placeOf(job);
+        layoutOf(entry.place)->addWidget(entry.widget);
+        entry.widget->show();
+    }
+    if (entry.place == Place::Finished && (moved || entry.end.isEmpty())) {
+        entry.end = u"%1: %2"_s.arg(job.title, jobLine(job));
+        m_newestEnd = job.id;
+    }
     m_files[job.id] = job.logFile;
-    m_idle->hide();
-    fitHeight();
+    refreshFold();
 }
 
 void JobsView::removeJob(const QString& id)
@@ -219,16 +319,16 @@ void JobsView::removeJob(const QString& id)
     const auto found = m_jobs.find(id);
     if (found == m_jobs.end())
         return;
-    found->second->hide();
-    found->second->deleteLater();
-    m_rows->removeWidget(found->second);
+    JobWidget* widget = found->second.widget;
+    widget->hide();
+    widget->deleteLater();
+    layoutOf(found->second.place)->removeWidget(widget);
     m_jobs.erase(found);
     m_logs.erase(id);
     m_files.erase(id);
     if (m_logged == id)
         showLog({});
-    m_idle->setVisible(m_jobs.empty());
-    fitHeight();
+    refreshFold();
 }
 
 void JobsView::appendLog(const QString& id, const QString& line)

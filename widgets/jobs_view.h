@@ -12,6 +12,7 @@
 class QLabel;
 class QPlainTextEdit;
 class QScrollArea;
+class QToolButton;
 class QVBoxLayout;
 
 namespace halftone {
@@ -46,7 +47,8 @@ QString jobLine(const JobRow& job);
 /// 130 → "2:10", 3725 → "1:02:05", 8.2 → "8 s".
 QString formatDuration(double seconds);
 
-/// The queue: a bar, a line and buttons for each job, newest work last, and the log of the chosen one.
+/// The queue: a bar, a line and buttons for each job, and the log of the chosen one. What is at work stands on top and never scrolls away; then
+/// what waits and what was stopped; what is finished is folded into one line.
 class JobsView : public QWidget {
     Q_OBJECT
 
@@ -61,21 +63,39 @@ public:
     void setLog(const QString& id, const QString& text);
     void setFootnote(const QString& text);             ///< "plan 0.52 GiB · now 0.44 GiB · disk 182 MB of 79 GB free"
     int count() const;
+    /// Whether a finished job's own line is shown.
+    bool isUnfolded() const { return m_unfolded; }
+    void setUnfolded(bool unfolded);
 
 Q_SIGNALS:
     void cancelRequested(const QString& id);
     void pauseRequested(const QString& id);
     void resumeRequested(const QString& id);
     void dismissRequested(const QString& id);          ///< a finished job's line is no longer wanted
+    void clearFinishedRequested();                     ///< nor are those of all that are finished
     void moveUpRequested(const QString& id);           ///< before the job that waits before it
     void logRequested(const QString& id);              ///< its log was opened here: what does the file say?
     void openLogRequested(const QString& id);          ///< in the desktop's own program
 
 private:
+    enum class Place { AtWork, Queue, Finished };
+    struct Entry {
+        JobWidget* widget = nullptr;
+        Place place = Place::Queue;
+        QString end;                                   ///< Finished: "Analyze tiny-llama: done in 4 s"
+    };
+    static Place placeOf(const JobRow& job);
+    QVBoxLayout* layoutOf(Place place) const;
     void showLog(const QString& id);
+    void refreshFold();
     void fitHeight();                                  ///< no lower than a line, or than some jobs
 
-    QVBoxLayout* m_rows = nullptr;
+    QVBoxLayout* m_atWork = nullptr;
+    QVBoxLayout* m_queue = nullptr;
+    QVBoxLayout* m_finished = nullptr;
+    QWidget* m_fold = nullptr;
+    QToolButton* m_foldButton = nullptr;
+    ElidedLabel* m_lastEnd = nullptr;
     QLabel* m_idle = nullptr;
     QScrollArea* m_scroll = nullptr;
     QLabel* m_footnote = nullptr;
@@ -83,7 +103,9 @@ private:
     ElidedLabel* m_logFile = nullptr;
     QPlainTextEdit* m_log = nullptr;
     QString m_logged;
-    std::map<QString, JobWidget*> m_jobs;
+    QString m_newestEnd;
+    bool m_unfolded = false;
+    std::map<QString, Entry> m_jobs;
     std::map<QString, QStringList> m_logs;
     std::map<QString, QString> m_files;
 };

@@ -102,12 +102,15 @@ void MessageBanner::showMessage(const Message& message)
         }
     auto* card = new MessageCard(message, this);
     const QString id = message.id;
-    if (!message.action.isEmpty()) {
-        auto* action = new QPushButton(message.action, card);
-        action->setObjectName(u"action"_s);
-        action->setAccessibleName(message.action);
-        action->setToolTip(message.nextStep.isEmpty() ? message.action : message.nextStep.toHtmlEscaped());
-        connect(action, &QPushButton::clicked, this, [this, id] { Q_EMIT actionRequested(id); });
+    QStringList actions = message.moreActions;
+    if (!message.action.isEmpty())
+        actions.prepend(message.action);
+    for (int i = 0; i < actions.size(); ++i) {
+        auto* action = new QPushButton(actions[i], card);
+        action->setObjectName(i == 0 ? u"action"_s : u"action%1"_s.arg(i));
+        action->setAccessibleName(QString(actions[i]).remove(u'&'));
+        action->setToolTip((message.nextStep.isEmpty() ? action->accessibleName() : message.nextStep).toHtmlEscaped());
+        connect(action, &QPushButton::clicked, this, [this, id, i] { Q_EMIT actionRequested(id, i); });
         card->row()->addWidget(action, 0, Qt::AlignTop);
     }
     if (!message.details.isEmpty()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QString>
+#include <QStringList>
 #include <QWidget>
 
 class QVBoxLayout;
@@ -16,6 +17,7 @@ struct Message {
     QString nextStep;        ///< what is likely to help; may be empty
     QString action;          ///< text of a button; empty: none
     QString details;         ///< for "copy details"; empty: none
+    QStringList moreActions = {};   ///< further buttons after `action`
 };
 
 /// Messages under the tool row, one below the other; hidden when there is none.
@@ -31,7 +33,7 @@ public:
     bool contains(const QString& id) const;
 
 Q_SIGNALS:
-    void actionRequested(const QString& id);
+    void actionRequested(const QString& id, int index);   ///< 0: `action`, then `moreActions`
     void dismissed(const QString& id);
 
 private:

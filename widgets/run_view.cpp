@@ -180,7 +180,7 @@ void RunView::clear(bool open)
     m_head = {};
     m_results.clear();
     m_samples.clear();
-    m_working = m_stopped = -1;
+    m_working = m_stopped = m_ahead = -1;
     m_model->setResults({});
     setEmptyState(open ? tr("No run yet. A run takes the model block by block and shows here what it did to each linear.") : tr("Open a model first."),
                   open ? tr("Quantize…") : QString());
@@ -191,9 +191,21 @@ void RunView::clear(bool open)
     setHasData(false);
 }
 
+void RunView::setWaiting(int ahead)
+{
+    if (ahead == m_ahead)
+        return;
+    m_ahead = ahead;
+    if (ahead < 0)
+        setEmptyState(tr("No run yet. A run takes the model block by block and shows here what it did to each linear."), tr("Quantize…"));
+    else
+        setEmptyState(ahead == 0 ? tr("The run begins.") : ahead == 1 ? tr("A run waits: 1 job comes before it.") : tr("A run waits: %1 jobs come before it.").arg(ahead), {});
+}
+
 void RunView::setHead(const RunHead& head)
 {
-    const bool other = head.id != m_head.id || head.blocks != m_head.blocks || head.atWork != m_head.atWork;
+    const bool named = m_head.id.isEmpty() && head.atWork && m_head.atWork;   // the one at work, now that its id is known
+    const bool other = (head.id != m_head.id && !named) || head.blocks != m_head.blocks || head.atWork != m_head.atWork;
     m_head = head;
     if (other) {
         m_following = true;
@@ -313,7 +325,7 @@ void RunView::refreshMemory()
 void RunView::refreshSubtitle()
 {
     QStringList parts;
-    parts << (m_head.id.isEmpty() ? tr("the run at work") : m_head.id);
+    parts << (m_head.id.isEmpty() ? tr("the run at work") : m_head.atWork ? tr("%1, at work").arg(m_head.id) : m_head.id);
     if (!m_head.summary.isEmpty())
         parts << m_head.summary;
     if (!m_results.empty() && m_results.back().canaryError >= 0)

@@ -41,6 +41,8 @@ public:
 
     /// Nothing to show; `open`: a model is open.
     void clear(bool open);
+    /// While there is nothing to show: a run waits for `ahead` jobs before it; −1: none waits.
+    void setWaiting(int ahead);
     /// Another run, or the same with other figures; its results follow.
     void setHead(const RunHead& head);
     const RunHead& head() const { return m_head; }
@@ -73,7 +75,7 @@ private:
     RunHead m_head;
     std::vector<BlockResult> m_results;
     std::vector<MemorySample> m_samples;
-    int m_working = -1, m_stopped = -1;
+    int m_working = -1, m_stopped = -1, m_ahead = -1;
     double m_share = 0;
     QString m_stopSentence;
     bool m_following = true;      ///< the table keeps showing what was done last

@@ -37,6 +37,7 @@ int main(int argc, char** argv)
     cli::addModelCommands(program);
     cli::addJobCommands(program);
     cli::addRecipeCommands(program);
+    cli::addRunCommand(program);
     cli::addStudyCommand(program);
 #ifdef HALFTONE_STUDIO
     cli::addPlotCommand(program);

@@ -141,6 +141,10 @@ void Document::close()
     m_analysisText.clear();
     m_measuring = false;
     m_runs.clear();
+    m_runFacts.clear();
+    m_runAtWork.clear();
+    m_running = false;
+    m_projectBytes = 0;
     m_results.clear();
     m_evaluations.clear();
     m_selection = {};
@@ -299,25 +303,6 @@ void Document::abandonAnalysis()
     loadAnalysis();
 }
 
-const RunInfo* Document::run(const QString& id) const
-{
-    for (const RunInfo& info : m_runs)
-        if (toQString(info.id) == id)
-            return &info;
-    return nullptr;
-}
-
-const RunInfo* Document::latestRun() const
-{
-    const auto found = std::find_if(m_runs.rbegin(), m_runs.rend(), [](const RunInfo& info) { return info.state == "done"; });
-    return found == m_runs.rend() ? nullptr : &*found;
-}
-
-const RunInfo* Document::unfinishedRun() const
-{
-    return m_runs.empty() || m_runs.back().state == "done" ? nullptr : &m_runs.back();
-}
-
 const LinearResult* Document::result(const std::string& linear) const
 {
     for (const BlockResult& block : m_results)
@@ -325,64 +310,6 @@ const LinearResult* Document::result(const std::string& linear) const
             if (result.linear == linear)
                 return &result;
     return nullptr;
-}
-
-void Document::beginRun()
-{
-    m_results.clear();
-    m_runPlans = m_plans;
-    m_runKvCache = m_recipe.kvCache;
-    Q_EMIT resultsChanged();
-}
-
-void Document::addRunBlock(const BlockResult& block)
-{
-    m_results.push_back(block);
-    m_results.back().weights.clear();      // pictures of a block are read from its file when they are looked at
-    m_results.back().transforms.clear();
-    m_results.back().sites.clear();
-    Q_EMIT runBlockAdded(block.block);
-}
-
-void Document::reloadRuns()
-{
-    if (!isOpen())
-        return;
-    struct Loaded {
-        std::vector<RunInfo> runs;
-        std::vector<BlockResult> results;
-        std::vector<ResolvedPlan> plans;
-        KvCacheGrid kvCache;
-    };
-    const int generation = m_generation;
-    JobSpec spec{u"load-runs"_s, tr("Read the runs"), JobSpec::Lane::Files, false, {}, {}};
-    spec.failed = [this](const JobError& error) {
-        Q_EMIT notice(u"runs"_s, tr("The project's runs cannot be read: %1.").arg(withoutStop(error.sentence)));
-    };
-    m_jobs.submit(
-        spec,
-        [project = m_project, model = m_model](Progress&, const std::stop_token&) {
-            Loaded loaded;
-            loaded.runs = project->runs();
-            const auto newest = std::find_if(loaded.runs.rbegin(), loaded.runs.rend(), [](const RunInfo& info) { return info.state == "done"; });
-            if (newest != loaded.runs.rend()) {
-                loaded.results = project->results(newest->id);
-                const Recipe recipe = Recipe::parse(newest->recipeJson, newest->id);
-                loaded.plans = plansOfRun(recipe, model);
-                loaded.kvCache = recipe.kvCache;
-            }
-            return loaded;
-        },
-        [this, generation](Loaded&& loaded) {
-            if (generation != m_generation)
-                return;
-            m_runs = std::move(loaded.runs);
-            m_results = std::move(loaded.results);
-            m_runPlans = std::move(loaded.plans);
-            m_runKvCache = std::move(loaded.kvCache);
-            Q_EMIT runsChanged();
-            Q_EMIT resultsChanged();
-        });
 }
 
 void Document::addEvaluation(const EvaluationRecord& record)

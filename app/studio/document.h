@@ -22,6 +22,12 @@
 
 namespace halftone {
 
+/// What is told of a run beside its own figures.
+struct RunFacts {
+    QString method;            ///< what its recipe does, in a few words
+    std::uint64_t bytes = 0;   ///< of its files; those shared with another run count in both
+};
+
 /// The open model and all that is decided and known of it: description, recipe with its history, resolved plans, statistics, runs,
 /// evaluations, and the one selection. Lives on the GUI thread; files are read and written by jobs. Only here does a recipe change.
 class Document : public QObject {
@@ -43,6 +49,7 @@ public:
     QString name() const;                ///< "SmolLM2-135M-Instruct.Q4_1"
     QString path() const { return m_path; }   ///< as it was opened
 
+    const std::filesystem::path& projectsRoot() const { return m_projectsRoot; }
     const ModelDescription& model() const { return m_model; }
     const std::shared_ptr<Project>& project() const { return m_project; }
     const LinearInfo* linear(const std::string& name) const;
@@ -101,18 +108,31 @@ public:
     const RunInfo* run(const QString& id) const;
     /// The newest run that is done; null when there is none.
     const RunInfo* latestRun() const;
-    /// The newest run that was stopped before its end; null when there is none.
+    /// The newest run that was stopped before its end, and that no job is at work on; null when there is none.
     const RunInfo* unfinishedRun() const;
+    /// The run that the job at work writes; empty: none, or it has not begun yet.
+    const QString& runAtWork() const { return m_runAtWork; }
+    RunFacts runFacts(const QString& id) const { return m_runFacts.value(id); }
+    /// What the project's folder takes on disk; 0: not known.
+    std::uint64_t projectBytes() const { return m_projectBytes; }
     const std::vector<BlockResult>& results() const { return m_results; }   ///< of latestRun(), or of the run at work
     const std::vector<ResolvedPlan>& runPlans() const { return m_runPlans; }
     const KvCacheGrid& runKvCache() const { return m_runKvCache; }   ///< of the same run
     const LinearResult* result(const std::string& linear) const;
-    void beginRun();
+    void beginRun(const std::vector<ResolvedPlan>& plans, const KvCacheGrid& kvCache);
+    /// The run at work came to its end, whatever that was: what the project holds comes back.
+    void endRun();
     void addRunBlock(const BlockResult& block);
     /// Steps of a training of the run at work.
     void addTraining(const TrainingProgress& progress) { Q_EMIT trainingAdvanced(progress); }
     /// Reads the list of runs and the newest results again.
     void reloadRuns();
+    /// Reads the list of runs alone: how far the one at work is.
+    void refreshRuns();
+    /// A person's words for a run.
+    void labelRun(const QString& id, const QString& name, const QString& note);
+    /// Takes a run out of the project, with its files and evaluations. Answers with runsChanged(), or runEditFailed() where a job is at work on it.
+    void removeRun(const QString& id);
 
     const std::vector<EvaluationRecord>& evaluations() const { return m_evaluations; }
     void addEvaluation(const EvaluationRecord& record);
@@ -139,6 +159,8 @@ Q_SIGNALS:
     void analysisBlockAdded(int block);
     void analysisChanged();                       ///< loaded, finished, or gone back
     void runsChanged();
+    void runListChanged();                        ///< of the run at work: its results stay
+    void runEditFailed(const halftone::JobError& error);
     void resultsChanged();
     void runBlockAdded(int block);
     void trainingAdvanced(const halftone::TrainingProgress& progress);
@@ -159,6 +181,14 @@ private:
     void autosave();
     void writeRecipe();
     void keepEvaluations(std::function<std::vector<EvaluationRecord>(const std::filesystem::path& project)> change);
+    struct RunList {
+        std::vector<RunInfo> runs;
+        QHash<QString, RunFacts> facts;
+        QString atWork;
+        std::uint64_t bytes = 0;
+    };
+    static RunList readRuns(const Project& project, const ModelDescription& model, const QHash<QString, RunFacts>& known);
+    void adopt(RunList&& list);
 
     JobRunner& m_jobs;
     std::filesystem::path m_projectsRoot;
@@ -182,6 +212,10 @@ private:
     QString m_analysisText;
     bool m_measuring = false;
     std::vector<RunInfo> m_runs;
+    QHash<QString, RunFacts> m_runFacts;
+    QString m_runAtWork;
+    bool m_running = false;   ///< between beginRun() and endRun(): the results are those of the run at work
+    std::uint64_t m_projectBytes = 0;
     std::vector<BlockResult> m_results;
     std::vector<EvaluationRecord> m_evaluations;
     int m_evaluationChanges = 0;

@@ -46,6 +46,10 @@ QString nextStep(const QString& tag, const JobError& error)
             return tr("Choose an empty folder on a disk with enough free space where you may write.");
         return tr("Check that the disk has free space and that you may write there, then try again; nothing half-written was left.");
     case ErrorKind::InvalidArgument:
+        if (tag == u"run"_s || tag == u"copy-project"_s)
+            return {};   // the sentence says it
+        if (tag == u"quantize"_s)
+            return tr("Quantize… says what differs, and takes over what is the same or starts anew.");
         return tr("Change the value named above and try again.");
     case ErrorKind::Internal:
         break;

@@ -2,6 +2,7 @@
 
 #include "app/studio/machine_rates.h"
 #include "app/studio/resources.h"
+#include "app/studio/measured.h"
 #include "app/studio/text.h"
 #include "app/studio/text_field.h"
 #include "widgets/colour_map.h"
@@ -48,7 +49,7 @@ EvaluateDialog::EvaluateDialog(const Document& document, const EvaluateRequest& 
     m_runs->setAccessibleName(tr("Run"));
     for (auto run = document.runs().rbegin(); run != document.runs().rend(); ++run)
         if (run->state == "done")
-            m_runs->addItem(tr("%1 · %2 bits a weight").arg(toQString(run->id)).arg(run->bitsPerWeight, 0, 'f', 2), toQString(run->id));
+            m_runs->addItem(tr("%1 · %2 bits a weight").arg(runTitle(*run)).arg(run->bitsPerWeight, 0, 'f', 2), toQString(run->id));
     m_recipe = new QCheckBox(tr("the re&cipe as it stands, rounded to nearest on the fly (no run)"), this);
     m_recipe->setObjectName(u"recipe"_s);
     m_divergence = new QCheckBox(tr("and its &divergence from the float model"), this);
@@ -130,6 +131,12 @@ void EvaluateDialog::refresh()
         cost = u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(estimateWalkMemory(m_document.model(), tokens, twice)), MachineRates::text(u"evaluate"_s, work));
     }
     setNote(amount + u' ' + tr("Figures compare only when text and windows are the same.") + cost, problem);
+}
+
+void EvaluateDialog::chooseRun(const QString& run)
+{
+    if (const int row = m_runs->findData(run); row >= 0 && !run.isEmpty())
+        m_runs->setCurrentIndex(row);
 }
 
 } // namespace halftone

@@ -16,6 +16,8 @@ class EvaluateDialog : public JobDialog {
     Q_OBJECT
 public:
     EvaluateDialog(const Document& document, const EvaluateRequest& last, QWidget* parent);
+    /// Sets its run, where that is done.
+    void chooseRun(const QString& run);
     /// One request a chosen target, the float model first.
     std::vector<EvaluateRequest> requests() const;
 

@@ -48,7 +48,7 @@ bool EvaluationRecord::sameText(const EvaluationRecord& other) const
 
 bool EvaluationRecord::sameSubject(const EvaluationRecord& other) const
 {
-    return target == other.target && label == other.label && sameText(other);
+    return target == other.target && (target == Target::Run ? run == other.run : label == other.label) && sameText(other);
 }
 
 std::vector<EvaluationRecord> readRecords(const std::filesystem::path& project)

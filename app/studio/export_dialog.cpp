@@ -1,16 +1,13 @@
 #include "app/studio/export_dialog.h"
 
 #include "app/studio/settings.h"
+#include "app/studio/measured.h"
 #include "app/studio/text.h"
-#include "widgets/colour_map.h"
 
 #include <QCheckBox>
 #include <QComboBox>
-#include <QDesktopServices>
-#include <QDialogButtonBox>
 #include <QDir>
 #include <QFileDialog>
-#include <QFontDatabase>
 #include <QFormLayout>
 #include <QHBoxLayout>
 #include <QLabel>
@@ -18,7 +15,6 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QTextDocument>
-#include <QUrl>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -39,7 +35,7 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
     m_runs->setObjectName(u"runs"_s);
     for (auto run = document.runs().rbegin(); run != document.runs().rend(); ++run)
         if (run->state == "done")
-            m_runs->addItem(tr("%1 · %2 bits a weight").arg(toQString(run->id)).arg(run->bitsPerWeight, 0, 'f', 2), toQString(run->id));
+            m_runs->addItem(tr("%1 · %2 bits a weight").arg(runTitle(*run)).arg(run->bitsPerWeight, 0, 'f', 2), toQString(run->id));
     m_format = new QComboBox(this);
     m_format->setObjectName(u"format"_s);
     for (const FormatInfo& format : m_formats)
@@ -199,42 +195,10 @@ void ExportDialog::refresh()
     startButton()->setEnabled(problem.isEmpty() && m_checked);
 }
 
-ExportReport::ExportReport(const QString& folder, const ExportResult& result, QWidget* parent)
-    : QDialog(parent)
+void ExportDialog::chooseRun(const QString& run)
 {
-    setObjectName(u"exportReport"_s);
-    setWindowTitle(tr("Exported"));
-    setAttribute(Qt::WA_DeleteOnClose);
-    resize(720, 520);
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(20, 16, 20, 16);
-    layout->setSpacing(12);
-    auto* what = new QLabel(tr("%1 files, %2, in %3. Every one was read again and compared.")
-                                .arg(result.files.size()).arg(formatBytes(result.bytes), folder), this);
-    what->setTextFormat(Qt::PlainText);
-    what->setWordWrap(true);
-    what->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    layout->addWidget(what);
-    auto* text = new QPlainTextEdit(this);
-    text->setObjectName(u"certificate"_s);
-    text->setReadOnly(true);
-    text->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
-    QStringList lines;
-    for (const std::string& warning : result.warnings)
-        lines.append(u"! "_s + toQString(warning));
-    for (const std::string& file : result.files)
-        lines.append(toQString(file));
-    for (const LeftBehind& left : result.left)
-        lines.append(tr("left behind: %1 (%2)").arg(toQString(left.name), toQString(left.reason)));
-    lines.append(QString());
-    lines.append(toQString(result.certificate));
-    text->setPlainText(lines.join(u'\n'));
-    layout->addWidget(text, 1);
-    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);
-    auto* show = buttons->addButton(tr("&Open folder"), QDialogButtonBox::ActionRole);
-    connect(show, &QPushButton::clicked, this, [folder] { QDesktopServices::openUrl(QUrl::fromLocalFile(folder)); });
-    connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
-    layout->addWidget(buttons);
+    if (const int row = m_runs->findData(run); row >= 0 && !run.isEmpty())
+        m_runs->setCurrentIndex(row);
 }
 
 } // namespace halftone

@@ -16,6 +16,8 @@ class ExportDialog : public JobDialog {
     Q_OBJECT
 public:
     ExportDialog(const Document& document, const QString& folder, QWidget* parent);
+    /// Sets its run, where that is done.
+    void chooseRun(const QString& run);
     ExportRequest request() const;
     /// The answer to checkRequested; answers about another choice are ignored.
     void setIssues(const QString& run, const QString& format, const std::vector<ContractIssue>& issues, const QString& error);
@@ -40,13 +42,6 @@ private:
     bool m_checked = false;
     bool m_fatal = false;
     QString m_checkError;
-};
-
-/// What an export wrote, proved and warns of.
-class ExportReport : public QDialog {
-    Q_OBJECT
-public:
-    ExportReport(const QString& folder, const ExportResult& result, QWidget* parent);
 };
 
 } // namespace halftone

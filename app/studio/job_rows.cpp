@@ -74,4 +74,18 @@ QString endText(const JobStatus& status)
     return u"%1: %2"_s.arg(status.title, outcome);
 }
 
+const JobStatus* jobAtWork(const std::vector<JobStatus>& jobs)
+{
+    const auto found = std::find_if(jobs.begin(), jobs.end(), [](const JobStatus& job) { return job.working() || (job.state == JobState::Cancelling && job.seconds > 0); });
+    return found == jobs.end() ? nullptr : &*found;
+}
+
+QString shareText(const JobStatus& status)
+{
+    if (status.total <= 0)
+        return status.state == JobState::Paused ? QCoreApplication::translate("JobRows", "paused") : QString();
+    const auto percent = std::clamp<qint64>(status.done * 100 / status.total, 0, 100);
+    return status.state == JobState::Paused ? QCoreApplication::translate("JobRows", "paused at %1 %").arg(percent) : u"%1 %"_s.arg(percent);
+}
+
 } // namespace halftone

@@ -191,7 +191,7 @@ int JobRunner::enqueue(const JobSpec& spec, Task task)
 {
     const auto jobs = m_jobs;
     for (const auto& old : jobs) {
-        if (old->spec.tag == spec.tag && this->job(old->status.id).active()) {
+        if (spec.replaces && old->spec.tag == spec.tag && this->job(old->status.id).active()) {
             old->superseded = true;
             cancel(old->status.id);
         }
@@ -281,6 +281,7 @@ void JobRunner::run(const std::shared_ptr<Job>& job)
 void JobRunner::settle(const std::shared_ptr<Job>& job, JobState state, const Delivery& deliver, const JobError& error)
 {
     const QString tag = job->spec.tag;
+    job->task = nullptr;   // of one that was cancelled before it started; else it is gone already
     {
         const std::lock_guard lock(job->mutex);
         job->status.state = state;
@@ -414,6 +415,15 @@ void JobRunner::drop(int id)
     if (!job || this->job(id).active())
         return;
     std::erase(m_jobs, job);
+    Q_EMIT changed();
+}
+
+void JobRunner::dropFinished()
+{
+    std::erase_if(m_jobs, [this](const auto& job) {
+        const JobStatus status = this->job(job->status.id);
+        return status.listed && (status.state == JobState::Done || (status.state == JobState::Cancelled && !status.resumable));
+    });
     Q_EMIT changed();
 }
 

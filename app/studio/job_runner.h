@@ -56,12 +56,13 @@ struct JobStatus {
 /// How a job is queued.
 struct JobSpec {
     enum class Lane { Compute, Files };   ///< each lane is one thread: two computing jobs would fight for the cores
-    QString tag;                          ///< the newest request under a tag replaces the older one
+    QString tag;                          ///< the newest request under a tag replaces the older one, where it `replaces`
     QString title;
     Lane lane = Lane::Compute;
     bool listed = true;                   ///< shown in Jobs; false for reading a project and the like
     std::function<void()> resume;         ///< starts it again after a cancel or a failure; empty: it cannot go on
     std::function<void(const JobError&)> failed; ///< on the GUI thread, before failed() is emitted
+    bool replaces = true;                 ///< false: it waits for an older one of its tag instead of taking its place
 };
 
 /// The studio's queue of jobs: one compute thread and one file thread, progress, cancelling, a log file a job. Lives on the GUI thread.
@@ -100,6 +101,8 @@ public:
     void moveUp(int id);
     /// Takes a finished job off the list.
     void drop(int id);
+    /// All that are done, or were cancelled and cannot go on.
+    void dropFinished();
 
     bool isRunning(const QString& tag) const;
     bool busy() const;

@@ -3,11 +3,15 @@
 #include "app/studio/error_text.h"
 #include "app/studio/evaluation_table.h"
 #include "app/studio/evidence_feed.h"
-#include "app/studio/export_dialog.h"
+#include "app/studio/export_report.h"
 #include "app/studio/help_window.h"
 #include "app/studio/inspector.h"
+#include "app/studio/job_actions.h"
+#include "app/studio/job_indicator.h"
 #include "app/studio/job_rows.h"
 #include "app/studio/kv_cache_menu.h"
+#include "app/studio/project_actions.h"
+#include "app/studio/run_desk.h"
 #include "app/studio/run_monitor.h"
 #include "app/studio/runs_table.h"
 #include "app/studio/screen_fit.h"
@@ -103,6 +107,8 @@ MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget
     m_compute->setObjectName(u"compute"_s);
     statusBar()->addWidget(m_compute);
     auto* hints = new QLabel(tr("Ctrl+Z undo   2–8 set bits   Ctrl+D like the row above   Ctrl+Shift+P commands   F1 explain"), this);
+    m_jobIndicator = new JobIndicator(this);
+    statusBar()->addPermanentWidget(m_jobIndicator);
     m_compute->setContentsMargins(10, 0, 0, 0);
     hints->setContentsMargins(0, 0, 10, 0);
     statusBar()->addPermanentWidget(hints);
@@ -246,6 +252,7 @@ void MainWindow::connectDocument()
     connect(document, &Document::analysisChanged, this, &MainWindow::showFinishedAnalysis);
     connect(document, &Document::analysisBlockAdded, this, &MainWindow::showAnalysisBlock);
     connect(document, &Document::runsChanged, this, &MainWindow::showResults);
+    connect(document, &Document::runListChanged, this, &MainWindow::showRuns);
     connect(document, &Document::resultsChanged, this, &MainWindow::showResults);
     connect(document, &Document::runBlockAdded, this, [this](int) {
         m_layersModel->setBlockResult(m_document->results().back());
@@ -367,7 +374,7 @@ void MainWindow::connectViews()
     });
     connect(m_studies, &StudyDesk::begun, this, &MainWindow::showStudies);
     connect(m_studies, &StudyDesk::finished, this, [this](const QString& name) { statusBar()->showMessage(tr("The study %1 is finished.").arg(name), 10000); });
-    connect(m_compare, &EvaluationTable::evaluateRequested, this, &MainWindow::askEvaluate);
+    connect(m_compare, &EvaluationTable::evaluateRequested, this, [this] { askEvaluate(); });
     connect(m_compare, &EvaluationTable::removeRequested, m_document, &Document::removeEvaluation);
     connect(m_summary, &SummaryBar::cacheClicked, this, [this] { m_kvCacheMenu->popup(QCursor::pos()); });
     connect(m_summary, &SummaryBar::contractClicked, this, [this] { m_contractMenu->popup(QCursor::pos()); });
@@ -395,6 +402,11 @@ void MainWindow::connectJobs()
     connect(m_jobs.get(), &JobRunner::ended, this, &MainWindow::announceEnd);
     connect(m_jobsView, &JobsView::resumeRequested, this, [this](const QString& id) { m_jobs->resume(id.toInt()); });
     connect(m_jobsView, &JobsView::dismissRequested, this, [this](const QString& id) { m_jobs->drop(id.toInt()); });
+    connect(m_jobsView, &JobsView::clearFinishedRequested, m_jobs.get(), &JobRunner::dropFinished);
+    connect(m_jobActions, &JobActions::panelRequested, this, &MainWindow::showJobsPanel);
+    connect(m_jobIndicator, &JobIndicator::clicked, this, &MainWindow::showJobsPanel);
+    m_exportBanner = new ExportBanner(*m_messages, this);
+    connect(m_projectActions, &ProjectActions::openRequested, this, &MainWindow::openPath);
     connect(m_jobs.get(), &JobRunner::cancelled, this, [this](const QString& tag) {
         if (tag == u"analyze"_s)
             m_blocksShown = 0;   // what the project holds comes back
@@ -409,21 +421,26 @@ void MainWindow::connectJobs()
     connect(m_tasks, &Tasks::analyzed, this, [this] { statusBar()->showMessage(tr("Analyzed."), 6000); });
     connect(m_tasks, &Tasks::quantized, this, [this](const QString& run) {
         m_messages->dismiss(u"quantize"_s);
+        m_announcedRun = run;
         m_messages->showMessage({Message::Kind::Notice, u"quantized"_s, tr("%1 is done.").arg(run), tr("Evaluate it to see what it cost, then export it."), tr("Evaluate…"), {}});
     });
     connect(m_tasks, &Tasks::evaluated, this, [this](const EvaluationRecord& record) {
+        if (record.target == EvaluationRecord::Target::Run && record.run == m_announcedRun)
+            m_messages->dismiss(u"quantized"_s);   // what it asked for is done
         statusBar()->showMessage(tr("%1: perplexity %2").arg(record.label, formatValue(record.result.perplexity.perplexity)), 10000);
     });
-    connect(m_tasks, &Tasks::exported, this, [this](const QString& folder, const ExportResult& result) {
+    connect(m_tasks, &Tasks::exported, this, [this](const ExportRequest& request, const ExportResult& result, const QString& command) {
         m_messages->dismiss(u"export"_s);
-        (new ExportReport(folder, result, this))->open();
+        if (request.run == m_announcedRun)
+            m_messages->dismiss(u"quantized"_s);
+        m_exportBanner->tell({request, result, command});
     });
     connect(m_messages, &MessageBanner::actionRequested, this, [this](const QString& id) {
         if (id == u"find-model"_s) {
             findMovedModel();
         } else if (id == u"quantized"_s) {
             m_messages->dismiss(id);
-            askEvaluate();
+            askEvaluate(m_announcedRun);
         }
     });
 }
@@ -446,7 +463,15 @@ void MainWindow::showHelp(const QString& page)
 
 void MainWindow::updateTitle()
 {
-    setWindowTitle(m_document->isOpen() ? tr("%1%2 · Halftone").arg(m_document->name(), m_document->readOnly() ? tr(" (read-only)") : QString()) : tr("Halftone"));
+    QStringList parts;
+    const std::vector<JobStatus> jobs = m_jobs->jobs();
+    if (const JobStatus* job = jobAtWork(jobs))   // first: a task bar cuts titles at their end
+        parts.append(shareText(*job));
+    if (m_document->isOpen())
+        parts.append(m_document->readOnly() ? tr("%1 (read-only)").arg(m_document->name()) : m_document->name());
+    parts.append(tr("Halftone"));
+    parts.removeAll(QString());
+    setWindowTitle(parts.join(u" – "_s));
 }
 
 void MainWindow::quitNow()

@@ -26,8 +26,11 @@ class CommandPalette;
 class DesktopTheme;
 class EvaluationTable;
 class EvidenceFeed;
+class ExportBanner;
 class HelpWindow;
 class Inspector;
+class JobActions;
+class JobIndicator;
 class JobsView;
 class KernelView;
 class KvCacheMenu;
@@ -37,6 +40,8 @@ class LearnedView;
 class MessageBanner;
 class OutliersView;
 class PresetMenu;
+class ProjectActions;
+class RunDesk;
 class RunMonitor;
 class RunView;
 class RunsTable;
@@ -131,8 +136,9 @@ private:
     void askAnalyze();
     void analyzeWithDefaults();
     void askQuantize();
-    void askEvaluate();
-    void askExport();
+    /// `run`: the one to choose; empty: the newest.
+    void askEvaluate(const QString& run = {});
+    void askExport(const QString& run = {});
     void plotKernel();
     void showStudies();
     void showAbout();
@@ -145,6 +151,7 @@ private:
     void showAnalysisBlock(int block);
     void showFinishedAnalysis();
     void showResults();
+    void showRuns();
     void showEvaluations();
     void showTexts();
     Selection worstOf(int block);
@@ -152,6 +159,7 @@ private:
     void selectLargestOutlier();
     void showSelection();
     void showJobs();
+    void showJobsPanel();
     void showCurves();
     void announceEnd(const JobStatus& job);
     void showSummary();
@@ -194,6 +202,11 @@ private:
     SegmentedControl* m_workspaceButtons = nullptr;
     QUndoView* m_history = nullptr;
     QLabel* m_compute = nullptr;
+    JobActions* m_jobActions = nullptr;
+    JobIndicator* m_jobIndicator = nullptr;
+    ExportBanner* m_exportBanner = nullptr;
+    RunDesk* m_runDesk = nullptr;
+    ProjectActions* m_projectActions = nullptr;
     HelpWindow* m_help = nullptr;
     DesktopTheme* m_desktop = nullptr;
     CommandPalette* m_palette = nullptr;
@@ -215,6 +228,7 @@ private:
     AnalyzeRequest m_lastAnalyze;
     EvaluateRequest m_lastEvaluate;
     QString m_lastCalibration;
+    QString m_announcedRun;              ///< the banner "is done, evaluate it" is about this one
     std::optional<Selection> m_wish;     ///< what the Layers table asked for last, not answered yet
     bool m_quitting = false;
 };

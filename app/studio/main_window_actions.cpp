@@ -6,11 +6,14 @@
 #include "app/studio/error_text.h"
 #include "app/studio/evaluate_dialog.h"
 #include "app/studio/export_dialog.h"
+#include "app/studio/job_actions.h"
 #include "app/studio/kv_cache_menu.h"
 #include "app/studio/open_dialog.h"
 #include "app/studio/preset_menu.h"
+#include "app/studio/project_actions.h"
 #include "app/studio/quantize_dialog.h"
 #include "app/studio/resources.h"
+#include "app/studio/run_desk.h"
 #include "app/studio/study_desk.h"
 #include "app/studio/text.h"
 #include "app/studio/welcome_page.h"
@@ -58,6 +61,7 @@ void MainWindow::buildActions()
     buildEditMenu();
     buildViewMenu();
     buildJobMenus();
+    m_jobActions = new JobActions(*m_jobs, *menuBar(), this);
     buildHelpMenu();
     buildToolBar();
 }
@@ -83,6 +87,8 @@ void MainWindow::buildFileMenu()
             &MainWindow::chooseRecipeToImport);
     connect(addAction(file, u"saveRecipe"_s, tr("Save recipe &as…"), QKeySequence::SaveAs, tr("Write the recipe as JSON, for the command line and for others"), u"save"_s),
             &QAction::triggered, this, &MainWindow::chooseRecipeToSave);
+    file->addSeparator();
+    m_projectActions = new ProjectActions(*m_document, *m_jobs, *m_messages, *file, this);
     file->addSeparator();
     connect(addAction(file, u"close"_s, tr("&Close"), QKeySequence::Close, tr("Close the model; everything is saved already"), u"close"_s), &QAction::triggered, m_document,
             &Document::close);
@@ -212,6 +218,8 @@ void MainWindow::buildJobMenus()
     QMenu* quantize = menuBar()->addMenu(tr("&Quantize"));
     connect(addAction(quantize, u"quantize"_s, tr("&Quantize…"), QKeySequence(Qt::CTRL | Qt::Key_Return), tr("Run the recipe in the background"), u"quantize"_s), &QAction::triggered,
             this, &MainWindow::askQuantize);
+    m_runDesk = new RunDesk(*m_document, *m_jobs, *m_tasks, *m_runs, *m_messages, this);
+    m_runDesk->addActions(*quantize);
     m_contractMenu = quantize->addMenu(tr("&Contract"));
     m_contractMenu->setObjectName(u"contractMenu"_s);
     m_contracts = new QActionGroup(this);
@@ -240,7 +248,7 @@ void MainWindow::buildJobMenus()
 
     QMenu* evaluate = menuBar()->addMenu(tr("E&valuate"));
     connect(addAction(evaluate, u"evaluate"_s, tr("&Evaluate…"), QKeySequence(Qt::CTRL | Qt::Key_E), tr("Perplexity, and divergence from the float model"), u"evaluate"_s),
-            &QAction::triggered, this, &MainWindow::askEvaluate);
+            &QAction::triggered, this, [this] { askEvaluate(); });
     connect(addAction(evaluate, u"study"_s, tr("&Study…"), QKeySequence(Qt::CTRL | Qt::Key_T), tr("Many settings as one job: methods, bits, groups, activation grids")),
             &QAction::triggered, this, [this] { m_studies->ask(this); });
     QAction* plotKernel = addAction(evaluate, u"plotKernel"_s, tr("Plot perplexity against &kernel"), {},
@@ -251,7 +259,7 @@ void MainWindow::buildJobMenus()
 
     QMenu* exportMenu = menuBar()->addMenu(tr("E&xport"));
     connect(addAction(exportMenu, u"export"_s, tr("E&xport…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E), tr("Write a finished run as a checkpoint"), u"export"_s),
-            &QAction::triggered, this, &MainWindow::askExport);
+            &QAction::triggered, this, [this] { askExport(); });
 }
 
 void MainWindow::buildHelpMenu()
@@ -494,10 +502,12 @@ void MainWindow::askQuantize()
 {
     if (!m_document->isOpen())
         return;
-    auto* dialog = new QuantizeDialog(*m_document, m_lastCalibration, this);
+    auto* dialog = new QuantizeDialog(*m_document, *m_jobs, m_lastCalibration, this);
     connect(dialog, &JobDialog::started, this, [this, dialog] {
         const QuantizeRequest request = dialog->request();
         m_lastCalibration = request.text;
+        m_runDesk->setText(request.text);
+        m_messages->dismiss(u"interrupted"_s);
         if (!m_document->setCalibration(dialog->calibration()))
             return;
         m_messages->dismiss(u"quantize"_s);
@@ -507,11 +517,12 @@ void MainWindow::askQuantize()
     dialog->open();
 }
 
-void MainWindow::askEvaluate()
+void MainWindow::askEvaluate(const QString& run)
 {
     if (!m_document->isOpen())
         return;
     auto* dialog = new EvaluateDialog(*m_document, m_lastEvaluate, this);
+    dialog->chooseRun(run);
     connect(dialog, &JobDialog::started, this, [this, dialog] {
         for (const EvaluateRequest& request : dialog->requests()) {
             m_lastEvaluate = request;
@@ -521,11 +532,12 @@ void MainWindow::askEvaluate()
     dialog->open();
 }
 
-void MainWindow::askExport()
+void MainWindow::askExport(const QString& run)
 {
     if (!m_document->latestRun())
         return;
     auto* dialog = new ExportDialog(*m_document, m_settings.folder(u"export"_s, QDir::homePath()), this);
+    dialog->chooseRun(run);
     connect(dialog, &ExportDialog::checkRequested, m_tasks, &Tasks::checkExport);
     connect(m_tasks, &Tasks::exportChecked, dialog, &ExportDialog::setIssues);
     connect(dialog, &JobDialog::started, this, [this, dialog] {

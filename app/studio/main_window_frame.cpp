@@ -8,8 +8,10 @@
 #include "app/studio/error_text.h"
 #include "app/studio/preset_menu.h"
 #include "app/studio/resources.h"
+#include "app/studio/text.h"
 #include "app/studio/tour.h"
 #include "app/studio/welcome_page.h"
+#include "core/project/run_edit.h"
 #include "core/text/tokenizer.h"
 #include "widgets/action_reason.h"
 #include "widgets/layers_view.h"
@@ -88,6 +90,17 @@ void MainWindow::goToPanel(int step)
             return;
         }
     }
+}
+
+void MainWindow::showJobsPanel()
+{
+    if (!m_document->isOpen())
+        return;
+    QDockWidget* dock = m_docks.value(u"jobs"_s);
+    dock->show();
+    dock->raise();
+    if (QWidget* widget = entrance(dock))
+        widget->setFocus(Qt::OtherFocusReason);
 }
 
 QString MainWindow::pageOfFocus() const
@@ -192,17 +205,30 @@ void MainWindow::dropEvent(QDropEvent* event)
 void MainWindow::lookForRecent()
 {
     // Asking a disk that sleeps, or a network that is gone, takes long: not on this thread.
+    QHash<QString, RecentFacts> known;
+    for (const QString& path : m_settings.listed()) {
+        const auto [blocks, opened] = m_settings.opened(path);
+        known.insert(path, {false, blocks, -1, {}, opened});
+    }
     JobSpec spec{u"look-for-recent"_s, tr("Look for recent models"), JobSpec::Lane::Files, false, {}, {}};
     m_jobs->submit(
         spec,
-        [paths = m_settings.listed()](Progress&, const std::stop_token& stop) {
-            QStringList missing;
-            for (const QString& path : paths)
-                if (!stop.stop_requested() && !QFileInfo::exists(path))
-                    missing.append(path);
-            return missing;
+        [known, root = m_document->projectsRoot()](Progress&, const std::stop_token& stop) {
+            QHash<QString, RecentFacts> facts = known;
+            for (auto at = facts.begin(); at != facts.end() && !stop.stop_requested(); ++at) {
+                const std::filesystem::path path = toPath(at.key());
+                at->missing = !QFileInfo::exists(at.key());
+                const std::optional<ProjectGlance> glance = glanceAt(Project::isProject(path) ? path : projectFolderFor(path, root));
+                if (!glance)
+                    continue;
+                at->runs = glance->runs;
+                at->blocks = std::max(at->blocks, glance->blocks);
+                if (!glance->interrupted.empty())
+                    at->interrupted = tr("%1 at block %2 of %3").arg(toQString(glance->interrupted)).arg(glance->interruptedAt).arg(glance->blocks);
+            }
+            return facts;
         },
-        [this](const QStringList& missing) { m_welcome->setMissing(missing); });
+        [this](const QHash<QString, RecentFacts>& facts) { m_welcome->setFacts(facts); });
 }
 
 void MainWindow::followDesktop()

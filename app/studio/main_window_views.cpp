@@ -5,6 +5,7 @@
 #include "app/studio/error_text.h"
 #include "app/studio/evaluation_table.h"
 #include "app/studio/inspector.h"
+#include "app/studio/job_indicator.h"
 #include "app/studio/job_rows.h"
 #include "app/studio/kv_cache_menu.h"
 #include "app/studio/measured.h"
@@ -69,6 +70,7 @@ void MainWindow::showDocument()
     m_messages->clear();
     const bool another = m_settings.recent().value(0) != QDir::cleanPath(QFileInfo(m_document->path()).absoluteFilePath());
     m_settings.addRecent(m_document->path());
+    m_settings.setOpened(m_document->path(), m_document->model().config.blocks);
     updateRecentMenu();
     const ModelDescription& model = m_document->model();
     m_layersModel->clear();
@@ -114,7 +116,7 @@ void MainWindow::showNoDocument()
     m_channels->clear();
     m_summary->clear();
     m_inspector->setTargets({});
-    m_runs->setRuns({}, false);
+    showRuns();
     m_compare->setRecords({}, false);
     showTexts();
     updateTitle();
@@ -276,16 +278,32 @@ void MainWindow::showResults()
         return;
     m_layersModel->setRunPlans(m_document->runPlans());
     m_layersModel->setResults(m_document->results());
-    m_runs->setRuns(m_document->runs(), true);
+    showRuns();
     showCurves();
     m_inspector->refresh();
     updateActions();
     showSummary();
 }
 
+void MainWindow::showRuns()
+{
+    QHash<QString, QString> methods;
+    for (const RunInfo& run : m_document->runs())
+        methods.insert(toQString(run.id), m_document->runFacts(toQString(run.id)).method);
+    m_runs->setReadOnly(m_document->readOnly());
+    m_runs->setMethods(methods);
+    m_runs->setAtWork(m_document->runAtWork());
+    m_runs->setRuns(m_document->runs(), m_document->isOpen());
+    m_runs->setProjectBytes(m_document->projectBytes());
+}
+
 void MainWindow::showEvaluations()
 {
-    m_compare->setRecords(m_document->evaluations(), m_document->isOpen());
+    std::vector<EvaluationRecord> records = m_document->evaluations();
+    for (EvaluationRecord& record : records)
+        if (const RunInfo* run = record.target == EvaluationRecord::Target::Run ? m_document->run(record.run) : nullptr)
+            record.label = runTitle(*run);
+    m_compare->setRecords(records, m_document->isOpen());
     showTexts();
     showSummary();
 }
@@ -367,6 +385,8 @@ void MainWindow::showJobs()
         rows.push_back(std::move(row));
     }
     m_jobsView->setJobs(rows);
+    m_jobIndicator->setJobs(jobs);
+    updateTitle();
     m_workspaces->setAnyJobs(m_jobsView->count() > 0);
     for (const JobStatus& job : jobs) {
         int& shown = m_notesShown[job.id];

@@ -29,6 +29,11 @@ QString canaryText(const RunInfo& run)
     return tr("canary %1%2").arg(drift < 0 ? u"−"_s : u"+"_s, formatShare(std::abs(drift)));
 }
 
+QString runTitle(const RunInfo& run)
+{
+    return run.name.empty() ? toQString(run.id) : u"%1 · %2"_s.arg(toQString(run.id), toQString(run.name));
+}
+
 QString runSummary(const RunInfo& run)
 {
     if (run.state != "done")
@@ -41,7 +46,7 @@ QString runSummary(const RunInfo& run)
 
 RunHead runHead(const RunInfo& run)
 {
-    return {toQString(run.id), run.blocks, false, 0, runSummary(run)};
+    return {runTitle(run), run.blocks, false, 0, runSummary(run)};
 }
 
 QString textOf(const EvaluationRecord& record)

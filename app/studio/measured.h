@@ -12,6 +12,8 @@ namespace halftone {
 
 /// What a project measured, as the views take it: the same for the window and for `halftone-cli plot`.
 
+/// "run-001", or "run-001 · the name that a person gave it".
+QString runTitle(const RunInfo& run);
 /// "canary +21 %": how far the perplexity of the run's 128 unseen tokens went from where the float model starts. A fault detector, no quality: so
 /// short a text does not rank runs. Empty: not measured.
 QString canaryText(const RunInfo& run);

@@ -1,15 +1,20 @@
 #include "app/studio/quantize_dialog.h"
 
 #include "app/studio/machine_rates.h"
+#include "app/studio/measured.h"
 #include "app/studio/resources.h"
 #include "app/studio/text.h"
 #include "app/studio/text_field.h"
 #include "core/pipeline/quantize_plan.h"
+#include "core/pipeline/run_difference.h"
+#include "core/recipe/text_needs.h"
 #include "widgets/colour_map.h"
 
 #include <QCheckBox>
+#include <QComboBox>
 #include <QFormLayout>
 #include <QLabel>
+#include <QPointer>
 #include <QSpinBox>
 
 #include <algorithm>
@@ -21,6 +26,9 @@ using namespace Qt::StringLiterals;
 
 namespace {
 
+constexpr int kMeasureMs = 150;
+constexpr auto kMeasureTag = "measure-text";
+
 int quantizedLinears(const Document& document)
 {
     return static_cast<int>(std::count_if(document.plans().begin(), document.plans().end(), [](const ResolvedPlan& resolved) {
@@ -30,17 +38,22 @@ int quantizedLinears(const Document& document)
 
 } // namespace
 
-QuantizeDialog::QuantizeDialog(const Document& document, const QString& lastText, QWidget* parent)
+QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const QString& lastText, QWidget* parent)
     : JobDialog(u"quantizeDialog"_s, tr("Quantize"),
                 tr("Runs the recipe on %1 in the background, block by block. Each finished block is on disk at once: a run that is stopped "
                    "goes on where it was.").arg(document.name()),
                 tr("&Quantize"), parent)
     , m_document(document)
+    , m_jobs(jobs)
 {
+    if (const RunInfo* run = document.unfinishedRun())
+        m_unfinished = *run;
     const CalibrationSettings& calibration = document.recipe().calibration;
     const int longest = static_cast<int>(std::clamp<std::int64_t>(document.model().config.maxPositions, 2, 1 << 20));
     m_text = new TextField(u"text"_s, resourceFile(u"text/sample.txt"_s), this);
-    if (!lastText.isEmpty())
+    if (m_unfinished && !m_unfinished->inputs.text.empty())
+        m_text->setFile(toQString(m_unfinished->inputs.text));
+    else if (!lastText.isEmpty())
         m_text->setFile(lastText);
     const auto box = [this](const QString& name, int low, int high, int value) {
         auto* spin = new QSpinBox(this);
@@ -60,15 +73,19 @@ QuantizeDialog::QuantizeDialog(const Document& document, const QString& lastText
     form()->addRow(tr("&Samples"), m_samples);
     form()->addRow(tr("Sample &length"), m_length);
     form()->addRow(tr("S&eed"), m_seed);
-    m_resume = new QCheckBox(this);
-    m_resume->setObjectName(u"resume"_s);
-    m_resume->setChecked(true);
-    if (const RunInfo* run = document.unfinishedRun()) {
-        m_resume->setText(tr("&Go on with %1, stopped after %2 of %3 blocks, if recipe and text are the same")
-                              .arg(toQString(run->id)).arg(run->blocksDone).arg(run->blocks));
-        body()->addWidget(m_resume);
+    m_differs = new QLabel(this);
+    m_differs->setObjectName(u"difference"_s);
+    m_differs->setTextFormat(Qt::PlainText);
+    m_differs->setWordWrap(true);
+    m_begin = new QComboBox(this);
+    m_begin->setObjectName(u"begin"_s);
+    m_begin->setAccessibleName(tr("How the run begins"));
+    if (m_unfinished) {
+        form()->addRow(tr("&Begin"), m_begin);
+        body()->addWidget(m_differs);
     } else {
-        m_resume->hide();
+        m_begin->hide();
+        m_differs->hide();
     }
     m_stop = new QCheckBox(tr("Stop &at the first flag: vanishing scales, saturation, drift of the canary"), this);
     m_stop->setObjectName(u"stopAtFlags"_s);
@@ -79,13 +96,64 @@ QuantizeDialog::QuantizeDialog(const Document& document, const QString& lastText
     m_cost->setTextFormat(Qt::PlainText);
     m_cost->setWordWrap(true);
     body()->addWidget(m_cost);
-    connect(m_text, &TextField::changed, this, &QuantizeDialog::refresh);
+    m_measureLater.setSingleShot(true);
+    m_measureLater.setInterval(kMeasureMs);
+    connect(&m_measureLater, &QTimer::timeout, this, &QuantizeDialog::measure);
+    connect(m_text, &TextField::changed, this, [this] {
+        m_measured.reset();
+        m_measureProblem.clear();
+        m_measureLater.start();
+        refresh();
+    });
     refresh();
+    measure();
+}
+
+QuantizeDialog::~QuantizeDialog()
+{
+    m_jobs.cancelTag(QString::fromUtf8(kMeasureTag));
+}
+
+/// How long the text is, asked on the file thread: Start does not wait for it, since a run takes what there is.
+void QuantizeDialog::measure()
+{
+    if (!m_text->problem().isEmpty())
+        return;
+    m_measuredLine = m_text->file();
+    JobSpec spec{QString::fromUtf8(kMeasureTag), tr("Look at the text"), JobSpec::Lane::Files, false, {}, {}};
+    const QPointer<QuantizeDialog> alive(this);
+    spec.failed = [alive, line = m_measuredLine](const JobError& error) {
+        if (!alive || line != alive->m_text->file())
+            return;
+        alive->m_measureProblem = error.sentence;
+        alive->refresh();
+    };
+    m_jobs.submit(
+        spec, [model = m_document.model().path, choice = m_text->choice()](Progress&, const std::stop_token& stop) { return measureText(model, choice, stop); },
+        [alive, line = m_measuredLine](const TextLength& length) {
+            if (!alive || line != alive->m_text->file())
+                return;
+            alive->m_measured = length;
+            alive->refresh();
+        });
+}
+
+QuantizeDialog::Begin QuantizeDialog::begin() const
+{
+    return m_unfinished ? static_cast<Begin>(m_begin->currentData().toInt()) : Begin::Anew;
 }
 
 QuantizeRequest QuantizeDialog::request() const
 {
-    return {m_text->file(), m_resume->isChecked(), m_stop->isChecked()};
+    QuantizeRequest request;
+    request.text = m_text->file();
+    request.stopAtFlags = m_stop->isChecked();
+    request.resume = request.refuseOther = begin() == Begin::GoOn;
+    if (begin() == Begin::Branch)
+        request.branchFrom = toQString(m_unfinished->id);
+    if (begin() != Begin::Anew)
+        request.threads = m_unfinished->inputs.threads;
+    return request;
 }
 
 CalibrationSettings QuantizeDialog::calibration() const
@@ -93,23 +161,93 @@ CalibrationSettings QuantizeDialog::calibration() const
     return {m_samples->value(), m_length->value(), static_cast<std::uint64_t>(m_seed->value())};
 }
 
+CalibrationSettings QuantizeDialog::planned() const
+{
+    CalibrationSettings settings = calibration();
+    if (m_measured)
+        settings.samples = std::max(1, m_measured->samples(settings));
+    return settings;
+}
+
+bool QuantizeDialog::needsText() const
+{
+    return !learnsFromText(m_document.plans()).empty();
+}
+
+/// In what the interrupted run differs from what this dialog asks for. What only the job sees (the model's files, the text's content) it refuses with
+/// the same sentences.
+RunDifference QuantizeDialog::difference() const
+{
+    Recipe wanted = m_document.recipe();
+    wanted.calibration = calibration();
+    RunInputs inputs = m_unfinished->inputs;
+    if (const std::string text = m_text->choice().absolute().line(); inputs.known() && text != inputs.text) {
+        inputs.text = text;
+        inputs.tokens.clear();
+    }
+    return differenceTo(*m_unfinished, inputs, wanted, m_document.model());
+}
+
+void QuantizeDialog::refreshBegin()
+{
+    if (!m_unfinished)
+        return;
+    const RunDifference differs = difference();
+    QList<std::pair<QString, Begin>> choices;
+    const QString run = runTitle(*m_unfinished);
+    if (differs.same() || !m_unfinished->inputs.known())
+        choices.append({tr("go on with %1 at block %2").arg(run).arg(m_unfinished->blocksDone), Begin::GoOn});
+    else if (differs.shared > 0)
+        choices.append({differs.shared == 1 ? tr("take over the first block of %1").arg(run) : tr("take over the first %1 blocks of %2").arg(differs.shared).arg(run), Begin::Branch});
+    choices.append({tr("anew"), Begin::Anew});
+    bool same = m_begin->count() == choices.size();
+    for (int i = 0; same && i < m_begin->count(); ++i)
+        same = m_begin->itemText(i) == choices[i].first;
+    if (!same) {   // else what the person chose stays
+        const QSignalBlocker quiet(m_begin);
+        m_begin->clear();
+        for (const auto& [text, begin] : choices)
+            m_begin->addItem(text, static_cast<int>(begin));
+    }
+    const QString stopped = tr("%1 was stopped after %2 of %3 blocks").arg(run).arg(m_unfinished->blocksDone).arg(m_unfinished->blocks);
+    m_differs->setText(differs.same() ? tr("%1; recipe and text are the same.").arg(stopped) : tr("%1. It differs: %2.").arg(stopped, toQString(differs.sentence())));
+}
+
 void QuantizeDialog::refresh()
 {
+    refreshBegin();
     const SizeEstimate& size = m_document.size();
     const int linears = quantizedLinears(m_document);
-    const QuantizePlan plan = planQuantize(m_document.model(), m_document.plans(), calibration(), {}, m_document.project()->folder());
+    const CalibrationSettings settings = planned();
+    const QuantizePlan plan = planQuantize(m_document.model(), m_document.plans(), settings, {}, m_document.project()->folder());
     m_cost->setText(tr("%1 of %2 linears are quantized · export %3, the file %4 · %5 bits a weight\n"
                        "Memory: about %6 at its peak · disk: about %7 in the project, %8 free\n%9")
                         .arg(linears).arg(m_document.plans().size())
                         .arg(formatBytes(m_document.exportBytes()), formatBytes(m_document.model().bytes), formatValue(size.bitsPerWeight, 3))
                         .arg(formatBytes(plan.peakMemory), formatBytes(plan.diskBytes()), formatBytes(plan.freeBytes),
-                             tr("Time: %1").arg(MachineRates::text(quantizeKind(m_document.plans()), quantizeWork(m_document.model(), m_document.plans(), calibration())))));
-    QString problem = m_text->problem();
+                             tr("Time: %1").arg(MachineRates::text(quantizeKind(m_document.plans()), quantizeWork(m_document.model(), m_document.plans(), settings)))));
+    const bool noText = m_text->file().isEmpty() && !needsText();
+    QString problem = noText ? QString() : m_text->problem();
+    if (problem.isEmpty() && !noText)
+        problem = m_measureProblem;
+    if (problem.isEmpty() && m_measured && !noText)
+        problem = toQString(m_measured->problem(m_length->value()));
     if (m_document.readOnly())
         problem = tr("The project is read-only: a run has no place to go.");
     else if (linears == 0 && !m_document.recipe().kvCache.quantized())
         problem = tr("The recipe leaves every linear as it is. Choose a preset, or set bits in Layers, first.");
-    QString note = tr("%1 tokens calibrate the run.").arg(countText(std::int64_t(m_samples->value()) * m_length->value()));
+    const int wanted = m_samples->value();
+    QString note;
+    if (noText)
+        note = tr("No text: nothing in the recipe learns from one.");
+    else if (m_measured && settings.samples < wanted)
+        note = tr("%1 of %2 samples: the text is short (%3 tokens). %4 tokens calibrate the run.")
+                   .arg(settings.samples).arg(wanted).arg(countText(m_measured->tokens), countText(std::int64_t(settings.samples) * settings.length));
+    else
+        note = tr("%1 tokens calibrate the run.").arg(countText(std::int64_t(settings.samples) * settings.length));
+    if (m_measured)
+        for (const std::string& said : m_measured->notes)
+            note += u'\n' + toQString(said);
     if (m_document.packing().packing == Packing::DenseOnly)
         note += u'\n' + tr("Dense only: no packed format can hold this recipe, so an export is as large as the float model. %1").arg(toQString(m_document.packing().why));
     for (const std::string& warning : plan.warnings())

@@ -2,32 +2,53 @@
 
 #include "app/studio/job_dialog.h"
 #include "app/studio/tasks.h"
+#include "core/pipeline/text_length.h"
+
+#include <QTimer>
 
 class QCheckBox;
+class QComboBox;
 class QLabel;
 class QSpinBox;
 
 namespace halftone {
 
 class TextField;
+struct RunDifference;
 
-/// What calibrates the run, what it will come to, and whether an unfinished one goes on.
+/// What calibrates the run, what it will come to, and whether an interrupted one goes on, is branched from, or left.
 class QuantizeDialog : public JobDialog {
     Q_OBJECT
 public:
-    QuantizeDialog(const Document& document, const QString& lastText, QWidget* parent);
+    QuantizeDialog(const Document& document, JobRunner& jobs, const QString& lastText, QWidget* parent);
+    ~QuantizeDialog() override;
     QuantizeRequest request() const;
     CalibrationSettings calibration() const;
 
 private:
+    enum class Begin { Anew, GoOn, Branch };
+    void measure();
     void refresh();
+    void refreshBegin();
+    RunDifference difference() const;
+    Begin begin() const;
+    bool needsText() const;
+    /// As far as the text reaches.
+    CalibrationSettings planned() const;
 
     const Document& m_document;
+    JobRunner& m_jobs;
+    std::optional<RunInfo> m_unfinished;
+    QTimer m_measureLater;
+    QString m_measuredLine;                ///< the text that was measured last
+    std::optional<TextLength> m_measured;  ///< empty: not known yet
+    QString m_measureProblem;
     TextField* m_text = nullptr;
     QSpinBox* m_samples = nullptr;
     QSpinBox* m_length = nullptr;
     QSpinBox* m_seed = nullptr;
-    QCheckBox* m_resume = nullptr;
+    QLabel* m_differs = nullptr;
+    QComboBox* m_begin = nullptr;
     QCheckBox* m_stop = nullptr;
     QLabel* m_cost = nullptr;
 };

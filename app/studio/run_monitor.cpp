@@ -34,6 +34,8 @@ RunMonitor::RunMonitor(Document& document, JobRunner& jobs, RunView& view, RunsT
         const auto job = std::find_if(list.begin(), list.end(), [](const JobStatus& status) { return status.tag == QString::fromUtf8(kTag) && status.active(); });
         if (job == list.end() || job->state != JobState::Running)
             return;
+        if (m_document.runAtWork().isEmpty())
+            m_document.refreshRuns();   // which one it is shows once the run has begun in the project
         if (m_samples.size() >= kMostSamples) {   // half of them, each the larger of two: peaks stay
             for (std::size_t i = 0; i + 1 < m_samples.size(); i += 2)
                 m_samples[i / 2] = m_samples[i].bytes > m_samples[i + 1].bytes ? m_samples[i] : m_samples[i + 1];
@@ -62,6 +64,12 @@ RunMonitor::RunMonitor(Document& document, JobRunner& jobs, RunView& view, RunsT
         Q_EMIT shownChanged();
     });
     connect(&m_document, &Document::runsChanged, this, &RunMonitor::runsChanged);
+    connect(&m_document, &Document::runListChanged, this, [this] {
+        if (!m_working || m_aside)
+            return;
+        m_view.setHead(headAtWork());
+        m_table.setChosen(m_document.runAtWork());
+    });
     connect(&m_document, &Document::runBlockAdded, this, [this](int) {
         if (!m_working)
             jobsChanged();   // a first block may be done before the queue has told of its job; showing it shows this block
@@ -123,6 +131,11 @@ void RunMonitor::show(const QString& run)
     const RunInfo* info = m_document.run(run);
     if (!info)
         return;
+    if (m_working && run == m_document.runAtWork()) {
+        if (m_aside)
+            showAtWork();
+        return;
+    }
     m_wanted = run;
     const std::vector<BlockResult>* read = results(run);
     if (!read)
@@ -145,14 +158,27 @@ void RunMonitor::show(const QString& run)
     Q_EMIT shownChanged();
 }
 
+RunHead RunMonitor::headAtWork() const
+{
+    const RunInfo* info = m_document.run(m_document.runAtWork());
+    return {info ? runTitle(*info) : QString(), m_document.model().config.blocks, true, m_plan, m_document.runFacts(m_document.runAtWork()).method};
+}
+
+void RunMonitor::setPlan(std::uint64_t bytes)
+{
+    m_plan = bytes;
+    if (m_working && !m_aside)
+        showAtWork();   // its job was seen before it told
+}
+
 void RunMonitor::showAtWork()
 {
     m_aside = false;
     m_shown.clear();
-    m_view.setHead({{}, m_document.model().config.blocks, true, m_plan, {}});
+    m_view.setHead(headAtWork());
     m_view.setResults(m_document.results());
     m_view.setMemory(m_samples);
-    m_table.setChosen({});
+    m_table.setChosen(m_document.runAtWork());
     Q_EMIT shownChanged();
 }
 
@@ -161,6 +187,8 @@ void RunMonitor::jobsChanged()
     const std::vector<JobStatus> list = m_jobs.jobs();
     const auto job = std::find_if(list.begin(), list.end(), [](const JobStatus& status) { return status.tag == QString::fromUtf8(kTag) && status.active(); });
     const bool working = m_document.isOpen() && job != list.end() && job->state != JobState::Waiting;
+    if (m_document.isOpen() && !working && m_view.head().blocks == 0)
+        m_view.setWaiting(job == list.end() ? -1 : job->ahead);
     if (working && !m_working) {
         m_working = true;
         m_stopped = -1;
@@ -177,7 +205,7 @@ void RunMonitor::jobsChanged()
 
 void RunMonitor::jobEnded(const JobStatus& status)
 {
-    if (status.tag != QString::fromUtf8(kTag) || !m_working)
+    if (status.tag != QString::fromUtf8(kTag) || !m_working || status.seconds <= 0)   // not one that was cancelled while it waited
         return;
     m_working = false;
     m_sampler.stop();

@@ -26,7 +26,7 @@ public:
     QString shown() const { return m_shown; }
     bool isAtWork() const { return m_working && !m_aside; }
     /// Peak that was planned for the run at work or started last; 0: none was.
-    void setPlan(std::uint64_t bytes) { m_plan = bytes; }
+    void setPlan(std::uint64_t bytes);
     std::uint64_t plan() const { return m_plan; }
     /// What a run measured, if it was read already; else it is read, and resultsRead() follows.
     const std::vector<BlockResult>* results(const QString& run);
@@ -41,6 +41,7 @@ private:
     void jobsChanged();
     void jobEnded(const JobStatus& status);
     void showAtWork();
+    RunHead headAtWork() const;
 
     Document& m_document;
     JobRunner& m_jobs;

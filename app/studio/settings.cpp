@@ -41,6 +41,23 @@ void Settings::removeRecent(const QString& path)
     setPinned(path, false);
 }
 
+void Settings::setOpened(const QString& path, int blocks)
+{
+    QVariantMap all = m_settings.value(u"opened"_s).toMap();
+    all.insert(QDir::cleanPath(QFileInfo(path).absoluteFilePath()), QVariantList{blocks, QDateTime::currentDateTime().toString(Qt::ISODate)});
+    const QStringList kept = listed();
+    for (const QString& known : all.keys())
+        if (!kept.contains(known))
+            all.remove(known);
+    m_settings.setValue(u"opened"_s, all);
+}
+
+std::pair<int, QDateTime> Settings::opened(const QString& path) const
+{
+    const QVariantList known = m_settings.value(u"opened"_s).toMap().value(path).toList();
+    return {known.value(0).toInt(), QDateTime::fromString(known.value(1).toString(), Qt::ISODate)};
+}
+
 QStringList Settings::pinned() const
 {
     return m_settings.value(u"pinned"_s).toStringList();

@@ -3,11 +3,13 @@
 #include "widgets/palette.h"
 
 #include <QByteArray>
+#include <QDateTime>
 #include <QSettings>
 #include <QString>
 #include <QStringList>
 
 #include <optional>
+#include <utility>
 
 namespace halftone {
 
@@ -21,6 +23,9 @@ public:
     void removeRecent(const QString& path);   ///< and its pin
     QStringList pinned() const;               ///< paths that stay in the list however many others were opened since
     void setPinned(const QString& path, bool pinned);
+    /// What is told of a recent path without looking at it: blocks of the model, and when it was opened last.
+    void setOpened(const QString& path, int blocks);
+    std::pair<int, QDateTime> opened(const QString& path) const;
     QStringList listed() const;               ///< pinned ones first, then the other recent ones
 
     bool reopensLast() const { return value(QStringLiteral("reopenLast"), false).toBool(); }   ///< open at start what was open last

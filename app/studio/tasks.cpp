@@ -1,15 +1,20 @@
 #include "app/studio/tasks.h"
 
+#include "app/studio/command_line.h"
 #include "app/studio/machine_rates.h"
 #include "app/studio/text.h"
+#include "core/base/error_text.h"
 #include "core/base/sha256.h"
 #include "core/pipeline/compute_scope.h"
 #include "core/pipeline/jobs.h"
 #include "core/pipeline/quantize_plan.h"
+#include "core/project/run_edit.h"
+#include "core/recipe/headline.h"
 
 #include <QElapsedTimer>
 
 #include <algorithm>
+#include <utility>
 
 namespace halftone {
 
@@ -23,21 +28,36 @@ Tasks::Tasks(Document& document, JobRunner& jobs, QObject* parent)
     connect(&m_jobs, &JobRunner::cancelled, this, [this](const QString& tag) {
         if (tag == u"analyze"_s)
             m_document.abandonAnalysis();
-        else if (tag == u"quantize"_s)
-            m_document.reloadRuns();
     });
     connect(&m_jobs, &JobRunner::ended, this, [this](const JobStatus& status) {
-        const Expected expected = m_expected.take(status.tag);
-        const bool whole = status.tag != u"quantize"_s || m_wholeRun;   // not one that went on
-        if (status.state == JobState::Done && whole)
+        if (status.tag == u"quantize"_s && status.seconds > 0)   // not one that was cancelled while it waited
+            m_document.endRun();
+        const Expected expected = m_expected.take(status.id);
+        if (status.state == JobState::Done && !expected.kind.isEmpty())
             MachineRates::record(expected.kind, expected.work, status.seconds);
     });
     connect(&m_jobs, &JobRunner::failed, this, [this](const QString& tag) {
         if (tag == u"analyze"_s)
             m_document.abandonAnalysis();
-        else if (tag == u"quantize"_s)
-            m_document.reloadRuns();
     });
+    connect(&m_document, &Document::opened, this, [this] {
+        const std::optional<Waiting> waiting = std::exchange(m_waiting, std::nullopt);
+        if (waiting && waiting->path == m_document.path())
+            waiting->deed();
+    });
+    connect(&m_document, &Document::openFailed, this, [this] { m_waiting.reset(); });
+}
+
+std::function<void()> Tasks::onThisModel(std::function<void()> deed)
+{
+    return [this, path = m_document.path(), deed = std::move(deed)] {
+        if (m_document.isOpen() && m_document.path() == path) {
+            deed();
+            return;
+        }
+        m_waiting = Waiting{path, deed};
+        m_document.open(path);
+    };
 }
 
 void Tasks::analyze(const AnalyzeRequest& request)
@@ -59,12 +79,10 @@ void Tasks::analyze(const AnalyzeRequest& request)
             Qt::QueuedConnection);
     };
     const QString name = textsTitle(request.text);
-    JobSpec spec{u"analyze"_s, tr("Analyze · %1 windows of %2 · %3").arg(request.windows ? QString::number(request.windows) : tr("all")).arg(request.length).arg(name),
-                 JobSpec::Lane::Compute, true, [this, request] { analyze(request); }, {}};
-    if (request.windows > 0)   // of a whole text the length is not known
-        m_expected[spec.tag] = {u"analyze"_s, walkWork(m_document.model(), double(request.windows) * request.length)};
+    JobSpec spec{u"analyze"_s, tr("Analyze %1 · %2 windows of %3 · %4").arg(m_document.name(), request.windows ? QString::number(request.windows) : tr("all")).arg(request.length).arg(name),
+                 JobSpec::Lane::Compute, true, onThisModel([this, request] { analyze(request); }), {}};
     m_document.beginAnalysis(request.settings, request.windows, request.length, name);
-    m_jobs.submit(
+    const int id = m_jobs.submit(
         spec, [job](Progress& progress, const std::stop_token& stop) { return halftone::analyze(job, progress, stop).sites.size(); },
         [this, project](std::size_t) {
             if (m_document.project() != project)
@@ -72,6 +90,8 @@ void Tasks::analyze(const AnalyzeRequest& request)
             m_document.finishAnalysis();
             Q_EMIT analyzed();
         });
+    if (request.windows > 0)   // of a whole text the length is not known
+        m_expected[id] = {u"analyze"_s, walkWork(m_document.model(), double(request.windows) * request.length)};
 }
 
 void Tasks::quantize(const QuantizeRequest& request)
@@ -82,48 +102,60 @@ void Tasks::quantize(const QuantizeRequest& request)
     const std::shared_ptr<Project> project = m_document.project();
     QuantizeJob job;
     job.model = m_document.model().path;
-    job.recipe = m_document.recipe();
+    job.recipe = request.recipe.value_or(m_document.recipe());
     job.text = TextChoice::parse(request.text.toStdString());
     job.project = project;
     job.resume = request.resume;
+    job.refuseOther = request.refuseOther;
+    job.branchFrom = request.branchFrom.toStdString();
     job.options = m_options;
+    if (request.threads > 0)
+        job.options.threads = request.threads;
     job.stopAtFlags = request.stopAtFlags;
-    job.blockDone = [this, project, serial = ++m_runSerial](const BlockResult& block) {
+    std::vector<ResolvedPlan> plans = m_document.plans();
+    if (request.recipe) {
+        try {
+            plans = plansOfRun(job.recipe, m_document.model());
+        } catch (const Error& e) {
+            Q_EMIT quantizeRefused({e.kind(), toQString(withoutRules(e.what())), toQString(e.subject()), {}});
+            return;
+        }
+    }
+    // Runs may wait for each other: the document hears of one when its turn has come, and then of its blocks in order.
+    const auto tell = [this, project](auto deed) {
         QMetaObject::invokeMethod(
             this,
-            [this, project, serial, block] {
-                if (m_document.project() == project && serial == m_runSerial)
-                    m_document.addRunBlock(block);
+            [this, project, deed] {
+                if (m_document.project() == project)
+                    deed();
             },
             Qt::QueuedConnection);
     };
-    job.training = [this, project, serial = m_runSerial](const TrainingProgress& progress) {
-        QMetaObject::invokeMethod(
-            this,
-            [this, project, serial, progress] {
-                if (m_document.project() == project && serial == m_runSerial)
-                    m_document.addTraining(progress);
-            },
-            Qt::QueuedConnection);
-    };
+    job.blockDone = [this, tell](const BlockResult& block) { tell([this, block] { m_document.addRunBlock(block); }); };
+    job.training = [this, tell](const TrainingProgress& progress) { tell([this, progress] { m_document.addTraining(progress); }); };
     QuantizeRequest again = request;
     again.resume = true;
-    const SizeEstimate size = m_document.size();
-    JobSpec spec{u"quantize"_s, tr("Quantize · %1 bits a weight").arg(size.bitsPerWeight, 0, 'f', 2), JobSpec::Lane::Compute, true,
-                 [this, again] { quantize(again); }, {}};
+    again.recipe = job.recipe;   // as it was asked for: the one being edited may be another by then
+    JobSpec spec{u"quantize"_s, tr("Quantize %1 · %2").arg(m_document.name(), toQString(headline(plans, job.recipe.kvCache))), JobSpec::Lane::Compute, true,
+                 onThisModel([this, again] { quantize(again); }), {}, false};
     const CalibrationSettings& calibration = job.recipe.calibration;
-    m_expected[spec.tag] = {quantizeKind(m_document.plans()), quantizeWork(m_document.model(), m_document.plans(), calibration)};
-    Q_EMIT quantizeStarted(planQuantize(m_document.model(), m_document.plans(), calibration, m_options, project->folder()).peakMemory);
-    m_wholeRun = !request.resume || !m_document.unfinishedRun();
-    m_document.beginRun();
-    m_jobs.submit(
-        spec, [job](Progress& progress, const std::stop_token& stop) { return toQString(halftone::quantize(job, progress, stop).run.id); },
+    const std::uint64_t peak = planQuantize(m_document.model(), plans, calibration, job.options, project->folder()).peakMemory;
+    const bool whole = request.branchFrom.isEmpty() && (!request.resume || !m_document.unfinishedRun());   // not one that goes on
+    const int id = m_jobs.submit(
+        spec,
+        [this, job, tell, plans, peak](Progress& progress, const std::stop_token& stop) {
+            tell([this, plans, kvCache = job.recipe.kvCache, peak] {
+                m_document.beginRun(plans, kvCache);
+                Q_EMIT quantizeStarted(peak);
+            });
+            return toQString(halftone::quantize(job, progress, stop).run.id);
+        },
         [this, project](const QString& run) {
-            if (m_document.project() != project)
-                return;
-            m_document.reloadRuns();
-            Q_EMIT quantized(run);
+            if (m_document.project() == project)
+                Q_EMIT quantized(run);
         });
+    if (whole)
+        m_expected[id] = {quantizeKind(plans), quantizeWork(m_document.model(), plans, calibration)};
 }
 
 void Tasks::evaluate(const EvaluateRequest& request)
@@ -165,13 +197,12 @@ void Tasks::evaluate(const EvaluateRequest& request)
     if (request.divergence && request.target != EvaluationRecord::Target::Float)
         job.against = m_document.model().path;
 
-    JobSpec spec{u"evaluate:%1:%2"_s.arg(int(request.target)).arg(request.run), tr("Evaluate · %1 · %2").arg(record.label, record.textName),
-                 JobSpec::Lane::Compute, true, [this, request] { evaluate(request); }, {}};
-    if (request.windows > 0)
-        m_expected[spec.tag] = {u"evaluate"_s, evaluateWork(m_document.model(), double(request.windows) * request.length, !job.against.empty())};
-    m_jobs.submit(
+    JobSpec spec{u"evaluate:%1:%2"_s.arg(int(request.target)).arg(request.run), tr("Evaluate %1 · %2 · %3").arg(m_document.name(), record.label, record.textName),
+                 JobSpec::Lane::Compute, true, onThisModel([this, request] { evaluate(request); }), {}};
+    const std::shared_ptr<RunUse> use = record.run.isEmpty() ? nullptr : std::make_shared<RunUse>(project, request.run.toStdString());
+    const int id = m_jobs.submit(
         spec,
-        [job, record](Progress& progress, const std::stop_token& stop) {
+        [job, record, use](Progress& progress, const std::stop_token& stop) {
             QElapsedTimer clock;
             clock.start();
             EvaluationRecord measured = record;
@@ -186,6 +217,8 @@ void Tasks::evaluate(const EvaluateRequest& request)
             m_document.addEvaluation(measured);
             Q_EMIT evaluated(measured);
         });
+    if (request.windows > 0)
+        m_expected[id] = {u"evaluate"_s, evaluateWork(m_document.model(), double(request.windows) * request.length, !job.against.empty())};
 }
 
 ExportJob Tasks::exportJob(const ExportRequest& request) const
@@ -198,11 +231,14 @@ void Tasks::exportRun(const ExportRequest& request)
 {
     if (!m_document.isOpen())
         return;
-    JobSpec spec{u"export"_s, tr("Export %1 · %2 · %3").arg(request.run, request.format, request.out), JobSpec::Lane::Compute, true,
-                 [this, request] { exportRun(request); }, {}};
+    JobSpec spec{u"export"_s, tr("Export %1 · %2 · %3").arg(m_document.name(), request.run, request.format), JobSpec::Lane::Compute, true,
+                 onThisModel([this, request] { exportRun(request); }), {}};
     m_jobs.submit(
-        spec, [job = exportJob(request)](Progress& progress, const std::stop_token& stop) { return halftone::exportRun(job, progress, stop); },
-        [this, out = request.out](const ExportResult& result) { Q_EMIT exported(out, result); });
+        spec,
+        [job = exportJob(request), use = std::make_shared<RunUse>(m_document.project(), request.run.toStdString())](Progress& progress, const std::stop_token& stop) {
+            return halftone::exportRun(job, progress, stop);
+        },
+        [this, request, command = exportCommand(*m_document.project(), request)](const ExportResult& result) { Q_EMIT exported(request, result, command); });
 }
 
 void Tasks::checkExport(const ExportRequest& request)

@@ -8,6 +8,9 @@
 #include <QObject>
 #include <QString>
 
+#include <functional>
+#include <optional>
+
 namespace halftone {
 
 struct AnalyzeRequest {
@@ -20,6 +23,10 @@ struct QuantizeRequest {
     QString text;
     bool resume = true;    ///< go on with an unfinished run of the same recipe and text
     bool stopAtFlags = false;   ///< end after the block where a sentinel raises a flag
+    bool refuseOther = false;   ///< with `resume`: where the unfinished run is another, say in what it differs and do nothing
+    QString branchFrom = {};    ///< a run whose blocks are taken over as far as they are the same
+    std::optional<Recipe> recipe = {};   ///< empty: the document's as it stands when it is asked for
+    int threads = 0;            ///< 0: those of the window
 };
 
 struct EvaluateRequest {
@@ -53,24 +60,30 @@ public:
 
 Q_SIGNALS:
     void analyzed();
-    /// A run begins; `peak` bytes of memory are planned for it.
+    /// A run begins to work; `peak` bytes of memory are planned for it.
     void quantizeStarted(std::uint64_t peak);
+    /// The recipe of a run that was to go on does not fit the model any more.
+    void quantizeRefused(const halftone::JobError& error);
     void quantized(const QString& run);
     void evaluated(const halftone::EvaluationRecord& record);
-    void exported(const QString& folder, const halftone::ExportResult& result);
+    /// `command`: the line for halftone-cli that does the same.
+    void exported(const halftone::ExportRequest& request, const halftone::ExportResult& result, const QString& command);
     /// An empty list: nothing stands against it. `error`: it could not be checked.
     void exportChecked(const QString& run, const QString& format, const std::vector<halftone::ContractIssue>& issues, const QString& error);
 
 private:
+    /// `deed` for the model that is open now, whatever is open when it is called: that model is opened again first.
+    std::function<void()> onThisModel(std::function<void()> deed);
     ExportJob exportJob(const ExportRequest& request) const;
 
     Document& m_document;
     JobRunner& m_jobs;
     ComputeOptions m_options;
-    int m_serial = 0, m_runSerial = 0;   ///< of the newest analysis and run
-    bool m_wholeRun = true;                ///< the run at work began at block 0
+    int m_serial = 0;                    ///< of the newest analysis
     struct Expected { QString kind; double work = 0; };
-    QHash<QString, Expected> m_expected; ///< tag → what its rate is told by when it ends well
+    QHash<int, Expected> m_expected;     ///< job → what its rate is told by when it ends well
+    struct Waiting { QString path; std::function<void()> deed; };
+    std::optional<Waiting> m_waiting;    ///< for its model to be open
 };
 
 /// Peak bytes that this process is likely to hold resident while a float model walks over `tokens` tokens (analyze, evaluate): what it holds

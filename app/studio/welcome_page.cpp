@@ -185,22 +185,14 @@ void WelcomePage::setRecent(const QStringList& paths, const QStringList& pinned)
     for (const QString& path : paths) {
         if (++shown > std::max<qsizetype>(5, std::min<qsizetype>(8, pinned.size())))
             break;
-        const bool missing = m_missing.contains(path);
+        const bool missing = m_facts.value(path).missing;
         auto* line = new QWidget(m_recentBox);
         auto* row = new QHBoxLayout(line);
         row->setContentsMargins(0, 0, 0, 0);
         row->setSpacing(4);
         const QString name = QFileInfo(path).fileName();
-        auto* button = new QPushButton(line);
+        auto* button = new RecentRow(path, m_facts.value(path), line);
         button->setObjectName(u"recent%1"_s.arg(shown - 1));
-        button->setFlat(true);
-        button->setToolTip(plainTip(missing ? tr("%1 is not there now; it is tried all the same").arg(path) : path));
-        const QFontMetrics metrics = button->fontMetrics();
-        const QString shortName = metrics.elidedText(name, Qt::ElideMiddle, 360);
-        const QString folder = metrics.elidedText(QFileInfo(path).path(), Qt::ElideMiddle, (missing ? 520 : 620) - metrics.horizontalAdvance(shortName));
-        button->setText(QString(missing ? tr("%1   %2   (not there)") : u"%1   %2"_s).arg(shortName, folder).replace(u'&', u"&&"_s));
-        button->setAccessibleName(missing ? tr("Open %1 again: it is not there").arg(name) : tr("Open %1 again").arg(name));
-        button->setStyleSheet(u"text-align: left; padding: 3px 6px;"_s);
         connect(button, &QPushButton::clicked, this, [this, path] { Q_EMIT recentRequested(path); });
         row->addWidget(button, 1);
         if (missing) {
@@ -227,11 +219,11 @@ void WelcomePage::setRecent(const QStringList& paths, const QStringList& pinned)
     m_recentBox->setVisible(shown > 0);
 }
 
-void WelcomePage::setMissing(const QStringList& paths)
+void WelcomePage::setFacts(const QHash<QString, RecentFacts>& facts)
 {
-    if (paths == m_missing)
+    if (facts == m_facts)
         return;
-    m_missing = paths;
+    m_facts = facts;
     setRecent(m_paths, m_pinned);
 }
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "app/studio/recent_row.h"
+
+#include <QHash>
 #include <QStringList>
 #include <QWidget>
 
@@ -15,8 +18,8 @@ class WelcomePage : public QWidget {
 public:
     explicit WelcomePage(QWidget* parent = nullptr);
     void setRecent(const QStringList& paths, const QStringList& pinned);
-    /// Those of the recent paths that are not there now: said, and offered to be forgotten.
-    void setMissing(const QStringList& paths);
+    /// What is known of the recent paths; those that are not there are offered to be forgotten.
+    void setFacts(const QHash<QString, RecentFacts>& facts);
     /// The tour is offered large until it was taken or declined; afterwards it is one of the links below.
     void setTourOffered(bool offered);
     void setSampleAvailable(bool available);
@@ -37,7 +40,8 @@ Q_SIGNALS:
 
 private:
     void buildTourCard(QVBoxLayout* layout);
-    QStringList m_paths, m_pinned, m_missing;
+    QStringList m_paths, m_pinned;
+    QHash<QString, RecentFacts> m_facts;
     QWidget* m_tourCard = nullptr;
     QPushButton* m_tourLink = nullptr;
     bool m_tourOffered = false, m_sampleAvailable = false;

@@ -12,6 +12,7 @@
 #include "core/pipeline/training_feed.h"
 #include "core/project/project_model.h"
 #include "core/project/quantized_model.h"
+#include "core/project/run_edit.h"
 #include "core/project/run_store.h"
 #include "core/recipe/packed_format.h"
 #include "core/recipe/text_needs.h"
@@ -165,6 +166,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     for (const std::string& warning : room.warnings())
         progress.note(warning);
     RunInfo info = resumed ? *resumed : beginRun(*job.project, job.recipe.toJson(), fingerprint, config.blocks, inputs);
+    const RunUse use(job.project, info.id, RunUse::Kind::Writes);
     if (resumed && job.blockDone)   // what is done already is known at once
         for (const BlockResult& done : job.project->results(info.id))
             job.blockDone(done);
@@ -203,6 +205,9 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
         blockPlans[static_cast<std::size_t>(model->linears()[i].block)].push_back(plans[i].plan);
 
     std::vector<LossCurve> curves;
+    const auto replaying = [done = info.blocksDone](int b) {
+        return b < done ? "resuming: replaying block " + std::to_string(b + 1) + " of " + std::to_string(done) : std::string();
+    };
     // Progress counts thousandths of a block: batches and linears differ in cost, blocks do not.
     constexpr std::int64_t kParts = 1000;
     progress.begin("quantize", config.blocks * kParts, "blocks", kParts);
@@ -213,7 +218,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
         std::int64_t steps = 0, expected = 1;
         const BlockDriver::Step step = [&](const std::string& detail) {
             ++steps;
-            progress.update(b * kParts + std::min(kParts - 1, steps * kParts / std::max<std::int64_t>(1, expected)), detail);
+            progress.update(b * kParts + std::min(kParts - 1, steps * kParts / std::max<std::int64_t>(1, expected)), replaying(b).empty() ? detail : replaying(b));
         };
         info.peakBytes = std::max(info.peakBytes, takePeakResidentBytes());
         BlockDriver driver(block, blockPlans[static_cast<std::size_t>(b)], streams, stop, step);

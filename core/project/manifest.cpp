@@ -4,6 +4,7 @@
 #include "core/base/json_paths.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -415,6 +416,8 @@ std::string Manifest::toJson() const
     json["runs"] = Json::array();
     for (const RunRecord& run : runs)
         json["runs"].push_back(halftone::toJson(run));
+    if (lastRun > 0)
+        json["last_run"] = lastRun;
     if (!studies.empty())
         for (const StudyRecord& study : studies)
             json["studies"].push_back(halftone::toJson(study));
@@ -443,6 +446,8 @@ Manifest Manifest::parse(std::string_view text, std::string_view subject)
             manifest.analysis = parseAnalysis(root["analysis"]);
         for (const Node& run : root["runs"].items())
             manifest.runs.push_back(parseRun(run));
+        if (root.has("last_run"))
+            manifest.lastRun = root["last_run"].smallCount();
         if (root.has("studies"))
             for (const Node& study : root["studies"].items())
                 manifest.studies.push_back(parseStudy(study));
@@ -485,6 +490,17 @@ std::set<std::string> Manifest::files() const
             named.insert(member.file.file);
     }
     return named;
+}
+
+int runNumber(std::string_view id)
+{
+    constexpr std::string_view kPrefix = "run-";
+    int number = 0;
+    if (!id.starts_with(kPrefix))
+        return 0;
+    const char* end = id.data() + id.size();
+    const auto read = std::from_chars(id.data() + kPrefix.size(), end, number);
+    return read.ec == std::errc() && read.ptr == end && number > 0 ? number : 0;
 }
 
 RunRecord* Manifest::find(std::string_view run)

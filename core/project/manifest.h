@@ -61,6 +61,7 @@ struct Manifest {
     std::uint64_t sequence = 0;     ///< number of the last edit in `recipe`
     std::optional<AnalysisRecord> analysis;
     std::vector<RunRecord> runs;
+    int lastRun = 0;                ///< the highest number of a run that was removed: no other run gets it
     std::vector<StudyRecord> studies;
 
     std::string toJson() const;
@@ -75,5 +76,8 @@ struct Manifest {
     RunRecord* find(std::string_view run);
     const RunRecord* find(std::string_view run) const;
 };
+
+/// 12 of "run-012"; 0 of what is no run's id of ours.
+int runNumber(std::string_view id);
 
 } // namespace halftone

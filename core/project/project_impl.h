@@ -14,6 +14,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace halftone {
@@ -31,6 +32,7 @@ struct Project::Impl {
     std::optional<Recipe> recipe;         ///< state: the manifest's, plus the journal's edits
     std::uint64_t sequence = 0;           ///< state
     std::vector<std::string> notices;     ///< state
+    std::vector<std::pair<std::string, bool>> used;   ///< state: runs that jobs are at work with, and whether they write them
 
     std::mutex journalLock;
     std::unique_ptr<JournalWriter> journal;

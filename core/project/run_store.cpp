@@ -8,7 +8,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 
 namespace halftone {
@@ -41,14 +40,9 @@ void countDone(RunRecord& record)
 
 RunRecord& addRun(Manifest& manifest, const std::string& recipeJson, const std::string& fingerprint, int blocks, const RunInputs& inputs)
 {
-    int last = 0;
-    for (const RunRecord& run : manifest.runs) {
-        int number = 0;
-        const std::string& id = run.info.id;
-        if (id.starts_with("run-"))
-            std::from_chars(id.data() + 4, id.data() + id.size(), number);
-        last = std::max(last, number);
-    }
+    int last = manifest.lastRun;
+    for (const RunRecord& run : manifest.runs)
+        last = std::max(last, runNumber(run.info.id));
     RunInfo info;
     info.id = numbered("run", last + 1);
     info.state = "running";
@@ -239,28 +233,6 @@ void setEvidence(BlockResult& result, BlockEvidence evidence)
 BlockEvidence takeEvidence(BlockResult& result)
 {
     return {std::move(result.curves), std::move(result.transforms), std::move(result.weights), std::move(result.sites)};
-}
-
-void labelRun(Project& project, std::string_view run, const std::string& name, const std::string& note)
-{
-    project.impl().update([&](Manifest& manifest) {
-        RunRecord& record = recordOf(manifest, run);
-        record.info.name = name;
-        record.info.note = note;
-    });
-}
-
-void removeRun(Project& project, std::string_view run)
-{
-    Project::Impl& impl = project.impl();
-    std::vector<RunBlock> left;
-    impl.update([&](Manifest& manifest) {
-        left = std::move(recordOf(manifest, run).blocks);
-        std::erase_if(manifest.runs, [&](const RunRecord& record) { return record.info.id == run; });
-    });
-    for (const RunBlock& block : left)
-        impl.discard(block.file);
-    removeEvaluationsOf(project.folder(), run);
 }
 
 void finishRun(Project& project, const RunInfo& finished)

@@ -53,10 +53,6 @@ std::optional<RunInfo> findUnfinished(const Project& project);
 std::optional<RunInfo> findFinished(const Project& project, const std::string& fingerprint);
 void storeBlock(Project& project, std::string_view run, const StoredBlock& block);
 StoredBlock loadBlock(const Project& project, std::string_view run, int block);
-/// A person's name for a run and a note beside it, kept with it in the manifest.
-void labelRun(Project& project, std::string_view run, const std::string& name, const std::string& note);
-/// Takes a run out of the project, with its evaluations and those of its files that no other run shares. Not one that a job is at work on.
-void removeRun(Project& project, std::string_view run);
 void finishRun(Project& project, const RunInfo& finished);
 
 } // namespace halftone

@@ -6,6 +6,7 @@
 #include "core/model/model.h"
 #include "core/pipeline/run_difference.h"
 #include "core/project/quantized_model.h"
+#include "core/project/run_edit.h"
 #include "core/project/run_store.h"
 #include "core/quant/weight_quantizer.h"
 #include "core/text/corpus.h"

@@ -5,6 +5,7 @@
 #include "core/project/evaluation_store.h"
 #include "core/project/replace_guard.h"
 #include "core/project/run_reference.h"
+#include "core/project/run_edit.h"
 #include "core/project/run_store.h"
 
 #include <QtTest>

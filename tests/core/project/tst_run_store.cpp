@@ -1,6 +1,7 @@
 #include "core/base/error.h"
 #include "core/base/sha256.h"
 #include "core/project/block_file.h"
+#include "core/project/run_edit.h"
 #include "core/project/run_store.h"
 #include "project_fixture.h"
 #include "stored_blocks.h"
