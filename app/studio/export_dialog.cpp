@@ -59,7 +59,7 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
     line->setSpacing(8);
     line->addWidget(m_out, 1);
     line->addWidget(browse);
-    m_overwrite = new QCheckBox(tr("replace what is &there"), this);
+    m_overwrite = new QCheckBox(tr("replace the earlier export &there"), this);
     m_overwrite->setObjectName(u"overwrite"_s);
     m_summary = new QLabel(this);
     m_summary->setTextFormat(Qt::PlainText);
@@ -187,6 +187,8 @@ void ExportDialog::refresh()
         problem = tr("%1 is a file.").arg(wanted.out);
     else if (target.exists() && !QDir(wanted.out).isEmpty() && !wanted.overwrite)
         problem = tr("%1 is not empty; choose another folder, or allow to replace it.").arg(wanted.out);
+    else if (target.exists() && !QDir(wanted.out).isEmpty() && !QFileInfo::exists(wanted.out + u"/halftone-certificate.json"_s))
+        problem = tr("%1 is no earlier export of Halftone's, so it is not replaced; choose another folder.").arg(wanted.out);
     else if (m_fatal)
         problem = tr("This format cannot hold this run: see the lines marked ✕. Change those linears, or export another format.");
     else if (!m_checkError.isEmpty())

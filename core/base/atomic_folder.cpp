@@ -91,13 +91,42 @@ bool isBareName(std::string_view name)
     return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos;
 }
 
-/// Removes the named files right in `folder` (a link, not what it points to), the mark last, and the folder if nothing else is in it.
+/// "name" or "folder/name", nothing that leads elsewhere.
+bool isInside(const fs::path& name)
+{
+    return !name.empty() && name.is_relative() && std::all_of(name.begin(), name.end(), [](const fs::path& part) { return isBareName(part.string()); });
+}
+
+void addOthers(const fs::path& folder, const std::string& prefix, const std::vector<std::string>& known, std::vector<std::string>& others)
+{
+    std::error_code error;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+        const std::string name = prefix + it->path().filename().string();
+        if (isRealFolder(it->path())) {
+            if (std::any_of(known.begin(), known.end(), [&](const std::string& one) { return one.starts_with(name + "/"); }))
+                addOthers(it->path(), name + "/", known, others);
+            else
+                others.push_back(name + "/");
+        } else if (std::find(known.begin(), known.end(), name) == known.end()) {
+            others.push_back(name);
+        }
+    }
+    if (error)
+        failIo(folder, "cannot be read", error.value());
+}
+
+/// Removes the named files in `folder` (a link, not what it points to), the mark last, and the folders that are empty then.
 /// @return 0, or the errno of what is left.
 int removeNamed(const fs::path& folder, const std::vector<std::string>& names)
 {
-    for (const std::string& name : names)
-        if (isBareName(name) && name != kMark && ::unlink((folder / name).c_str()) != 0 && errno != ENOENT)
+    for (const std::string& name : names) {
+        if (!isInside(name) || name == kMark || !isRealFolder((folder / name).parent_path()))
+            continue;
+        if (::unlink((folder / name).c_str()) != 0 && errno != ENOENT)
             return errno;
+        for (fs::path parent = (folder / name).parent_path(); parent != folder && ::rmdir(parent.c_str()) == 0;)
+            parent = parent.parent_path();
+    }
     if (!otherEntries(folder, {kMark}).empty())
         return ENOTEMPTY;
     ::unlink((folder / kMark).c_str());
@@ -120,12 +149,7 @@ fs::path nameAside(const fs::path& target)
 std::vector<std::string> otherEntries(const fs::path& folder, const std::vector<std::string>& known)
 {
     std::vector<std::string> names;
-    std::error_code error;
-    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-        if (std::string name = it->path().filename().string(); std::find(known.begin(), known.end(), name) == known.end() || isRealFolder(it->path()))
-            names.push_back(std::move(name));
-    if (error)
-        failIo(folder, "cannot be read", error.value());
+    addOthers(folder, {}, known, names);
     std::sort(names.begin(), names.end());
     return names;
 }

@@ -15,7 +15,7 @@ namespace halftone {
 /// is ever removed.
 class AtomicFolder {
 public:
-    /// `replaces`: names of files right in the target that may be removed with it: those that the caller wrote there before.
+    /// `replaces`: files in the target ("name", "folder/name") that may be removed with it: those that the caller wrote there before.
     /// @throws Error{InvalidArgument} if the target is no folder or holds anything else, or what is not ours is in the way at `NAME.partial`;
     /// Error{Io} if the parent is not writable, or another process is writing the same target.
     explicit AtomicFolder(std::filesystem::path target, std::vector<std::string> replaces = {});
@@ -35,7 +35,7 @@ private:
     std::unique_ptr<FileLock> m_lock;   ///< beside the folder: holds other writers off
 };
 
-/// Names of the entries right in `folder` that are not among `known`, sorted. @throws Error{Io} where it cannot be read.
+/// What is in `folder` beside the files `known`, sorted: names of files, and of folders ("name/") that hold none of them. @throws Error{Io} where it cannot be read.
 std::vector<std::string> otherEntries(const std::filesystem::path& folder, const std::vector<std::string>& known);
 /// "a, b, c and 4 more"
 std::string listed(const std::vector<std::string>& names);

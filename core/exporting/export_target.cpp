@@ -16,10 +16,12 @@ namespace {
 
 constexpr JsonLimits kCertificateLimits{64u << 20, 8};
 
+/// "name" or "folder/name", hidden ones and what leads elsewhere left out.
 bool isPlainName(std::string_view name)
 {
-    return !name.empty() && name.front() != '.' && name.find('/') == std::string_view::npos && name.find('\\') == std::string_view::npos
-        && name.find('\0') == std::string_view::npos;
+    const fs::path path(name);
+    return !path.empty() && path.is_relative() && name.find('\0') == std::string_view::npos && name.back() != '/'
+        && std::all_of(path.begin(), path.end(), [](const fs::path& part) { return !part.empty() && part.string().front() != '.'; });
 }
 
 /// A replacement that was cut short by an older version left the earlier export beside its target.

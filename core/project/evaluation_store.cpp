@@ -251,6 +251,9 @@ std::vector<StoredEvaluation> removeEvaluation(const std::filesystem::path& proj
 
 std::vector<StoredEvaluation> removeEvaluationsOf(const std::filesystem::path& project, std::string_view run)
 {
+    std::error_code none;
+    if (!std::filesystem::exists(std::filesystem::symlink_status(fileOf(project), none)) && readList(project).empty())
+        return {};   // nothing was ever measured
     return change(project, [&](Json& list) {
         eraseIf(list, [&](const StoredEvaluation& old) { return old.target == StoredEvaluation::Target::Run && old.run == run; });
     });

@@ -294,15 +294,14 @@ private Q_SLOTS:
         put(target / "old.txt", "old");
         put(target / "sub" / "deep.txt", "deep");
         // A folder is no file, whatever it is called; what is not named stays, and nothing is begun.
-        for (const std::vector<std::string>& names : {std::vector<std::string>{}, {"old.txt"}, {"sub"}, {"old.txt", "sub"}, {"old.txt", "sub/deep.txt", "../file"}})
+        for (const std::vector<std::string>& names : {std::vector<std::string>{}, {"old.txt"}, {"sub"}, {"old.txt", "sub"}, {"old.txt", "sub/other.txt"}, {"sub/deep.txt", "../file"}})
             QVERIFY_EXCEPTION_THROWN(AtomicFolder(target, names), Error);
         QCOMPARE(contents(target / "sub" / "deep.txt"), std::string("deep"));
         QCOMPARE(contents(target / "old.txt"), std::string("old"));
         QCOMPARE(entries(m_path), std::size_t(1));
         // What comes in while the new one is written is kept too, beside it.
-        fs::remove_all(target / "sub");
         {
-            AtomicFolder folder(target, {"old.txt"});
+            AtomicFolder folder(target, {"old.txt", "sub/deep.txt"});
             put(folder.path() / "new.txt", "new");
             put(target / "late.txt", "late");
             folder.commit();

@@ -202,6 +202,7 @@ private Q_SLOTS:
         fixture.open();
         const fs::path model = fixture.root() / "model", link = fixture.root() / "link.csv", csv = fixture.root() / "out.csv";
         fs::create_directories(model);
+        fs::create_directories(fixture.root() / "x");
         ProjectFixture::write(model / "config.json", "{}");
         ProjectFixture::write(csv, "a,b");
         fs::create_symlink(model / "config.json", link);
