@@ -5,6 +5,7 @@
 #include "app/studio/measured.h"
 #include "app/studio/text.h"
 #include "app/studio/text_field.h"
+#include "core/pipeline/memory_plan.h"
 #include "widgets/colour_map.h"
 
 #include <QCheckBox>
@@ -128,7 +129,7 @@ void EvaluateDialog::refresh()
             if (box->isChecked())
                 work += evaluateWork(m_document.model(), double(tokens), divergence);
         const bool twice = divergence && (m_run->isChecked() || m_recipe->isChecked());
-        cost = u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(estimateWalkMemory(m_document.model(), tokens, twice)), MachineRates::text(u"evaluate"_s, work));
+        cost = u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(walkMemory(m_document.model(), tokens, twice)), MachineRates::text(u"evaluate"_s, m_document.model(), work));
     }
     setNote(amount + u' ' + tr("Figures compare only when text and windows are the same.") + cost, problem);
 }

@@ -225,7 +225,7 @@ void QuantizeDialog::refresh()
                         .arg(linears).arg(m_document.plans().size())
                         .arg(formatBytes(m_document.exportBytes()), formatBytes(m_document.model().bytes), formatValue(size.bitsPerWeight, 3))
                         .arg(formatBytes(plan.peakMemory), formatBytes(plan.diskBytes()), formatBytes(plan.freeBytes),
-                             tr("Time: %1").arg(MachineRates::text(quantizeKind(m_document.plans()), quantizeWork(m_document.model(), m_document.plans(), settings)))));
+                             tr("Time: %1").arg(MachineRates::text(quantizeKind(m_document.plans()), m_document.model(), quantizeWork(m_document.model(), m_document.plans(), settings)))));
     const bool noText = m_text->file().isEmpty() && !needsText();
     QString problem = noText ? QString() : m_text->problem();
     if (problem.isEmpty() && !noText)

@@ -165,9 +165,9 @@ void StudyDesk::run(const Study& study)
             const double work = whole && tokens > 0 ? studyWork(planStudy(model, job.study, tokens, job.options, job.project->folder())) : 0;
             return std::tuple(result, work, clock.seconds());
         },
-        [this, project](const std::tuple<StudyResult, double, double>& done) {
+        [this, project, model = m_document.model()](const std::tuple<StudyResult, double, double>& done) {
             const auto& [result, work, seconds] = done;
-            MachineRates::record(u"study"_s, work, seconds);
+            MachineRates::record(u"study"_s, model, work, seconds);
             if (m_document.project() != project)
                 return;
             m_panel.setResult(result);

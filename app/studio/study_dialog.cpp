@@ -370,8 +370,8 @@ void StudyDialog::showPlan(const StudyPlan& plan, double tokens)
     note += u'.';
     if (tokens > 0) {
         const double work = studyWork(plan);
-        const QString kind = MachineRates::seconds(u"study"_s, work) ? u"study"_s : u"evaluate"_s;
-        note += u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(plan.peakMemory), MachineRates::text(kind, work));
+        const QString kind = MachineRates::seconds(u"study"_s, m_document.model(), work) ? u"study"_s : u"evaluate"_s;
+        note += u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(plan.peakMemory), MachineRates::text(kind, m_document.model(), work));
     }
     if (plan.diskBytes > 0)
         note += u'\n' + tr("Disk: up to %1 in the project for the runs").arg(formatBytes(plan.diskBytes));

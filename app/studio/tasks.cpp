@@ -34,7 +34,7 @@ Tasks::Tasks(Document& document, JobRunner& jobs, QObject* parent)
             m_document.endRun();
         const Expected expected = m_expected.take(status.id);
         if (status.state == JobState::Done && !expected.kind.isEmpty())
-            MachineRates::record(expected.kind, expected.work, status.seconds);
+            MachineRates::record(expected.kind, expected.model, expected.work, status.seconds);
     });
     connect(&m_jobs, &JobRunner::failed, this, [this](const QString& tag) {
         if (tag == u"analyze"_s)
@@ -91,7 +91,7 @@ void Tasks::analyze(const AnalyzeRequest& request)
             Q_EMIT analyzed();
         });
     if (request.windows > 0)   // of a whole text the length is not known
-        m_expected[id] = {u"analyze"_s, walkWork(m_document.model(), double(request.windows) * request.length)};
+        m_expected[id] = {u"analyze"_s, m_document.model(), walkWork(m_document.model(), double(request.windows) * request.length)};
 }
 
 void Tasks::quantize(const QuantizeRequest& request)
@@ -155,7 +155,7 @@ void Tasks::quantize(const QuantizeRequest& request)
                 Q_EMIT quantized(run);
         });
     if (whole)
-        m_expected[id] = {quantizeKind(plans), quantizeWork(m_document.model(), plans, calibration)};
+        m_expected[id] = {quantizeKind(plans), m_document.model(), quantizeWork(m_document.model(), plans, calibration)};
 }
 
 void Tasks::evaluate(const EvaluateRequest& request)
@@ -218,7 +218,7 @@ void Tasks::evaluate(const EvaluateRequest& request)
             Q_EMIT evaluated(measured);
         });
     if (request.windows > 0)
-        m_expected[id] = {u"evaluate"_s, evaluateWork(m_document.model(), double(request.windows) * request.length, !job.against.empty())};
+        m_expected[id] = {u"evaluate"_s, m_document.model(), evaluateWork(m_document.model(), double(request.windows) * request.length, !job.against.empty())};
 }
 
 ExportJob Tasks::exportJob(const ExportRequest& request) const
@@ -250,40 +250,6 @@ void Tasks::checkExport(const ExportRequest& request)
     m_jobs.submit(
         spec, [job = exportJob(request)](Progress&, const std::stop_token&) { return halftone::checkExport(job); },
         [this, request](const std::vector<ContractIssue>& issues) { Q_EMIT exportChecked(request.run, request.format, issues, {}); });
-}
-
-namespace {
-
-constexpr std::uint64_t kFloat = 4;
-constexpr std::uint64_t kLibraries = 190u << 20;   // LibTorch and the rest once they compute; held already after the first job
-constexpr std::uint64_t kBatchTokens = 2048;
-
-/// The parts of a model that a walk holds at once, in bytes.
-struct Parts {
-    explicit Parts(const ModelDescription& model)
-    {
-        std::vector<std::uint64_t> blocks(static_cast<std::size_t>(std::max(1, model.config.blocks)));
-        for (const LinearInfo& linear : model.linears)
-            if (linear.block >= 0 && static_cast<std::size_t>(linear.block) < blocks.size())
-                blocks[static_cast<std::size_t>(linear.block)] += static_cast<std::uint64_t>(linear.weights());
-        hidden = static_cast<std::uint64_t>(model.config.hidden);
-        mid = static_cast<std::uint64_t>(std::max(model.config.intermediate, model.config.hidden));
-        block = *std::max_element(blocks.begin(), blocks.end()) * kFloat;
-        ends = static_cast<std::uint64_t>(model.config.vocabulary) * hidden * kFloat * (model.config.tiedEmbeddings ? 1 : 2);
-        process = std::max(residentBytes(), kLibraries);
-    }
-    std::uint64_t batch(std::uint64_t tokens) const { return std::min(tokens, kBatchTokens) * (3 * mid + 4 * hidden) * kFloat; }
-
-    std::uint64_t hidden = 0, mid = 0, block = 0, ends = 0, process = 0;
-};
-
-} // namespace
-
-std::uint64_t estimateWalkMemory(const ModelDescription& model, std::int64_t tokens, bool twice)
-{
-    const Parts parts(model);
-    const std::uint64_t count = static_cast<std::uint64_t>(std::max<std::int64_t>(0, tokens));
-    return parts.process + (parts.ends + parts.block + count * parts.hidden * kFloat) * (twice ? 2 : 1) + parts.batch(count);
 }
 
 } // namespace halftone

@@ -80,14 +80,10 @@ private:
     JobRunner& m_jobs;
     ComputeOptions m_options;
     int m_serial = 0;                    ///< of the newest analysis
-    struct Expected { QString kind; double work = 0; };
+    struct Expected { QString kind; ModelDescription model; double work = 0; };
     QHash<int, Expected> m_expected;     ///< job → what its rate is told by when it ends well
     struct Waiting { QString path; std::function<void()> deed; };
     std::optional<Waiting> m_waiting;    ///< for its model to be open
 };
-
-/// Peak bytes that this process is likely to hold resident while a float model walks over `tokens` tokens (analyze, evaluate): what it holds
-/// now, the two ends of the model in float32, one block, the stream and one batch at work. `twice`: with a second model beside.
-std::uint64_t estimateWalkMemory(const ModelDescription& model, std::int64_t tokens, bool twice);
 
 } // namespace halftone

@@ -10,8 +10,8 @@ namespace halftone::memory {
 
 /// A batch of calibration samples has about so many tokens.
 inline constexpr std::uint64_t kTokensPerBatch = 2048;
-/// Sum, finished Hessian, damped copy, inverse and factor of a site.
-inline constexpr std::uint64_t kHessianCopies = 5;
+/// The Hessian of a site as it was made, as it is visited, damped, turned round, what its factorisation still has to do, and the factor.
+inline constexpr std::uint64_t kHessianCopies = 7;
 /// Of the linear at work: transposed weights, rounded weights, their error and a temporary in float32, and the codes twice.
 inline constexpr std::uint64_t kLinearBytesPerWeight = 18;
 /// Float rows as wide as the widest site that one forward pass of a batch holds.

@@ -7,6 +7,7 @@
 #include "core/pipeline/block_learner.h"
 #include "core/pipeline/block_transformer.h"
 #include "core/pipeline/compute_scope.h"
+#include "core/pipeline/memory_plan.h"
 #include "core/pipeline/quantize_memory.h"
 #include "core/recipe/packed_format.h"
 #include "core/text/corpus.h"
@@ -23,9 +24,6 @@ namespace {
 /// HDF5's own: groups, attributes and chunk tables of one linear, measured at 9 to 14 kB.
 constexpr std::uint64_t kLinearOverhead = 16 * 1024;
 constexpr std::uint64_t kBlockOverhead = 32 * 1024;
-/// What the program holds once LibTorch's kernels have run, and how much of a mapped checkpoint counts with it (the system takes back what is more).
-/// Measured with the rest: an OPT of 3 million weights 210 MB rounded to nearest and 243 MB learned, SmolLM2 of 135 million 479 MB learned.
-constexpr std::uint64_t kProgramBytes = 160'000'000, kMappedBytes = 90'000'000;
 constexpr std::uint64_t kFloat = 4;
 
 std::uint64_t positive(std::int64_t x) { return x > 0 ? static_cast<std::uint64_t>(x) : 0; }
@@ -62,8 +60,13 @@ bool learns(const Plan& plan)
     return fittedToBlock(plan) || transformIsLearned(plan);
 }
 
-/// One block's share of the work, worst over the blocks: weights in float32, the largest Hessian with its factor, the largest linear's copies.
-std::uint64_t blockBytes(const ModelDescription& model, const std::vector<ResolvedPlan>& plans)
+/// One block's share of the work, worst over the blocks: weights in float32, the largest Hessian with its factor, the largest linear's copies; and what is
+/// left of it when it is done.
+struct BlockBytes {
+    std::uint64_t working = 0, kept = 0;
+};
+
+BlockBytes blockBytes(const ModelDescription& model, const std::vector<ResolvedPlan>& plans)
 {
     struct Block {
         std::uint64_t weights = 0, stored = kBlockOverhead, largest = 0;
@@ -86,7 +89,7 @@ std::uint64_t blockBytes(const ModelDescription& model, const std::vector<Resolv
         for (const auto& [key, value] : plan.rounding.parameters)
             block.together = block.together || (key == "true_sequential" && std::holds_alternative<bool>(value) && !std::get<bool>(value));
     }
-    std::uint64_t most = 0;
+    BlockBytes most;
     for (const auto& [index, block] : blocks) {
         const std::uint64_t largest = *std::max_element(block.hessian.begin(), block.hessian.end());
         std::uint64_t hessians = memory::kHessianCopies * largest;
@@ -94,7 +97,9 @@ std::uint64_t blockBytes(const ModelDescription& model, const std::vector<Resolv
             for (const std::uint64_t one : block.hessian)
                 hessians += one;
         const std::uint64_t learning = block.learned ? memory::kLearnedCopies * block.weights : 0;
-        most = std::max(most, block.weights + learning + 2 * block.stored + hessians + memory::kLinearBytesPerWeight * block.largest);
+        const std::uint64_t kept = block.weights + block.weights / kFloat + block.stored;   // codes take a byte before they are packed
+        most.working = std::max(most.working, kept + learning + hessians + memory::kLinearBytesPerWeight * block.largest);
+        most.kept = std::max(most.kept, kept);
     }
     return most;
 }
@@ -138,7 +143,8 @@ QuantizePlan planQuantize(const ModelDescription& model, const std::vector<Resol
     const std::uint64_t head = kFloat * positive(config.vocabulary)
         * (positive(config.embeddingWidth > 0 ? config.embeddingWidth : config.hidden) + memory::kCanaryLogitRows);
     const std::uint64_t unseen = fitted ? 2 * kFloat * positive(config.hidden) * std::max<std::uint64_t>(TokenWindows::kUnseenTokens, length) : 0;
-    plan.peakMemory = unseen + std::max(residentBytes(), kProgramBytes + std::min<std::uint64_t>(model.bytes, kMappedBytes)) + streams.kept + std::max(blockBytes(model, plans) + forward, head);
+    const BlockBytes block = blockBytes(model, plans);
+    plan.peakMemory = programBytes() + unseen + streams.kept + std::max(block.working + forward, block.kept + head);
     plan.availableMemory = availableMemory();
     return plan;
 }

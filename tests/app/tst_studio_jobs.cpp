@@ -539,19 +539,28 @@ private Q_SLOTS:
         STEP(keepPicture(box, u"quantize-dialog"_s));
         box->reject();
         const double work = quantizeWork(document().model(), document().plans(), document().recipe().calibration);
-        MachineRates::record(quantizeKind(document().plans()), work, 40);
-        MachineRates::record(quantizeKind(document().plans()), work, 50);
-        MachineRates::record(quantizeKind(document().plans()), work, 0.001);   // too short to tell
-        const auto range = MachineRates::seconds(quantizeKind(document().plans()), work);
-        QVERIFY(range);
-        QVERIFY(range->first < 40 && range->first > 25 && range->second > 50 && range->second < 75);
+        const QString kind = quantizeKind(document().plans());
+        const ModelDescription& model = document().model();
+        ModelDescription other = model;   // deeper and far slower for its work, as tiny models are
+        other.config.blocks *= 10;
+        MachineRates::record(kind, other, work * 10, 40000);
+        const auto guessed = MachineRates::seconds(kind, model, work);
+        QVERIFY(guessed && !guessed->sameModel && guessed->to > 4000);
+        QVERIFY2(MachineRates::text(kind, model, work).contains(u"another model"_s), qPrintable(MachineRates::text(kind, model, work)));
+        MachineRates::record(kind, model, work * 64, 64 * 400);   // the same model with far more text
+        MachineRates::record(kind, model, work, 40);
+        MachineRates::record(kind, model, work, 50);
+        MachineRates::record(kind, model, work, 0.001);   // too short to tell
+        const auto range = MachineRates::seconds(kind, model, work);
+        QVERIFY(range && range->sameModel);
+        QVERIFY2(range->from < 40 && range->from > 25 && range->to > 50 && range->to < 75, qPrintable(QStringLiteral("%1 to %2").arg(range->from).arg(range->to)));
         QTRY_VERIFY(!m_window->findChild<QDialog*>(u"quantizeDialog"_s));
         STEP(trigger(u"quantize"_s));
         box = m_window->findChild<QDialog*>(u"quantizeDialog"_s);
         QVERIFY(box->findChild<QLabel*>(u"cost"_s)->text().contains(u"on this machine"_s));
         QVERIFY(box->findChild<QCheckBox*>(u"stopAtFlags"_s));
         box->reject();
-        QVERIFY(!MachineRates::seconds(u"analyze"_s, 1e9));
+        QVERIFY(!MachineRates::seconds(u"analyze"_s, model, 1e9));
     }
 
     void memoryStaysNearThePlan()

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "core/model/describe.h"
+
+#include <cstdint>
+
+/// What jobs will hold resident, for window and command line alike.
+namespace halftone {
+
+/// What this program holds while it computes, beside what a job loads: itself, its libraries once they have run, and what the allocator keeps.
+/// What it holds now counts where that is more.
+std::uint64_t programBytes();
+
+/// Peak of a walk of the model over `tokens` tokens (analyze, evaluate): the two ends of the model in float32, one block, the stream and one batch at
+/// work. `twice`: with a second model beside.
+std::uint64_t walkMemory(const ModelDescription& model, std::int64_t tokens, bool twice);
+
+} // namespace halftone
