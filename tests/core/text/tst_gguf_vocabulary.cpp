@@ -68,12 +68,12 @@ private Q_SLOTS:
         vocabulary.types[3] = 2;
         vocabulary.types[14] = vocabulary.types[15] = 6;
         vocabulary.types[16] = 4;
-        vocabulary.merges = {"b ▁a", "▁ a", "a b", "▁ ▁"};
+        vocabulary.merges = {"a b", "b ▁a", "▁ a", "▁ ▁"};
         vocabulary.bos = 2;
         vocabulary.eos = 1;
         const auto tokenizer = Tokenizer::fromGguf(vocabulary);
         QCOMPARE(tokenizer->encode("ab a", false), (Ids{9, 7}));
-        QCOMPARE(tokenizer->encode("b a", false), (Ids{10}));            // one token over two words, since its merge comes first
+        QCOMPARE(tokenizer->encode("b a", false), (Ids{10}));   // one token over two words
         QCOMPARE(tokenizer->encode("a\n\nb", false), (Ids{4, 12, 5}));
         QCOMPARE(tokenizer->encode("\n\n\n", false), (Ids{11, 11, 11}));   // no token of three: no merges either
         QCOMPARE(tokenizer->encode("  é<tool>a", false), (Ids{13, 14, 15, 16, 4}));

@@ -211,7 +211,7 @@ private Q_SLOTS:
         QTest::newRow("prepended") << "/normalizer" << QString(R"({"type":"Prepend","prepend":"%1"})").arg(QString(2000, 'a')) << "normalizers" << 40 << "Prepend";
         QTest::newRow("bytes as characters") << "/normalizer" << R"({"type":"ByteLevel"})" << "normalizers" << 40 << "ByteLevel";
         QTest::newRow("bytes as characters of pieces") << "/pre_tokenizer" << R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":false})" << "pretokenizers" << 40 << "ByteLevel";
-        QTest::newRow("time") << "/normalizer" << R"({"type":"NFKC"})" << "normalizers" << 1'000'000 << "takes too long";
+        QTest::newRow("time") << "/normalizer" << R"({"type":"NFKC"})" << "normalizers" << 100'000 << "takes too long";
     }
 
     void rulesThatGrowWithoutEndAreNamed()
@@ -226,10 +226,13 @@ private Q_SLOTS:
         const QTemporaryDir folder;
         write(folder, "tokenizer.json", document.dump());
         const auto tokenizer = Tokenizer::openFolder(folder.path().toStdString());
+        std::string text = "a a\u0301 a text of few words, and an é";
+        for (int i = 0; times > 1000 && i < 7; ++i)
+            text += text;
         QElapsedTimer timer;
         timer.start();
         try {
-            tokenizer->encode("a a\u0301 a text of few words, and an é", false);
+            tokenizer->encode(text, false);
             QFAIL("no error");
         } catch (const Error& error) {
             QCOMPARE(error.kind(), ErrorKind::BadFile);
