@@ -279,6 +279,38 @@ private Q_SLOTS:
         QVERIFY(m_document->evaluations().empty());
     }
 
+    void anotherProgramsEvaluationsAreKeptAndShown()
+    {
+        const auto evaluated = [](const QString& run) {
+            EvaluationRecord record;
+            record.target = EvaluationRecord::Target::Run;
+            record.run = record.label = run;
+            record.textPath = u"/somewhere/text.txt"_s;
+            record.windows = 4;
+            record.length = 128;
+            record.result.perplexity = {21.5, 0.4, 3.07, 508, 4, 128};
+            return record;
+        };
+        const std::filesystem::path folder = m_document->project()->folder();
+        m_document->addEvaluation(evaluated(u"run-001"_s));
+        QTRY_VERIFY(!m_jobs->busy());
+        storeRecord(folder, evaluated(u"run-002"_s));   // the command line, while the window has the project open
+        m_document->addEvaluation(evaluated(u"run-003"_s));
+        QTRY_COMPARE(m_document->evaluations().size(), std::size_t(3));
+        QCOMPARE(readRecords(folder).size(), std::size_t(3));
+        // Several changes at once: none is dropped for a newer one.
+        for (const QString& run : {u"run-004"_s, u"run-005"_s, u"run-006"_s})
+            m_document->addEvaluation(evaluated(run));
+        m_document->removeEvaluation(evaluated(u"run-001"_s));
+        QTRY_VERIFY(!m_jobs->busy());
+        QCOMPARE(readRecords(folder).size(), std::size_t(5));
+        QTRY_COMPARE(m_document->evaluations().size(), std::size_t(5));
+        for (const EvaluationRecord& record : std::vector<EvaluationRecord>(m_document->evaluations()))
+            m_document->removeEvaluation(record);
+        QTRY_VERIFY(!m_jobs->busy());
+        QVERIFY(readRecords(folder).empty());
+    }
+
     void differencesAreOnlyShownOnTheSameWindows()
     {
         EvaluationRecord base;

@@ -629,6 +629,56 @@ private Q_SLOTS:
         box->reject();
     }
 
+    void anExportReplacesNothingButAnEarlierExport()
+    {
+        STEP(openModel());
+        PlanPatch patch;
+        patch.bits = 8;
+        QVERIFY(document().editPlans({toQString(document().model().linears.front().name)}, patch));
+        STEP(startQuantizing(2, 32));
+        STEP(waitForRun());
+        const auto into = [&](const QString& out) {
+            QDialog* box = dialog(u"export"_s, u"exportDialog"_s);
+            auto* formats = box->findChild<QComboBox*>(u"format"_s);
+            formats->setCurrentIndex(formats->findData(u"dense"_s));
+            auto* line = box->findChild<QLineEdit*>(u"out"_s);
+            line->selectAll();
+            QTest::keyClicks(line, out);
+            auto* overwrite = box->findChild<QCheckBox*>(u"overwrite"_s);
+            if (!overwrite->isChecked())
+                QTest::keyClick(overwrite, Qt::Key_Space);
+            return box;
+        };
+        const auto put = [&](const QString& path) {
+            QDir().mkpath(QFileInfo(path).absolutePath());
+            QFile file(path);
+            return file.open(QIODevice::WriteOnly) && file.write("precious") == 8;
+        };
+        // Somebody's folder: said in the dialog, which cannot be started.
+        const QString work = m_folder->filePath(u"work"_s);
+        QVERIFY(put(work + u"/notes.txt"_s));
+        QDialog* box = into(work);
+        auto* note = box->findChild<QLabel*>(u"note"_s);
+        QTRY_VERIFY2(note->text().contains(u"is no earlier export"_s), qPrintable(note->text()));
+        QVERIFY(!box->findChild<QAbstractButton*>(u"start"_s)->isEnabled());
+        box->reject();
+        // An export with a person's file in it: the job says so and touches nothing.
+        const QString out = exportTo(u"out"_s, u"dense"_s);
+        QVERIFY(put(out + u"/notes.txt"_s));
+        const auto before = filesOf(out);
+        box = into(out);
+        pressStart(box);
+        QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy(), 60000);
+        QVERIFY(filesOf(out) == before);
+        QVERIFY(!m_window->messages().contains(u"exported"_s));
+        // Without it, the export is replaced.
+        QVERIFY(QFile::remove(out + u"/notes.txt"_s));
+        box = into(out);
+        pressStart(box);
+        QTRY_VERIFY_WITH_TIMEOUT(m_window->messages().contains(u"exported"_s), 60000);
+        QVERIFY(QFile::exists(work + u"/notes.txt"_s));
+    }
+
     void closingWhileARunIsAtWorkAsksFirst()
     {
         STEP(openModel());
