@@ -151,8 +151,6 @@ QuantizeRequest QuantizeDialog::request() const
     request.resume = request.refuseOther = begin() == Begin::GoOn;
     if (begin() == Begin::Branch)
         request.branchFrom = toQString(m_unfinished->id);
-    if (begin() != Begin::Anew)
-        request.threads = m_unfinished->inputs.threads;
     return request;
 }
 

@@ -110,7 +110,6 @@ void RunDesk::resume(const QString& id)
     QuantizeRequest request;
     request.text = run->inputs.text.empty() ? (m_text.isEmpty() ? resourceFile(u"text/sample.txt"_s) : m_text) : toQString(run->inputs.text);
     request.refuseOther = true;
-    request.threads = run->inputs.threads;
     try {
         request.recipe = Recipe::parse(run->recipeJson, run->id);
     } catch (const Error& e) {

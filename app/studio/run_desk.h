@@ -20,7 +20,7 @@ public:
 
     /// "Resume the interrupted run" as a command, off with its reason.
     void addActions(QMenu& menu);
-    /// Goes on with a run as it was begun: its own recipe, text and threads.
+    /// Goes on with a run as it was begun: its own recipe and text.
     void resume(const QString& run);
     void askLabel(const QString& run);
     void askDelete(const QString& run);

@@ -109,8 +109,6 @@ void Tasks::quantize(const QuantizeRequest& request)
     job.refuseOther = request.refuseOther;
     job.branchFrom = request.branchFrom.toStdString();
     job.options = m_options;
-    if (request.threads > 0)
-        job.options.threads = request.threads;
     job.stopAtFlags = request.stopAtFlags;
     std::vector<ResolvedPlan> plans = m_document.plans();
     if (request.recipe) {

@@ -26,7 +26,6 @@ struct QuantizeRequest {
     bool refuseOther = false;   ///< with `resume`: where the unfinished run is another, say in what it differs and do nothing
     QString branchFrom = {};    ///< a run whose blocks are taken over as far as they are the same
     std::optional<Recipe> recipe = {};   ///< empty: the document's as it stands when it is asked for
-    int threads = 0;            ///< 0: those of the window
 };
 
 struct EvaluateRequest {

@@ -14,6 +14,7 @@
 #include <QClipboard>
 #include <QComboBox>
 #include <QDesktopServices>
+#include <QDockWidget>
 #include <QDialog>
 #include <QLabel>
 #include <QLineEdit>

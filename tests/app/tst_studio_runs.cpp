@@ -21,6 +21,7 @@
 #include <QProcess>
 #include <QPushButton>
 #include <QTableView>
+#include <QToolButton>
 
 using namespace halftone;
 using namespace Qt::StringLiterals;
