@@ -17,7 +17,7 @@ std::filesystem::path parentOf(const std::filesystem::path& path);
 int trySyncFolder(const std::filesystem::path& folder);
 /// @throws Error{Io}.
 void syncFolder(const std::filesystem::path& folder);
-/// After a rename that succeeded: what stands there is the new, whatever the sync says, so that it is told as a warning and not as a failure.
+/// After a file was made or a rename succeeded: what stands there is the new, whatever the sync says, so that it is told as a warning and not as a failure.
 void syncFolderAfterRename(const std::filesystem::path& target);
 
 /// Free bytes for us on the file system that holds `path` (its nearest existing parent).

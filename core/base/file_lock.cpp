@@ -129,8 +129,13 @@ FileLock::Attempt FileLock::take(const std::filesystem::path& path)
         }
         const std::string text = Json{{"pid", static_cast<long>(::getpid())}, {"host", hostName()},
             {"started", startTime(::getpid())}}.dump() + "\n";
-        if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-            return failed(fd);
+        if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+            const int error = errno;
+            ::unlink(path.c_str());
+            ::close(fd);
+            errno = error;
+            return failed(-1);
+        }
         Attempt attempt;
         attempt.lock.reset(new FileLock(path, fd));
         return attempt;

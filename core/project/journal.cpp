@@ -1,5 +1,6 @@
 #include "core/project/journal.h"
 
+#include "core/base/disk.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 
@@ -80,6 +81,8 @@ JournalContent readJournal(const std::filesystem::path& path)
 
 JournalWriter::JournalWriter(std::filesystem::path path, std::uint64_t length) : m_path(std::move(path)), m_bytes(length)
 {
+    std::error_code ignored;
+    const bool fresh = !std::filesystem::exists(std::filesystem::symlink_status(m_path, ignored));
     m_fd = ::open(m_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (m_fd < 0)
         fail(m_path, "cannot be written", errno);
@@ -88,6 +91,8 @@ JournalWriter::JournalWriter(std::filesystem::path path, std::uint64_t length) :
         ::close(m_fd);
         fail(m_path, "cannot be cut to its good part", error);
     }
+    if (fresh)
+        syncFolderAfterRename(m_path);   // else a power failure takes the file with the edits in it
 }
 
 JournalWriter::~JournalWriter() { ::close(m_fd); }
