@@ -101,7 +101,7 @@ CurvesView::CurvesView(QWidget* parent) : ViewFrame(u"curves"_s, tr("By block"),
         for (const RunCurve& curve : m_curves)
             for (const BlockResult& block : curve.blocks)
                 if (block.block == at && std::isfinite(blockFigure(block, figure())))
-                    lines << u"%1: %2"_s.arg(curve.name, figure() == CurveFigure::Drift ? formatShare(blockFigure(block, figure())) : formatValue(blockFigure(block, figure()), 3));
+                    lines << u"%1: %2"_s.arg(curve.shown(), figure() == CurveFigure::Drift ? formatShare(blockFigure(block, figure())) : formatValue(blockFigure(block, figure()), 3));
         if (!lines.isEmpty() && m_plot->axisRect()->rect().contains(event->pos()))
             QToolTip::showText(event->globalPosition().toPoint(), tr("block %1").arg(at) + u'\n' + lines.join(u'\n'), m_plot);
     });
@@ -175,7 +175,7 @@ void CurvesView::refresh()
         const SeriesLook look = runLook(curve.name);
         any = any || !xs.isEmpty();
         QCPGraph* graph = m_plot->addGraph();
-        graph->setName(curve.name);
+        graph->setName(curve.shown());
         graph->setData(xs, ys, true);
         const bool chosen = curve.name == m_chosen;
         graph->setPen(QPen(look.colour, chosen ? 2.5 : 1.5, look.dash));
@@ -201,7 +201,7 @@ void CurvesView::refresh()
     }
     stylePlot(*m_plot);
     m_plot->legend->setVisible(m_curves.size() > 1);
-    setSubtitle(m_curves.size() == 1 ? m_curves.front().name : QString());
+    setSubtitle(m_curves.size() == 1 ? m_curves.front().shown() : QString());
     setRunMark(m_curves.size() == 1 ? m_curves.front().name : QString());
     setHasData(any || !m_curves.empty());
     m_plot->replot(QCustomPlot::rpQueuedReplot);

@@ -18,8 +18,10 @@ class SegmentedControl;
 
 /// What one run measured, under its name.
 struct RunCurve {
-    QString name;
+    QString name;                 ///< the run's id: its look
     std::vector<BlockResult> blocks;
+    QString title = {};           ///< as it is shown; empty: the name
+    const QString& shown() const { return title.isEmpty() ? name : title; }
 };
 
 /// A figure of a block: the drift of the canary, mean output MSE, or mean weight SQNR in dB; NaN where it was not measured. In the order in which

@@ -166,14 +166,14 @@ QString DifferencesView::nameOf(const QString& run) const
     return run.isEmpty() ? tr("recipe, to nearest") : run;
 }
 
-void DifferencesView::setRuns(const QStringList& runs)
+void DifferencesView::setRuns(const QStringList& runs, const QStringList& titles)
 {
     for (QComboBox* box : {m_first, m_second}) {
         const QString chosen = box->currentData().toString();
         box->clear();
         box->addItem(nameOf({}), QString());
-        for (const QString& run : runs)
-            box->addItem(QIcon(runMark(run, devicePixelRatioF())), run, run);
+        for (qsizetype i = 0; i < runs.size(); ++i)
+            box->addItem(QIcon(runMark(runs[i], devicePixelRatioF())), titles.value(i, runs[i]), runs[i]);
         // Until somebody chooses, the newest run against the one before it, or against plain rounding.
         const qsizetype back = box == m_second ? 1 : 2;
         const QString wanted = m_chosen ? chosen : runs.size() >= back ? runs[runs.size() - back] : QString();

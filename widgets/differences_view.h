@@ -47,7 +47,8 @@ public:
     void setLinear(const QString& linear);
     const DifferencesRequest& request() const { return m_request; }
     /// Finished runs, newest last; the recipe is always there. What was chosen stays where it still exists.
-    void setRuns(const QStringList& runs);
+    /// `titles`: as they are shown; empty: by their ids.
+    void setRuns(const QStringList& runs, const QStringList& titles = {});
     void setFirst(const QString& run);
     void setSecond(const QString& run);
     /// Asks again (pictureRequested): the recipe or a run changed.

@@ -228,6 +228,7 @@ private:
     AnalyzeRequest m_lastAnalyze;
     EvaluateRequest m_lastEvaluate;
     QString m_lastCalibration;
+    QStringList m_runTitles;
     QString m_announcedRun;              ///< the banner "is done, evaluate it" is about this one
     std::optional<Selection> m_wish;     ///< what the Layers table asked for last, not answered yet
     bool m_quitting = false;

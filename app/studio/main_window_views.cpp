@@ -43,6 +43,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <unistd.h>
 
@@ -295,6 +296,11 @@ void MainWindow::showRuns()
     m_runs->setAtWork(m_document->runAtWork());
     m_runs->setRuns(m_document->runs(), m_document->isOpen());
     m_runs->setProjectBytes(m_document->projectBytes());
+    QStringList titles;
+    for (const RunInfo& run : m_document->runs())
+        titles << runTitle(run);
+    if (titles != std::exchange(m_runTitles, titles) && m_document->isOpen())
+        showEvaluations();   // its rows are named by them
 }
 
 void MainWindow::showEvaluations()

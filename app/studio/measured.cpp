@@ -76,7 +76,7 @@ std::vector<RunCurve> runCurves(const std::vector<RunInfo>& runs, const std::fun
     for (auto run = runs.rbegin(); run != runs.rend() && curves.size() < kMost; ++run)
         if (run->state == "done")
             if (const std::vector<BlockResult>* read = results(*run))
-                curves.push_back({toQString(run->id), *read});
+                curves.push_back({toQString(run->id), *read, runTitle(*run)});
     return curves;
 }
 

@@ -1,5 +1,6 @@
 #include "app/studio/view_feeds.h"
 
+#include "app/studio/measured.h"
 #include "app/studio/text.h"
 #include "core/analysis/activation_sample.h"
 #include "core/pipeline/weight_maps.h"
@@ -158,11 +159,13 @@ void ViewFeeds::showRecipe()
 
 void ViewFeeds::showRuns()
 {
-    QStringList runs;
+    QStringList runs, titles;
     for (const RunInfo& run : m_document.runs())
-        if (run.state == "done")
+        if (run.state == "done") {
             runs << toQString(run.id);
-    m_views.differences->setRuns(runs);
+            titles << runTitle(run);
+        }
+    m_views.differences->setRuns(runs, titles);
 }
 
 void ViewFeeds::answerDifferences(const DifferencesRequest& request)

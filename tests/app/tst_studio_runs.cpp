@@ -1,6 +1,7 @@
 #include "deep_model.h"
 #include "window_fixture.h"
 
+#include "app/studio/evaluation_table.h"
 #include "app/studio/open_project.h"
 #include "app/studio/project_actions.h"
 #include "app/studio/recent_row.h"
@@ -294,6 +295,11 @@ private Q_SLOTS:
         request.run = u"run-001"_s;
         m_window->tasks().evaluate(request);
         QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && !document().evaluations().empty(), 60000);
+        QStringList compared;
+        const auto* figures = m_window->findChild<EvaluationModel*>();
+        for (int row = 0; row < figures->rowCount(); ++row)
+            compared << figures->index(row, EvaluationModel::Target).data().toString();
+        QVERIFY2(compared.contains(u"run-001 · for the talk"_s), qPrintable(compared.join(u", "_s)));
         for (const QString& name : {u"evaluate"_s, u"export"_s}) {
             STEP(trigger(name));
             auto* asked = box<QDialog>(name + u"Dialog"_s);
