@@ -17,12 +17,6 @@ namespace fs = std::filesystem;
 
 constexpr JsonLimits kTokenizerLimits{256u << 20, 64, 8'000'000};
 
-bool isThere(const fs::path& path)
-{
-    std::error_code ignored;
-    return fs::exists(path, ignored);
-}
-
 Json optionalJson(const fs::path& folder, const char* name)
 {
     return isThere(folder / name) ? readJsonFile(fileInside(folder, name)) : Json::object();
