@@ -41,12 +41,6 @@ bool isRealFolder(const fs::path& path)
     return fs::is_directory(fs::symlink_status(path, ignored));
 }
 
-bool isThere(const fs::path& path)
-{
-    std::error_code ignored;
-    return fs::exists(fs::symlink_status(path, ignored));
-}
-
 /// fsync of every file and folder below, so that the rename never shows a half-written one.
 void syncTree(const fs::path& folder)
 {
