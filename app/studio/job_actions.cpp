@@ -28,7 +28,8 @@ JobActions::JobActions(JobRunner& jobs, QMenuBar& bar, QObject* parent)
     m_cancel->setIcon(icon(u"cancel"_s));
     m_menu->addSeparator();
     m_clear = add(u"clearJobs"_s, tr("Clear &finished jobs"), tr("Take the lines of finished jobs away; what they made stays"));
-    connect(add(u"goToJobs"_s, tr("&Show the jobs"), tr("The panel with the jobs in sight")), &QAction::triggered, this, &JobActions::panelRequested);
+    m_panel = add(u"goToJobs"_s, tr("&Show the jobs"), tr("The panel with the jobs in sight"));
+    connect(m_panel, &QAction::triggered, this, &JobActions::panelRequested);
     connect(m_pause, &QAction::triggered, this, [this] { m_jobs.pause(pausable()); });
     connect(m_resume, &QAction::triggered, this, [this] { m_jobs.resume(resumable()); });
     connect(m_cancel, &QAction::triggered, this, [this] { m_jobs.cancel(cancellable()); });

@@ -15,7 +15,8 @@ class JobActions : public QObject {
     Q_OBJECT
 public:
     JobActions(JobRunner& jobs, QMenuBar& bar, QObject* parent);
-    QMenu* menu() const { return m_menu; }
+    /// "Show the jobs": its owner knows when there is a panel.
+    QAction* panelAction() const { return m_panel; }
 
 Q_SIGNALS:
     void panelRequested();   ///< the Jobs panel is wanted in sight
@@ -33,6 +34,7 @@ private:
     QAction* m_resume = nullptr;
     QAction* m_cancel = nullptr;
     QAction* m_clear = nullptr;
+    QAction* m_panel = nullptr;
 };
 
 } // namespace halftone

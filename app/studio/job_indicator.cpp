@@ -41,7 +41,10 @@ JobIndicator::JobIndicator(QWidget* parent) : QWidget(parent)
 void JobIndicator::setJobs(const std::vector<JobStatus>& jobs)
 {
     const JobStatus* job = jobAtWork(jobs);
-    setVisible(job != nullptr);
+    if ((job != nullptr) == isHidden()) {
+        Q_EMIT shownChanged(job != nullptr);
+        setVisible(job != nullptr);
+    }
     if (!job)
         return;
     const JobRow row = toJobRow(*job);

@@ -20,6 +20,7 @@ public:
 
 Q_SIGNALS:
     void clicked();
+    void shownChanged(bool shown);   ///< what stands beside it makes room
 
 protected:
     void mouseReleaseEvent(QMouseEvent* event) override;

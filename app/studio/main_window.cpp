@@ -112,6 +112,7 @@ MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget
     m_compute->setContentsMargins(10, 0, 0, 0);
     hints->setContentsMargins(0, 0, 10, 0);
     statusBar()->addPermanentWidget(hints);
+    connect(m_jobIndicator, &JobIndicator::shownChanged, hints, &QWidget::setHidden);   // a narrow window has no room for both
     statusBar()->setSizeGripEnabled(false);
     connectDocument();
     connectViews();

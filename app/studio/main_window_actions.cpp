@@ -339,6 +339,7 @@ void MainWindow::updateActions()
     for (const QString& name : {u"analyze"_s, u"analyzeAgain"_s, u"evaluate"_s, u"close"_s, u"importRecipe"_s, u"saveRecipe"_s, u"clearRecipe"_s, u"arrange"_s, u"resetWorkspace"_s,
                                 u"saveArrangement"_s, u"nextPanel"_s, u"previousPanel"_s})
         setActionEnabled(*m_actions[name], open, first);
+    setActionEnabled(*m_jobActions->panelAction(), open, first);
     setActionEnabled(*m_actions[u"quantize"_s], open && !m_document->readOnly(), open ? tr("The project is open read-only: nothing can be quantized into it.") : first);
     for (const QString& name : {u"study"_s, u"plotKernel"_s})
         setActionEnabled(*m_actions[name], open && !m_document->readOnly(), open ? tr("The project is open read-only: a study has no place to go.") : first);
