@@ -41,6 +41,8 @@ std::vector<std::span<const std::vector<std::int32_t>>> batchesOf(const TokenWin
 TokenWindows withoutText(const Model& model, int length)
 {
     TokenWindows windows;
+    if (const std::int64_t positions = model.config().maxPositions; positions > 1)
+        length = static_cast<int>(std::min<std::int64_t>(length, positions));
     windows.length = length;
     try {
         const std::unique_ptr<Tokenizer> tokenizer = model.tokenizer();

@@ -86,6 +86,9 @@ private Q_SLOTS:
     void filesThatItDidNotMakeStay();
     void evaluationsAtOnceAreAllKept();
     void aPathIsTakenAsItIs();
+    void samplesAreAsManyAsTheTextHas();
+    void roundingToNearestNeedsNoText();
+    void textsAreFilesFoldersAndRows();
     void unknownWordsAreBadUsage();
     void listsNameWhatThereIs();
     void recipesAreCheckedAndResolved();
@@ -457,6 +460,82 @@ void TestCli::aPathIsTakenAsItIs()
     QCOMPARE(shell("quantize '" + model + "' --recipe '" + recipe.toLocal8Bit() + "' --text '" + text + "' --project '" + project + "'"), 0);
     QCOMPARE(shell("evaluate '" + project + "' --text '" + text + "' --windows 1 --length 32"), 0);
     QCOMPARE(shell("export '" + project + "#run-001' --format dense --out '" + folder.path().toLocal8Bit() + "/\xf6'"), 0);
+}
+
+void TestCli::samplesAreAsManyAsTheTextHas()
+{
+    QTemporaryDir folder;
+    const QString recipe = writeFile(folder, "r.json", kRecipe);
+    const QStringList quantize{QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--text"), kText, QStringLiteral("--samples"),
+                               QStringLiteral("5000"), QStringLiteral("--project"), folder.filePath(QStringLiteral("p.halftone"))};
+    const Outcome o = halftone(quantize + QStringList{QStringLiteral("--json")});
+    QVERIFY2(o.code == 0, o.err.constData());
+    const Json calibration = o.json().at("calibration");
+    const int samples = calibration.at("samples").get<int>();
+    QVERIFY(samples > 6 && samples < 5000);
+    QCOMPARE(calibration.at("wanted").get<int>(), 5000);
+    const QByteArray sentence = QByteArray::number(samples) + " of 5000 samples: the text is short";
+    QVERIFY2(QByteArray::fromStdString(calibration.at("notes").at(0).get<std::string>()).startsWith(sentence), o.out.constData());
+    QVERIFY2(o.err.contains(sentence), o.err.constData());
+    QVERIFY2(o.err.contains("blocks, " + QByteArray::number(samples * 64) + " calibration tokens"), o.err.constData());   // planned with what is there
+
+    const Outcome tooShort = halftone(quantize + QStringList{QStringLiteral("--length"), QStringLiteral("900000")});
+    QCOMPARE(tooShort.code, 3);
+    QVERIFY2(tooShort.err.contains("tiny-text.txt: the text has ") && tooShort.err.contains("one window needs 900000"), tooShort.err.constData());
+}
+
+void TestCli::roundingToNearestNeedsNoText()
+{
+    QTemporaryDir folder;
+    const QString nearest = writeFile(folder, "nearest.json", R"({"halftone_recipe": 1, "defaults": {"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}}})");
+    const QString project = folder.filePath(QStringLiteral("p.halftone"));
+    const auto quantize = [&](const QString& recipe) {
+        return halftone({QStringLiteral("quantize"), kModel, QStringLiteral("--recipe"), recipe, QStringLiteral("--project"), project, QStringLiteral("--json")});
+    };
+    const Outcome o = quantize(nearest);
+    QVERIFY2(o.code == 0, o.err.constData());
+    QVERIFY2(o.err.contains("no calibration text: the recipe learns from none"), o.err.constData());
+    QVERIFY(o.json().at("canary_reference").get<double>() > 0);
+    const Outcome learned = quantize(writeFile(folder, "gptq.json", kRecipe));
+    QCOMPARE(learned.code, 2);
+    QVERIFY2(learned.err.contains("--text") && learned.err.contains("gptq"), learned.err.constData());
+}
+
+void TestCli::textsAreFilesFoldersAndRows()
+{
+    QTemporaryDir folder;
+    QFile text(kText);
+    QVERIFY(text.open(QIODevice::ReadOnly));
+    const QByteArray whole = text.readAll();
+    const auto half = whole.indexOf("\n\n", whole.size() / 2);
+    QVERIFY(half > 0);
+    const QByteArray first = whole.left(half), second = whole.mid(half + 2);
+    const QString one = writeFile(folder, "1.txt", first), two = writeFile(folder, "2.txt", second);
+    const auto row = [](const char* key, const QByteArray& value) { return QByteArray::fromStdString(Json{{key, value.toStdString()}}.dump()) + '\n'; };
+    QVERIFY(QDir(folder.path()).mkdir(QStringLiteral("texts")));
+    QVERIFY(QFile::copy(one, folder.filePath(QStringLiteral("texts/a.txt"))));
+    writeFile(folder, "texts/b.jsonl", row("text", second));
+    const QString rows = writeFile(folder, "rows.jsonl", row("story", first) + row("story", second));
+    const QString chat = writeFile(folder, "chat.jsonl", QByteArray::fromStdString(Json{{"messages", {{{"role", "user"}, {"content", whole.toStdString()}}}}}.dump()) + '\n');
+    const auto evaluate = [&](const QStringList& texts) {
+        return halftone(QStringList{QStringLiteral("evaluate"), kModel, QStringLiteral("--windows"), QStringLiteral("80"), QStringLiteral("--length"), QStringLiteral("32"), QStringLiteral("--json")}
+                        + texts);
+    };
+    const QString option = QStringLiteral("--text");
+    const Outcome plain = evaluate({option, kText});
+    QVERIFY2(plain.code == 0, plain.err.constData());
+    for (const QStringList& texts : {QStringList{option, one, option, two}, QStringList{option, folder.filePath(QStringLiteral("texts"))},
+                                     QStringList{option, rows, QStringLiteral("--text-field"), QStringLiteral("story")}}) {
+        const Outcome o = evaluate(texts);
+        QVERIFY2(o.code == 0, o.err.constData());
+        QCOMPARE(o.json().at("perplexity").get<double>(), plain.json().at("perplexity").get<double>());
+    }
+    const Outcome chatted = evaluate({option, chat});
+    QVERIFY2(chatted.code == 0, chatted.err.constData());
+    QVERIFY2(chatted.err.contains("chats are written as lines"), chatted.err.constData());
+    const Outcome unnamed = evaluate({option, rows});
+    QCOMPARE(unnamed.code, 3);
+    QVERIFY2(unnamed.err.contains("rows.jsonl: line 1: there is no \"text\", but \"story\""), unnamed.err.constData());
 }
 
 void TestCli::unknownWordsAreBadUsage()

@@ -5,6 +5,7 @@
 #include "core/methods/hessian.h"
 #include "core/model/model.h"
 #include "core/pipeline/run_difference.h"
+#include "core/pipeline/text_length.h"
 #include "core/project/quantized_model.h"
 #include "core/project/run_edit.h"
 #include "core/project/run_store.h"
@@ -17,6 +18,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 
 using namespace halftone;
 using namespace halftone::testing;
@@ -66,6 +69,13 @@ private Q_SLOTS:
     void aBranchTakesOverTheBlocksBeforeItsFirstChange();
     void aRecipeThatQuantizesNothingIsAnError();
     void aTextTooShortNamesFileAndTokens();
+    void ofAShortTextAllSamplesAreTakenAndItIsSaid();
+    void theLengthOfATextIsToldBeforeTheJob();
+    void aRecipeThatLearnsNothingNeedsNoText();
+    void withoutATokenizerNearestIsRoundedAllTheSame();
+    void whatLearnsNeedsAText_data();
+    void whatLearnsNeedsAText();
+    void textsOfSeveralFilesAreOneCalibration();
 };
 
 void TestQuantizeJob::roundingToNearestStoresTheNearestCodes()
@@ -432,14 +442,178 @@ void TestQuantizeJob::aTextTooShortNamesFileAndTokens()
     QTemporaryDir folder;
     const auto project = newProject(folder);
     Recipe recipe = tinyRecipe(kRtn);
-    recipe.calibration.samples = 100000;
+    recipe.calibration.length = 1'000'000;
     try {
         quantizeTiny(project, recipe);
         QFAIL("no error");
     } catch (const Error& e) {
         QCOMPARE(e.kind(), ErrorKind::BadFile);
-        QVERIFY(std::string(e.what()).find("tiny-text.txt") != std::string::npos);
+        const QString said = QString::fromUtf8(e.what());
+        QVERIFY2(said.contains("tiny-text.txt") && said.contains("one window needs 1000000") && said.contains("tokens"), e.what());
     }
+    QVERIFY(project->runs().empty());   // before anything was begun
+}
+
+void TestQuantizeJob::ofAShortTextAllSamplesAreTakenAndItIsSaid()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    Recipe recipe = tinyRecipe(kGptq);
+    recipe.calibration.samples = 100'000;
+    recipe.calibration.length = 128;
+    const QuantizeResult result = quantizeTiny(project, recipe);
+    QCOMPARE(result.run.state, std::string("done"));
+    const auto tokens = static_cast<std::int64_t>(Model::open(tinyLlama())->tokenizer()->encode(readText(tinyText()), false).size());
+    QCOMPARE(result.calibration.samples, static_cast<int>(tokens / 128));
+    QCOMPARE(result.calibration.wanted, 100'000);
+    QCOMPARE(result.calibration.textTokens, tokens);
+    QCOMPARE(result.calibration.notes.size(), std::size_t{1});
+    QVERIFY2(QString::fromStdString(result.calibration.notes[0]).startsWith(QString("%1 of 100000 samples: the text is short").arg(tokens / 128)), result.calibration.notes[0].c_str());
+    // The same run as one that asks for just so many.
+    Recipe exact = recipe;
+    exact.calibration.samples = result.calibration.samples;
+    const auto other = newProject(folder, "other");
+    QCOMPARE(blockHashes(*other, quantizeTiny(other, exact).run.id), blockHashes(*project, result.run.id));
+}
+
+void TestQuantizeJob::theLengthOfATextIsToldBeforeTheJob()
+{
+    const TextLength length = measureText(tinyLlama(), tinyText());
+    QVERIFY(length.exact);
+    QCOMPARE(length.tokens, static_cast<std::int64_t>(Model::open(tinyLlama())->tokenizer()->encode(readText(tinyText()), false).size()));
+    QCOMPARE(length.samples({100'000, 64, 0}), static_cast<int>(length.tokens / 64));
+    QCOMPARE(length.samples({3, 64, 0}), 3);
+    QVERIFY(length.problem(64).empty());
+    QVERIFY(QString::fromStdString(length.problem(1 << 20)).contains(QString("%1 tokens").arg(length.tokens)));
+    // A long text is counted in parts, from its start.
+    QTemporaryDir folder;
+    const std::string text = readText(tinyText());
+    const auto file = std::filesystem::path(folder.path().toStdString()) / "long.txt";
+    std::ofstream out(file, std::ios::binary);
+    std::size_t copies = 0;
+    for (; copies * text.size() < (10u << 20); ++copies)
+        out << text;
+    out.close();
+    const TextLength estimate = measureText(tinyLlama(), file);
+    QVERIFY(!estimate.exact);
+    const double expected = static_cast<double>(length.tokens) * static_cast<double>(copies);
+    QVERIFY2(std::abs(static_cast<double>(estimate.tokens) / expected - 1) < 0.02, qPrintable(QString("%1 against %2").arg(estimate.tokens).arg(expected)));
+    std::stop_source stop;
+    stop.request_stop();
+    QVERIFY_THROWS_EXCEPTION(Cancelled, measureText(tinyLlama(), file, stop.get_token()));
+}
+
+void TestQuantizeJob::aRecipeThatLearnsNothingNeedsNoText()
+{
+    QTemporaryDir folder;
+    const auto with = newProject(folder, "with");
+    const auto without = newProject(folder, "without");
+    const Recipe recipe = tinyRecipe(R"({"rounding": {"method": "rtn"}, "weights": {"bits": 4, "group": 32}, "activations": {"scheme": "per_token", "bits": 8}})");
+    const QuantizeResult read = quantizeTiny(with, recipe);
+    QuantizeJob job;
+    job.model = tinyLlama();
+    job.recipe = recipe;
+    job.project = without;
+    job.options.threads = 2;
+    SilentProgress silent;
+    const QuantizeResult result = quantize(job, silent, {});
+    QCOMPARE(result.run.state, std::string("done"));
+    QCOMPARE(result.linears.size(), read.linears.size());
+    for (int b = 0; b < Model::open(tinyLlama())->config().blocks; ++b) {
+        const StoredBlock one = loadBlock(*with, read.run.id, b), other = loadBlock(*without, result.run.id, b);
+        for (std::size_t i = 0; i < one.linears.size(); ++i) {
+            QVERIFY(at::equal(one.linears[i].weight->codes, other.linears[i].weight->codes));
+            QVERIFY(at::equal(one.linears[i].weight->scales.scale, other.linears[i].weight->scales.scale));
+        }
+    }
+    QVERIFY(result.run.canaryReference > 0);   // on the built-in text
+    QVERIFY(std::all_of(result.linears.begin(), result.linears.end(), [](const LinearResult& linear) { return linear.outputMse > 0; }));
+    QCOMPARE(result.calibration.notes.size(), std::size_t{1});
+    QVERIFY2(QString::fromStdString(result.calibration.notes[0]).contains("built-in text"), result.calibration.notes[0].c_str());
+}
+
+void TestQuantizeJob::withoutATokenizerNearestIsRoundedAllTheSame()
+{
+    QTemporaryDir folder;
+    const auto model = std::filesystem::path(folder.path().toStdString()) / "model";
+    std::filesystem::create_directories(model);
+    for (const auto& entry : std::filesystem::directory_iterator(tinyLlama()))
+        if (!entry.path().filename().string().starts_with("token"))
+            std::filesystem::copy(entry.path(), model / entry.path().filename());
+    const auto project = Project::open(std::filesystem::path(folder.path().toStdString()) / "p.halftone", model);
+    QuantizeJob job;
+    job.model = model;
+    job.recipe = tinyRecipe(kRtn);
+    job.project = project;
+    job.options.threads = 2;
+    SilentProgress silent;
+    const QuantizeResult result = quantize(job, silent, {});
+    QCOMPARE(result.run.state, std::string("done"));
+    QVERIFY(std::all_of(result.linears.begin(), result.linears.end(), [](const LinearResult& linear) { return std::isnan(linear.outputMse) && linear.weightSqnrDb > 10; }));
+    QCOMPARE(result.run.canaryReference, 0.0);
+    QVERIFY2(QString::fromStdString(result.calibration.notes.at(0)).contains("no tokenizer"), result.calibration.notes[0].c_str());
+    const auto whole = newProject(folder, "whole");
+    const QuantizeResult read = quantizeTiny(whole, job.recipe);
+    const StoredBlock one = loadBlock(*whole, read.run.id, 1), other = loadBlock(*project, result.run.id, 1);
+    for (std::size_t i = 0; i < one.linears.size(); ++i)
+        QVERIFY(at::equal(one.linears[i].weight->codes, other.linears[i].weight->codes));
+}
+
+void TestQuantizeJob::whatLearnsNeedsAText_data()
+{
+    QTest::addColumn<QString>("defaults");
+    QTest::addColumn<QString>("learner");
+    QTest::newRow("GPTQ") << R"({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32}})" << "gptq";
+    QTest::newRow("SmoothQuant") << R"({"transform": {"method": "smoothquant"}, "weights": {"bits": 8}, "activations": {"scheme": "per_token"}})" << "smoothquant";
+    QTest::newRow("static grid") << R"({"weights": {"bits": 8}, "activations": {"scheme": "per_tensor"}})" << "per_tensor";
+    QTest::newRow("LoRC that weighs its error") << R"({"weights": {"bits": 3, "group": 32}, "compensation": {"method": "lorc", "whiten": true}})" << "lorc";
+}
+
+void TestQuantizeJob::whatLearnsNeedsAText()
+{
+    QFETCH(QString, defaults);
+    QFETCH(QString, learner);
+    QTemporaryDir folder;
+    QuantizeJob job;
+    job.model = tinyLlama();
+    job.recipe = tinyRecipe(defaults.toStdString());
+    job.project = newProject(folder);
+    SilentProgress silent;
+    try {
+        quantize(job, silent, {});
+        QFAIL("no error");
+    } catch (const Error& e) {
+        QCOMPARE(e.kind(), ErrorKind::InvalidArgument);
+        QVERIFY2(QString::fromUtf8(e.what()).contains(learner), e.what());
+    }
+    QVERIFY(job.project->runs().empty());
+}
+
+void TestQuantizeJob::textsOfSeveralFilesAreOneCalibration()
+{
+    QTemporaryDir folder;
+    const std::string text = readText(tinyText());
+    const std::size_t cut = text.find("\n\n", text.size() / 2);
+    QVERIFY(cut != std::string::npos);
+    const std::filesystem::path base(folder.path().toStdString());
+    std::ofstream(base / "a.txt", std::ios::binary) << text.substr(0, cut);
+    std::ofstream(base / "b.txt", std::ios::binary) << text.substr(cut + 2);
+    QuantizeJob job;
+    job.model = tinyLlama();
+    job.recipe = tinyRecipe(kGptq);
+    job.recipe.calibration.seed = 5;
+    job.text.paths = {base / "a.txt", base / "b.txt"};
+    job.project = newProject(folder, "parts");
+    job.options.threads = 2;
+    SilentProgress silent;
+    const QuantizeResult parts = quantize(job, silent, {});
+    const auto whole = newProject(folder, "whole");
+    const QuantizeResult one = quantizeTiny(whole, job.recipe);
+    QCOMPARE(blockHashes(*job.project, parts.run.id), blockHashes(*whole, one.run.id));
+    QVERIFY(std::any_of(parts.calibration.notes.begin(), parts.calibration.notes.end(), [](const std::string& note) { return note.find("2 files") != std::string::npos; }));
+    // Other texts are another run.
+    std::ofstream(base / "b.txt", std::ios::binary) << text.substr(cut + 200);
+    QVERIFY(quantize(job, silent, {}).run.id != parts.run.id);
 }
 
 QTEST_GUILESS_MAIN(TestQuantizeJob)
