@@ -148,7 +148,7 @@ std::vector<std::string> otherEntries(const fs::path& folder, const std::vector<
     return names;
 }
 
-std::string listed(const std::vector<std::string>& names)
+std::string shortList(const std::vector<std::string>& names)
 {
     constexpr std::size_t kMost = 3;
     std::string text;
@@ -182,7 +182,7 @@ AtomicFolder::AtomicFolder(fs::path target, std::vector<std::string> replaces)
     m_replaces.emplace_back(kMark);   // a kill right after a commit leaves it in the target
     if (isThere(m_target))
         if (const std::vector<std::string> others = otherEntries(m_target, m_replaces); !others.empty())
-            throw Error(ErrorKind::InvalidArgument, m_target.string() + ": is not replaced, since it holds " + listed(others) + "; move that away or choose another folder.",
+            throw Error(ErrorKind::InvalidArgument, m_target.string() + ": is not replaced, since it holds " + shortList(others) + "; move that away or choose another folder.",
                         m_target.string());
     if (!fs::create_directory(m_partial, error))
         failIo(m_target, "cannot be written", error ? error.value() : EEXIST);

@@ -38,6 +38,6 @@ private:
 /// What is in `folder` beside the files `known`, sorted: names of files, and of folders ("name/") that hold none of them. @throws Error{Io} where it cannot be read.
 std::vector<std::string> otherEntries(const std::filesystem::path& folder, const std::vector<std::string>& known);
 /// "a, b, c and 4 more"
-std::string listed(const std::vector<std::string>& names);
+std::string shortList(const std::vector<std::string>& names);
 
 } // namespace halftone

@@ -89,9 +89,9 @@ std::vector<std::string> requireExportTarget(const ExportJob& job)
     const std::vector<std::string> others = otherEntries(target, files.value_or(std::vector<std::string>{}));
     if (!files)
         throw Error(ErrorKind::InvalidArgument, job.out.string() + ": is not replaced, since it is no earlier export of Halftone's (it has no "
-                    + std::string(kCertificateFile) + ") and holds " + listed(others) + "; choose another folder.", job.out.string());
+                    + std::string(kCertificateFile) + ") and holds " + shortList(others) + "; choose another folder.", job.out.string());
     if (!others.empty())
-        throw Error(ErrorKind::InvalidArgument, job.out.string() + ": is not replaced, since it holds what no export of Halftone's wrote: " + listed(others)
+        throw Error(ErrorKind::InvalidArgument, job.out.string() + ": is not replaced, since it holds what no export of Halftone's wrote: " + shortList(others)
                     + "; move that away or choose another folder.", job.out.string());
     return *files;
 }

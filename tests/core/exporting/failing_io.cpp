@@ -16,7 +16,7 @@
 namespace failing_io {
 namespace {
 
-std::atomic<bool> armed{false};
+std::atomic<bool> armed{false}, kills{false}, exchanges{true};
 std::mutex mutex;
 std::string below, failed;
 int left = 0;
@@ -29,6 +29,8 @@ bool fails(const char* call, const char* path)
     const std::scoped_lock lock(mutex);
     if (std::strncmp(path, below.c_str(), below.size()) != 0 || --left != 0)
         return false;
+    if (kills)
+        ::_exit(kKilled);
     failed = std::string(call) + ": " + path;
     return true;
 }
@@ -59,7 +61,15 @@ void arm(const std::filesystem::path& folder, int n)
     armed = true;
 }
 
+void armToKill(const std::filesystem::path& folder, int n)
+{
+    kills = true;
+    arm(folder, n);
+}
+
 void disarm() { armed = false; }
+
+void allowExchange(bool allowed) { exchanges = allowed; }
 
 std::string failedCall()
 {
@@ -136,6 +146,37 @@ int rename(const char* from, const char* to) noexcept
     }
     static auto* const next = failing_io::real<int(const char*, const char*)>("rename");
     return next(from, to);
+}
+
+int renameat2(int fromFolder, const char* from, int toFolder, const char* to, unsigned flags) noexcept
+{
+    if (!failing_io::exchanges) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (failing_io::fails("renameat2", to)) {
+        errno = EIO;
+        return -1;
+    }
+    static auto* const next = failing_io::real<int(int, const char*, int, const char*, unsigned)>("renameat2");
+    return next(fromFolder, from, toFolder, to, flags);
+}
+
+// These clear away: a failure harms nobody, a kill before them may.
+int unlink(const char* path) noexcept
+{
+    if (failing_io::kills)
+        failing_io::fails("unlink", path);
+    static auto* const next = failing_io::real<int(const char*)>("unlink");
+    return next(path);
+}
+
+int rmdir(const char* path) noexcept
+{
+    if (failing_io::kills)
+        failing_io::fails("rmdir", path);
+    static auto* const next = failing_io::real<int(const char*)>("rmdir");
+    return next(path);
 }
 
 } // extern "C"

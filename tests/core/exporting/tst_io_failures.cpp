@@ -1,13 +1,21 @@
 #include "failing_io.h"
 #include "tiny_model.h"
 
+#include "core/base/atomic_file.h"
+#include "core/base/atomic_folder.h"
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/exporting/export_job.h"
+#include "core/project/run_edit.h"
+#include "core/project/run_store.h"
 
 #include <QtTest>
 
 #include <functional>
 #include <set>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace halftone;
 using namespace halftone::testing;
@@ -107,6 +115,77 @@ private Q_SLOTS:
         exportRun(job, progress, {});
     }
 
+    void aReplacedFolderIsTheOldOrTheNewWhereverItIsKilled_data()
+    {
+        QTest::addColumn<bool>("exchange");
+        QTest::newRow("in one step") << true;
+        QTest::newRow("in two renames") << false;
+    }
+    void aReplacedFolderIsTheOldOrTheNewWhereverItIsKilled()
+    {
+        QFETCH(bool, exchange);
+        const auto put = [](const fs::path& file, const std::string& text) {
+            fs::create_directories(file.parent_path());
+            writeFileAtomically(file, text);
+        };
+        const auto names = [](const fs::path& folder) {
+            std::set<std::string> found;
+            for (const auto& entry : fs::recursive_directory_iterator(folder))
+                if (entry.is_regular_file() && entry.path().filename() != ".halftone-partial")
+                    found.insert(entry.path().lexically_relative(folder).generic_string());
+            return found;
+        };
+        const std::set<std::string> old{"config.json", "templates/one.jinja"}, made{"config.json", "new.json"};
+        const std::vector<std::string> mayGo{"config.json", "new.json", "templates/one.jinja"};
+        const auto replace = [&](const fs::path& target) {
+            AtomicFolder folder(target, mayGo);
+            put(folder.path() / "config.json", "new");
+            put(folder.path() / "new.json", "new");
+            folder.commit();
+        };
+        int killed = 0, putBack = 0;
+        for (int n = 1;; ++n) {
+            QTemporaryDir dir;
+            const fs::path root = fs::canonical(dir.path().toStdString()), target = root / "export";
+            put(target / "config.json", "old");
+            put(target / "templates" / "one.jinja", "old");
+            const pid_t child = ::fork();
+            if (child == 0) {
+                failing_io::allowExchange(exchange);
+                failing_io::armToKill(root, n);
+                replace(target);
+                ::_exit(0);
+            }
+            int status = 0;
+            ::waitpid(child, &status, 0);
+            const bool was = WIFEXITED(status) && WEXITSTATUS(status) == failing_io::kKilled;
+            killed += was ? 1 : 0;
+            const auto after = fs::exists(target) ? names(target) : std::set<std::string>{};
+            if (!fs::exists(target))
+                QVERIFY2(!exchange, qPrintable(QStringLiteral("call %1: neither is there").arg(n)));
+            else
+                QVERIFY2(after == old || after == made, qPrintable(QStringLiteral("call %1: a mixture").arg(n)));
+            const bool gone = !fs::exists(target);
+            const LogSink before = setLogSink([](LogLevel, std::string_view) {});
+            {
+                const AtomicFolder next(target, mayGo);   // the next start; it changes its mind
+            }
+            setLogSink(before);
+            if (gone) {
+                ++putBack;
+                QVERIFY(names(target) == old);
+            }
+            replace(target);
+            QVERIFY(names(target) == made);
+            for (const auto& entry : fs::directory_iterator(root))   // where two renames were needed, the old one may be left beside it, never anything else
+                QVERIFY2(entry.path() == target || (!exchange && entry.path().filename().string().starts_with("export.old-")), entry.path().c_str());
+            if (!was)
+                break;
+        }
+        QVERIFY2(killed > 10, qPrintable(QString::number(killed)));
+        QVERIFY(exchange || putBack > 0);
+    }
+
     void aSavedRecipeIsTheOldOrTheNew()
     {
         QTemporaryDir folder;
@@ -118,6 +197,31 @@ private Q_SLOTS:
                 qFatal("neither the old nor the new recipe");
         });
         QVERIFY2(points >= 4, qPrintable(QString::number(points)));
+    }
+
+    void whatIsInMemoryIsOnDiskAfterEachFailure()
+    {
+        QTemporaryDir folder;
+        const fs::path root = folder.path().toStdString(), path = root / "p.halftone";
+        int points = 0, kept = 0;
+        for (bool met = true; met; ++points) {
+            fs::remove_all(path);
+            const auto project = newProject(folder);
+            beginRun(*project, "{}", "print", 1);
+            failing_io::arm(root, points + 1);
+            try {
+                labelRun(*project, "run-001", "named", {});
+            } catch (const Error& e) {
+                QCOMPARE(e.kind(), ErrorKind::Io);
+            }
+            failing_io::disarm();
+            met = !failing_io::failedCall().empty();
+            const std::string held = project->run("run-001").name, onDisk = Project::openExisting(path, true)->run("run-001").name;
+            QVERIFY2(held == onDisk, qPrintable(QStringLiteral("call %1 (%2): \"%3\" in memory, \"%4\" on disk")
+                                                    .arg(points + 1).arg(QString::fromStdString(failing_io::failedCall()), QString::fromStdString(held), QString::fromStdString(onDisk))));
+            kept += met && held == "named" ? 1 : 0;
+        }
+        QVERIFY2(points >= 4 && kept >= 1, qPrintable(QStringLiteral("%1 points, %2 after the rename").arg(points).arg(kept)));   // the sync of the folder comes last
     }
 
     void anEditThatCannotBeKeptIsSaidAndTheProjectStillOpens()
