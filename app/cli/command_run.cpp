@@ -6,7 +6,6 @@
 #include "core/project/run_reference.h"
 #include "core/recipe/headline.h"
 
-#include <iostream>
 #include <memory>
 
 #include <unistd.h>
@@ -84,7 +83,7 @@ void list(const RunArguments& a)
         return;
     }
     printTable({"run", "name", "method", "state", "blocks", "bits", "disk", "started"}, rows);
-    std::printf("%s, %zu run%s\n", bytesText(bytes).c_str(), rows.size(), rows.size() == 1 ? "" : "s");
+    print("%s, %zu run%s\n", bytesText(bytes).c_str(), rows.size(), rows.size() == 1 ? "" : "s");
 }
 
 void name(const RunArguments& a, bool note)
@@ -102,11 +101,9 @@ void remove(const RunArguments& a)
     if (!a.yes) {
         if (!::isatty(STDIN_FILENO))
             throw CLI::ValidationError("--yes", "is needed where nobody can be asked: deleting a run cannot be taken back");
-        std::fprintf(stderr, "Delete %s, %d of %d blocks, %s? It cannot be taken back. [y/N] ", printable(named.run.id).c_str(), named.run.blocksDone, named.run.blocks, bytesText(bytes).c_str());
-        std::string answer;
-        std::getline(std::cin, answer);
-        if (answer != "y" && answer != "Y" && answer != "yes") {
-            std::fprintf(stderr, "%s is kept\n", printable(named.run.id).c_str());
+        if (!confirm("Delete " + named.run.id + ", " + std::to_string(named.run.blocksDone) + " of " + std::to_string(named.run.blocks) + " blocks, " + bytesText(bytes)
+                     + "? It cannot be taken back.")) {
+            complain(named.run.id + " is kept");
             return;
         }
     }
@@ -114,7 +111,7 @@ void remove(const RunArguments& a)
     if (a.common.json)
         printJson({{"deleted", named.run.id}, {"disk_bytes", bytes}});
     else
-        std::printf("%s is deleted, %s freed\n", printable(named.run.id).c_str(), bytesText(bytes).c_str());
+        print("%s is deleted, %s freed\n", printable(named.run.id).c_str(), bytesText(bytes).c_str());
 }
 
 void copy(const RunArguments& a)
@@ -126,7 +123,7 @@ void copy(const RunArguments& a)
     if (a.common.json)
         printJson({{"project", a.words}, {"disk_bytes", bytes}});
     else
-        std::printf("%s: %s, every file compared\n", a.words.c_str(), bytesText(bytes).c_str());
+        print("%s: %s, every file compared\n", a.words.c_str(), bytesText(bytes).c_str());
 }
 
 } // namespace

@@ -10,7 +10,7 @@
 #include "core/project/evaluation_store.h"
 #include "core/project/project_model.h"
 #include "core/project/run_reference.h"
-#include "core/project/run_store.h"
+#include "core/project/unfinished_run.h"
 #include "core/recipe/text_needs.h"
 
 #include <chrono>

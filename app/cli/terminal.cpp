@@ -190,6 +190,14 @@ void complain(const std::string& sentence)
     std::fprintf(stderr, "%s\n", shownText(sentence).c_str());
 }
 
+bool confirm(const std::string& question)
+{
+    std::fprintf(stderr, "%s [y/N] ", shownText(question).c_str());
+    std::string answer;
+    std::getline(std::cin, answer);
+    return answer == "y" || answer == "Y" || answer == "yes";
+}
+
 void printJson(const Json& json)
 {
     std::cout << shownJson(json.dump(2, ' ', false, Json::error_handler_t::replace)) << '\n' << std::flush;

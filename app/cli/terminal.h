@@ -57,6 +57,9 @@ std::string progressCount(std::int64_t done, std::int64_t total, std::int64_t pa
 /// One sentence on stderr, likewise.
 void complain(const std::string& sentence);
 
+/// Asks on stderr, likewise, and reads the answer from stdin: whether it is yes.
+bool confirm(const std::string& question);
+
 /// One JSON document on stdout.
 void printJson(const Json& json);
 

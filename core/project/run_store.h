@@ -2,6 +2,7 @@
 
 #include "core/methods/low_rank.h"
 #include "core/project/project.h"
+#include "core/project/unfinished_run.h"
 #include "core/quant/activation_quantizer.h"
 #include "core/quant/weight_quantizer.h"
 
@@ -47,8 +48,6 @@ RunInfo beginRun(Project& project, const std::string& recipeJson, const std::str
 RunInfo branchRun(Project& project, std::string_view from, int taken, const std::string& recipeJson, const std::string& fingerprint, const RunInputs& inputs);
 /// A run that can go on: state "running" with this fingerprint.
 std::optional<RunInfo> findResumable(const Project& project, const std::string& fingerprint);
-/// The newest run of state "running", whatever its fingerprint.
-std::optional<RunInfo> findUnfinished(const Project& project);
 /// A finished run with this fingerprint, the newest.
 std::optional<RunInfo> findFinished(const Project& project, const std::string& fingerprint);
 void storeBlock(Project& project, std::string_view run, const StoredBlock& block);

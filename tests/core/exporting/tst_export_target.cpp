@@ -106,8 +106,8 @@ private Q_SLOTS:
         row("in the project", m_root / "projects" / "p.halftone" / "runs");
         row("a folder above the project", m_root / "projects");
         row("a folder above both", m_root);
-        row("somebody's folder", m_root / "work");
-        row("somebody's file", m_root / "work" / "notes.txt");
+        row("somebody's folder", m_root / "papers");
+        row("somebody's file", m_root / "papers" / "notes.txt");
         row("a link to an export", m_root / "export-link");
         row("an export with a file more", m_root / "export-and-notes");
         row("an export with a folder more", m_root / "export-and-folder");
@@ -123,15 +123,15 @@ private Q_SLOTS:
             fs::create_directories(m_root / "models" / "x");
             fs::create_directory_symlink(m_root / "models", m_root / "models-link");
             fs::create_directory_symlink(m_model, m_root / "m-link");
-            put(m_root / "work" / "notes.txt", "precious");
-            put(m_root / "work" / "docs" / "thesis.txt", "precious");
+            put(m_root / "papers" / "notes.txt", "precious");
+            put(m_root / "papers" / "docs" / "thesis.txt", "precious");
             for (const char* name : {"export", "export-and-notes", "export-and-folder"})
                 if (!refused(job(m_root / name, false)).isEmpty())
                     qFatal("cannot export");
             fs::create_directory_symlink(m_root / "export", m_root / "export-link");
             put(m_root / "export-and-notes" / "notes.txt", "precious");
             put(m_root / "export-and-folder" / "figures" / "one.png", "precious");
-            put(m_root / "forged" / kCertificateFile, R"({"halftone_certificate": 1, "files": {"../work/notes.txt": "", "notes.txt": ""}})");
+            put(m_root / "forged" / kCertificateFile, R"({"halftone_certificate": 1, "files": {"../papers/notes.txt": "", "notes.txt": ""}})");
             put(m_root / "forged" / "notes.txt", "precious");
             Project::open(m_root / "other.halftone", tinyLlama())->setRecipe(tinyRecipe("{}"));
             return true;
