@@ -56,7 +56,8 @@ fs::path parentOf(const fs::path& path)
 
 void failIo(const fs::path& path, const std::string& deed, int error, std::uint64_t needed)
 {
-    throw Error(ErrorKind::Io, path.string() + ": " + deed + ": " + advice(error, path, needed), path.string());
+    const bool badName = error == ENAMETOOLONG || error == ELOOP || error == ENOTDIR;   // what was asked for, not the disk
+    throw Error(badName ? ErrorKind::BadFile : ErrorKind::Io, path.string() + ": " + deed + ": " + advice(error, path, needed), path.string());
 }
 
 int trySyncFolder(const fs::path& folder)

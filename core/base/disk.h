@@ -10,7 +10,7 @@ namespace halftone {
 /// "." for a bare name.
 std::filesystem::path parentOf(const std::filesystem::path& path);
 
-/// @throws Error{Io}: path, deed, the system's reason for `error` (an errno), and what can be done about it.
+/// @throws Error{Io}, or Error{BadFile} for a path that no file can have: path, deed, the system's reason for `error` (an errno), and what can be done about it.
 [[noreturn]] void failIo(const std::filesystem::path& path, const std::string& deed, int error, std::uint64_t needed = 0);
 
 /// fsync of a folder; file systems that cannot are passed over. @return 0, or the errno of what failed.
