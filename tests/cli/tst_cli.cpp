@@ -518,7 +518,7 @@ void TestCli::textsAreFilesFoldersAndRows()
     const QString rows = writeFile(folder, "rows.jsonl", row("story", first) + row("story", second));
     const QString chat = writeFile(folder, "chat.jsonl", QByteArray::fromStdString(Json{{"messages", {{{"role", "user"}, {"content", whole.toStdString()}}}}}.dump()) + '\n');
     const auto evaluate = [&](const QStringList& texts) {
-        return halftone(QStringList{QStringLiteral("evaluate"), kModel, QStringLiteral("--windows"), QStringLiteral("80"), QStringLiteral("--length"), QStringLiteral("32"), QStringLiteral("--json")}
+        return halftone(QStringList{QStringLiteral("evaluate"), kModel, QStringLiteral("--length"), QStringLiteral("64"), QStringLiteral("--json")}
                         + texts);
     };
     const QString option = QStringLiteral("--text");
