@@ -45,15 +45,18 @@ bool isFolder(const fs::path& path)
     return fs::is_directory(path, ignored);
 }
 
-/// Whether a link of a folder ends at a file inside that folder.
+/// Whether a link of a folder ends inside it, or in the hub's cache that it belongs to.
 bool staysInside(const fs::path& root, const fs::path& link)
 {
-    std::error_code error;
-    const fs::path target = fs::canonical(link, error), home = error ? fs::path() : fs::canonical(root, error);
-    return !error && std::mismatch(home.begin(), home.end(), target.begin(), target.end()).first == home.end();
+    try {
+        fileInside(root, link.lexically_relative(root).string());
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
 }
 
-std::vector<fs::path> filesOf(const fs::path& folder)
+std::vector<fs::path> filesOf(const fs::path& folder, std::size_t& left)
 {
     std::vector<fs::path> files;
     std::error_code error;
@@ -68,8 +71,12 @@ std::vector<fs::path> filesOf(const fs::path& folder)
         if (at.depth() >= kMaxFolders)
             at.disable_recursion_pending();
         const std::string kind = ending(path);
-        if ((kind != ".txt" && kind != ".jsonl" && kind != ".ndjson") || !at->is_regular_file(ignored) || (at->is_symlink(ignored) && !staysInside(folder, path)))
+        if ((kind != ".txt" && kind != ".jsonl" && kind != ".ndjson") || !at->is_regular_file(ignored))
             continue;
+        if (at->is_symlink(ignored) && !staysInside(folder, path)) {
+            ++left;
+            continue;
+        }
         if (files.size() >= kMaxFiles)
             refuse(folder, "holds more than " + std::to_string(kMaxFiles) + " texts; name fewer.");
         files.push_back(path);
@@ -285,12 +292,13 @@ TextRead readTexts(const TextChoice& texts)
     if (texts.empty())
         throw Error(ErrorKind::InvalidArgument, "No text is named.");
     std::vector<fs::path> files;
+    std::size_t left = 0;
     for (const fs::path& path : texts.paths) {
         if (!isFolder(path)) {
             files.push_back(path);
             continue;
         }
-        const std::vector<fs::path> inside = filesOf(path);
+        const std::vector<fs::path> inside = filesOf(path, left);
         files.insert(files.end(), inside.begin(), inside.end());
     }
     if (!texts.field.empty() && std::none_of(files.begin(), files.end(), holdsRows))
@@ -298,7 +306,10 @@ TextRead readTexts(const TextChoice& texts)
     Collector collector(texts);
     for (const fs::path& file : files)
         holdsRows(file) ? collector.rows(file) : collector.plain(file);
-    return collector.finish(files.size());
+    TextRead read = collector.finish(files.size());
+    if (left > 0)
+        read.notes.push_back(std::to_string(left) + " links that lead out of the folder were left alone");
+    return read;
 }
 
 } // namespace halftone
