@@ -326,6 +326,7 @@ private Q_SLOTS:
         QVERIFY(m_window->findChild<RunsModel*>()->index(0, RunsModel::State).data().toString().contains(u"1 flag"_s));
 
         // The log on disk, opened from the row.
+        QTest::mouseClick(jobsView()->findChild<QToolButton*>(u"jobsFoldButton"_s), Qt::LeftButton);   // it is done
         STEP(pressJobButton(u"jobLogButton"_s));
         auto* log = jobsView()->findChild<QPlainTextEdit*>(u"jobLog"_s);
         QTRY_VERIFY(log->isVisible());
