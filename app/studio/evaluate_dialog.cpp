@@ -1,5 +1,6 @@
 #include "app/studio/evaluate_dialog.h"
 
+#include "app/studio/command_line.h"
 #include "app/studio/machine_rates.h"
 #include "app/studio/resources.h"
 #include "app/studio/measured.h"
@@ -89,6 +90,13 @@ EvaluateDialog::EvaluateDialog(const Document& document, const EvaluateRequest& 
     for (QCheckBox* box : {m_float, m_run, m_recipe, m_divergence})
         connect(box, &QCheckBox::toggled, this, &EvaluateDialog::refresh);
     refresh();
+    offerCommand([this] {
+        QStringList lines;
+        for (const EvaluateRequest& request : requests())
+            lines.append(evaluateCommand(m_document, request));
+        lines.removeAll(QString());   // a recipe that is only in the window
+        return lines.join(u'\n');
+    });
 }
 
 std::vector<EvaluateRequest> EvaluateDialog::requests() const

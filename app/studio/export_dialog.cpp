@@ -1,5 +1,6 @@
 #include "app/studio/export_dialog.h"
 
+#include "app/studio/command_line.h"
 #include "app/studio/settings.h"
 #include "app/studio/measured.h"
 #include "app/studio/text.h"
@@ -102,6 +103,7 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
     connect(m_dtype, &QComboBox::currentIndexChanged, this, &ExportDialog::choose);
     connect(m_out, &QLineEdit::textChanged, this, &ExportDialog::refresh);
     connect(m_overwrite, &QCheckBox::toggled, this, &ExportDialog::refresh);
+    offerCommand([this] { return exportCommand(*m_document.project(), request()); });
     QMetaObject::invokeMethod(this, &ExportDialog::choose, Qt::QueuedConnection);   // once the window listens to checkRequested
     refresh();
 }

@@ -3,11 +3,15 @@
 #include "widgets/palette.h"
 #include "widgets/plain_labels.h"
 
+#include <QApplication>
+#include <QClipboard>
 #include <QDialogButtonBox>
 #include <QFormLayout>
 #include <QLabel>
 #include <QPushButton>
 #include <QVBoxLayout>
+
+#include <utility>
 
 namespace halftone {
 
@@ -42,7 +46,7 @@ JobDialog::JobDialog(const QString& name, const QString& title, const QString& e
     m_note->setAlignment(Qt::AlignTop | Qt::AlignLeft);
     layout->addWidget(m_note);
     layout->addStretch(1);
-    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Cancel, this);
+    auto* buttons = m_buttons = new QDialogButtonBox(QDialogButtonBox::Cancel, this);
     buttons->button(QDialogButtonBox::Cancel)->setAutoDefault(false);   // else it is the default while Start is off
     m_start = buttons->addButton(start, QDialogButtonBox::AcceptRole);
     m_start->setObjectName(u"start"_s);
@@ -53,6 +57,16 @@ JobDialog::JobDialog(const QString& name, const QString& title, const QString& e
         Q_EMIT started();
         accept();
     });
+}
+
+void JobDialog::offerCommand(std::function<QString()> command)
+{
+    QPushButton* copy = m_buttons->addButton(tr("Copy the co&mmand"), QDialogButtonBox::ActionRole);
+    copy->setObjectName(u"copyCommand"_s);
+    copy->setIcon(icon(u"copy"_s));
+    copy->setAutoDefault(false);
+    copy->setToolTip(tr("Put the line on the clipboard that does this without a window"));
+    connect(copy, &QPushButton::clicked, copy, [command = std::move(command)] { QApplication::clipboard()->setText(command()); });
 }
 
 void JobDialog::setNote(const QString& note, const QString& problem)

@@ -3,6 +3,8 @@
 #include <QDialog>
 #include <QString>
 
+#include <functional>
+
 class QDialogButtonBox;
 class QFormLayout;
 class QLabel;
@@ -27,12 +29,15 @@ protected:
     /// Says `note`; with a `problem` that is said instead and Start is disabled.
     void setNote(const QString& note, const QString& problem);
     QPushButton* startButton() const { return m_start; }
+    /// "Copy the command": what `command` gives when it is pressed goes on the clipboard.
+    void offerCommand(std::function<QString()> command);
 
 private:
     QVBoxLayout* m_body = nullptr;
     QFormLayout* m_form = nullptr;
     QLabel* m_note = nullptr;
     QPushButton* m_start = nullptr;
+    QDialogButtonBox* m_buttons = nullptr;
 };
 
 } // namespace halftone

@@ -323,6 +323,9 @@ private Q_SLOTS:
         text->setFocus();
         text->selectAll();
         QTest::keyClicks(text, textFile());
+        QTest::mouseClick(dialog->findChild<QPushButton*>(u"copyCommand"_s), Qt::LeftButton);
+        const QString line = QApplication::clipboard()->text();
+        QVERIFY2(line.contains(u"halftone-cli evaluate "_s) && line.contains(u"#run-001' --text "_s) && line.contains(u"--against "_s), qPrintable(line));
         QTest::keyClick(text, Qt::Key_Return);
         QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && !document().evaluations().empty(), 60000);
         QTRY_VERIFY(!banner().contains(u"quantized"_s));
