@@ -13,6 +13,10 @@ namespace halftone {
 
 namespace {
 
+// Every module is tried against every expression: together they bound the time.
+constexpr std::uint32_t kSteps = 5'000;      ///< of one match
+constexpr std::size_t kExpressions = 256;    ///< of one list
+
 /// Python's re.match: the pattern must match from the start, not to the end. Limits keep a hostile pattern from running for ever.
 bool matchesPattern(const std::string& pattern, std::string_view text)
 {
@@ -21,14 +25,14 @@ bool matchesPattern(const std::string& pattern, std::string_view text)
     const std::unique_ptr<pcre2_code, decltype(&pcre2_code_free)> code(
         pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_ANCHORED | PCRE2_UTF, &error, &at, nullptr), pcre2_code_free);
     if (!code)
-        throw Error(ErrorKind::BadFile, "quantization_config: the regular expression \"" + pattern + "\" is broken at character " + std::to_string(at), pattern);
+        throw Error(ErrorKind::BadFile, "quantization_config: the regular expression \"" + printable(pattern) + "\" is broken at character " + std::to_string(at), pattern);
     const std::unique_ptr<pcre2_match_context, decltype(&pcre2_match_context_free)> context(pcre2_match_context_create(nullptr), pcre2_match_context_free);
-    pcre2_set_match_limit(context.get(), 100'000);
+    pcre2_set_match_limit(context.get(), kSteps);
     pcre2_set_depth_limit(context.get(), 10'000);
     const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> found(pcre2_match_data_create_from_pattern(code.get(), nullptr), pcre2_match_data_free);
     const int result = pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0, found.get(), context.get());
     if (result < 0 && result != PCRE2_ERROR_NOMATCH)
-        throw Error(ErrorKind::BadFile, "quantization_config: the regular expression \"" + pattern + "\" takes too long to match", pattern);
+        throw Error(ErrorKind::BadFile, "quantization_config: the regular expression \"" + printable(pattern) + "\" takes too long to match", pattern);
     return result >= 0;
 }
 
@@ -57,6 +61,8 @@ std::vector<std::string> texts(const ConfigReader& reader, std::string_view key)
             reader.fail(key, "holds something other than text");
         values.push_back(item.get<std::string>());
     }
+    if (static_cast<std::size_t>(std::count_if(values.begin(), values.end(), [](const std::string& value) { return value.starts_with("re:"); })) > kExpressions)
+        reader.fail(key, "holds more than " + std::to_string(kExpressions) + " regular expressions");
     return values;
 }
 

@@ -14,13 +14,66 @@ namespace halftone {
 
 namespace {
 
+constexpr std::size_t kLongestPiece = 4096, kLongestRule = 256;   ///< bytes of a token, and of what replaces a character
+
+/// The parts of a protocol buffer that have a length, by their field; what has none is stepped over.
+class Message {
+public:
+    explicit Message(std::string_view bytes) : m_bytes(bytes) {}
+
+    /// The next one of `field`; empty at the end, or where the bytes are no message.
+    std::string_view next(std::uint64_t field)
+    {
+        while (m_at < m_bytes.size()) {
+            const std::uint64_t tag = number();
+            switch (tag & 7) {
+            case 0: number(); break;
+            case 1: m_at += 8; break;
+            case 5: m_at += 4; break;
+            case 2: {
+                const std::uint64_t length = number();
+                if (m_at > m_bytes.size() || length > m_bytes.size() - m_at)
+                    return {};
+                const std::string_view part = m_bytes.substr(m_at, static_cast<std::size_t>(length));
+                m_at += part.size();
+                if (tag >> 3 == field)
+                    return part;
+                break;
+            }
+            default: return {};
+            }
+        }
+        return {};
+    }
+
+private:
+    std::uint64_t number()
+    {
+        std::uint64_t value = 0;
+        for (unsigned shift = 0; m_at < m_bytes.size() && shift < 64; shift += 7) {
+            const auto byte = static_cast<unsigned char>(m_bytes[m_at++]);
+            value |= std::uint64_t{byte & 0x7Fu} << shift;
+            if (byte < 0x80)
+                break;
+        }
+        return value;
+    }
+
+    std::string_view m_bytes;
+    std::size_t m_at = 0;
+};
+
 class SentencePieceTokenizer final : public Tokenizer {
 public:
     explicit SentencePieceTokenizer(SentencePieceParts parts)
         : m_subject(std::move(parts.subject))
     {
+        checkNormalizer(parts.model);
         check(m_processor.LoadFromSerializedProto(parts.model), "does not load");
         m_size = m_processor.GetPieceSize();
+        for (int id = 0; id < m_size; ++id)   // the library looks for every piece at every character
+            if (m_processor.IdToPiece(id).size() > kLongestPiece)
+                throw Error(ErrorKind::BadFile, m_subject + ": token " + std::to_string(id) + " has more than " + std::to_string(kLongestPiece) + " bytes.", m_subject);
         std::vector<AddedToken> tokens;
         std::vector<std::string> patterns;
         for (AddedToken& token : parts.addedTokens) {
@@ -119,6 +172,26 @@ public:
     std::int32_t size() const override { return m_size; }
 
 private:
+    /// What stands for a character may not be so long that a text grows without measure: the library has no limit of its own.
+    void checkNormalizer(std::string_view model) const
+    {
+        constexpr std::uint64_t kNormalizerSpec = 3, kCharsmap = 2;   // of sentencepiece_model.proto
+        std::string_view map = Message(Message(model).next(kNormalizerSpec)).next(kCharsmap);
+        std::uint64_t trie = 0;   // the size of what stands before the texts
+        for (std::size_t i = std::min<std::size_t>(4, map.size()); i-- > 0;)
+            trie = trie << 8 | static_cast<unsigned char>(map[i]);
+        map.remove_prefix(static_cast<std::size_t>(std::min<std::uint64_t>(map.size(), 4 + trie)));
+        std::size_t longest = 0;
+        for (std::size_t begin = 0; begin < map.size();) {   // each text ends with a zero byte
+            const std::size_t end = std::min(map.find('\0', begin), map.size());
+            longest = std::max(longest, end - begin);
+            begin = end + 1;
+        }
+        if (longest > kLongestRule)
+            throw Error(ErrorKind::BadFile, m_subject + ": a rule of its normalizer makes " + std::to_string(longest) + " bytes of a character; at most "
+                            + std::to_string(kLongestRule) + " are allowed.", m_subject);
+    }
+
     void check(const sentencepiece::util::Status& status, const char* what) const
     {
         if (!status.ok())
