@@ -7,7 +7,6 @@
 #include <ATen/ATen.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -24,7 +23,7 @@ ActivationStream::ActivationStream(std::size_t batches, std::uint64_t expectedBy
     std::string name = (spillFolder / "stream-XXXXXX").string();
     m_fd = ::mkostemp(name.data(), O_CLOEXEC);
     if (m_fd < 0)
-        throw Error(ErrorKind::Io, spillFolder.string() + ": cannot create a file for activations: " + std::strerror(errno), spillFolder.string());
+        failIo(spillFolder, "a file for activations cannot be made", errno);
     ::unlink(name.c_str());   // gone with the process, however it ends
     m_slots.resize(batches);
 }
@@ -58,8 +57,7 @@ void ActivationStream::put(std::size_t batch, const at::Tensor& x)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            throw Error(ErrorKind::Io, m_folder.string() + ": activations cannot be written: " + (n < 0 ? std::strerror(errno) : "disk full") +
-                        ". Free some space there or raise the memory budget.", m_folder.string());
+            failIo(m_folder, "activations cannot be written (a larger --memory-budget spills less)", n < 0 ? errno : ENOSPC, m_end);
         done += static_cast<std::uint64_t>(n);
     }
 }
@@ -76,7 +74,7 @@ at::Tensor ActivationStream::get(std::size_t batch) const
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            throw Error(ErrorKind::Io, "spilled activations cannot be read back");
+            throw Error(ErrorKind::Io, m_folder.string() + ": spilled activations cannot be read back", m_folder.string());
         done += static_cast<std::uint64_t>(n);
     }
     return out;

@@ -19,11 +19,6 @@ namespace {
 constexpr std::uint64_t kMaxJournalBytes = std::uint64_t{256} << 20;
 constexpr std::size_t kSumDigits = 8;
 
-[[noreturn]] void fail(const std::filesystem::path& path, const char* deed, int error)
-{
-    throw Error(ErrorKind::Io, path.string() + ": " + deed + ": " + std::generic_category().message(error) + ".", path.string());
-}
-
 std::string sumText(std::string_view json)
 {
     std::array<char, kSumDigits + 1> text{};
@@ -85,11 +80,11 @@ JournalWriter::JournalWriter(std::filesystem::path path, std::uint64_t length) :
     const bool fresh = !std::filesystem::exists(std::filesystem::symlink_status(m_path, ignored));
     m_fd = ::open(m_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (m_fd < 0)
-        fail(m_path, "cannot be written", errno);
+        failIo(m_path, "cannot be written", errno);
     if (::ftruncate(m_fd, static_cast<off_t>(length)) != 0) {
         const int error = errno;
         ::close(m_fd);
-        fail(m_path, "cannot be cut to its good part", error);
+        failIo(m_path, "cannot be cut to its good part", error);
     }
     if (fresh)
         syncFolderAfterRename(m_path);   // else a power failure takes the file with the edits in it
@@ -109,8 +104,8 @@ void JournalWriter::append(const Json& edit)
         } else if (put == 0 || errno != EINTR) {
             const int error = put == 0 ? ENOSPC : errno;
             if (::ftruncate(m_fd, static_cast<off_t>(m_bytes)) != 0)
-                fail(m_path, "an edit could be written only in part", error);
-            fail(m_path, "an edit could not be written", error);
+                failIo(m_path, "an edit could be written only in part", error);
+            failIo(m_path, "an edit could not be written", error);
         }
     }
     m_bytes += line.size();
@@ -119,13 +114,13 @@ void JournalWriter::append(const Json& edit)
 void JournalWriter::sync()
 {
     if (::fsync(m_fd) != 0)
-        fail(m_path, "edits could not be synced to disk", errno);
+        failIo(m_path, "edits could not be synced to disk", errno);
 }
 
 void JournalWriter::clear()
 {
     if (::ftruncate(m_fd, 0) != 0)
-        fail(m_path, "cannot be emptied", errno);
+        failIo(m_path, "cannot be emptied", errno);
     m_bytes = 0;
 }
 

@@ -1,6 +1,7 @@
 #include "core/project/project.h"
 
 #include "core/base/atomic_file.h"
+#include "core/base/disk.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
@@ -22,11 +23,6 @@ namespace halftone {
 namespace {
 
 constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{256} << 20;
-
-[[noreturn]] void fail(const fs::path& path, const std::string& deed, int error)
-{
-    throw Error(ErrorKind::Io, path.string() + ": " + deed + ": " + std::generic_category().message(error) + ".", path.string());
-}
 
 bool isRealFolder(const fs::path& path)
 {
@@ -196,10 +192,10 @@ std::shared_ptr<Project> Project::open(const fs::path& folder, const fs::path& m
         if (!fs::is_directory(status))
             makeFolder(folder);
         const FileLock::Attempt attempt = FileLock::take(folder / kLockFile);
+        if (attempt.error != 0)
+            failIo(folder, "a project cannot be made here", attempt.error);
         if (!attempt.lock)
-            throw Error(ErrorKind::Io, folder.string() + ": a project cannot be made here: "
-                    + (attempt.error != 0 ? std::generic_category().message(attempt.error) : attempt.owner + " is at work in it") + ".",
-                        folder.string());
+            throw Error(ErrorKind::Io, folder.string() + ": a project cannot be made here: " + attempt.owner + " is at work in it.", folder.string());
         if (!isProject(folder)) {
             Manifest manifest;
             manifest.place(model, folder);
@@ -208,7 +204,7 @@ std::shared_ptr<Project> Project::open(const fs::path& folder, const fs::path& m
     }
     const Opened opened = openFolder(folder, false);
     if (opened.lockError != 0)
-        fail(folder, "the project cannot be written", opened.lockError);
+        failIo(folder, "the project cannot be written", opened.lockError);
     const fs::path known = opened.project->modelPath();
     if (realPath(known) != realPath(model)) {
         if (fs::exists(known, ignored))
