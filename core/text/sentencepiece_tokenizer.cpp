@@ -8,6 +8,7 @@
 #include <sentencepiece_processor.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 namespace halftone {
@@ -21,8 +22,8 @@ class Message {
 public:
     explicit Message(std::string_view bytes) : m_bytes(bytes) {}
 
-    /// The next one of `field`; empty at the end, or where the bytes are no message.
-    std::string_view next(std::uint64_t field)
+    /// The next one of `field`; none at the end, or where the bytes are no message.
+    std::optional<std::string_view> next(std::uint64_t field)
     {
         while (m_at < m_bytes.size()) {
             const std::uint64_t tag = number();
@@ -33,17 +34,17 @@ public:
             case 2: {
                 const std::uint64_t length = number();
                 if (m_at > m_bytes.size() || length > m_bytes.size() - m_at)
-                    return {};
+                    return std::nullopt;
                 const std::string_view part = m_bytes.substr(m_at, static_cast<std::size_t>(length));
                 m_at += part.size();
                 if (tag >> 3 == field)
                     return part;
                 break;
             }
-            default: return {};
+            default: return std::nullopt;
             }
         }
-        return {};
+        return std::nullopt;
     }
 
 private:
@@ -175,8 +176,18 @@ private:
     /// What stands for a character may not be so long that a text grows without measure: the library has no limit of its own.
     void checkNormalizer(std::string_view model) const
     {
-        constexpr std::uint64_t kNormalizerSpec = 3, kCharsmap = 2;   // of sentencepiece_model.proto
-        std::string_view map = Message(Message(model).next(kNormalizerSpec)).next(kCharsmap);
+        for (const std::uint64_t field : {std::uint64_t{3}, std::uint64_t{5}}) {   // normalizer_spec and denormalizer_spec of sentencepiece_model.proto
+            Message whole(model);
+            while (const auto specification = whole.next(field)) {
+                Message parts(*specification);
+                while (const auto map = parts.next(2))   // precompiled_charsmap
+                    checkMap(*map);
+            }
+        }
+    }
+
+    void checkMap(std::string_view map) const
+    {
         std::uint64_t trie = 0;   // the size of what stands before the texts
         for (std::size_t i = std::min<std::size_t>(4, map.size()); i-- > 0;)
             trie = trie << 8 | static_cast<unsigned char>(map[i]);
