@@ -64,7 +64,7 @@ TextField::TextField(const QString& name, const QString& sample, QWidget* parent
     m_fieldRow = new QWidget(this);
     auto* fieldLine = new QHBoxLayout(m_fieldRow);
     fieldLine->setContentsMargins(0, 0, 0, 0);
-    auto* label = new QLabel(tr("&Field of a JSON line"), m_fieldRow);
+    auto* label = new QLabel(tr("Field of a &JSON line"), m_fieldRow);
     m_field = new QLineEdit(m_fieldRow);
     m_field->setObjectName(name + u"Key"_s);
     m_field->setAccessibleName(tr("Field of a JSON line that holds the text"));
