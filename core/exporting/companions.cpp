@@ -79,11 +79,11 @@ std::string contentOf(const fs::path& file, const std::string& name, std::vector
     std::string text = readTextFile(file, kCompanionLimit);
     if (file.extension() != ".json" || text.find("\"auto_map\"") == std::string::npos)
         return text;
-    Json json = parseJson(text, file.string(), {kCompanionLimit, 64});
+    Json json = parseJson(text, file.string(), {.bytes = kCompanionLimit, .python = true});
     if (!dropAutoMap(json))
         return text;
     left.push_back({name + ": auto_map", "it names code, which does not travel"});
-    return json.dump(2) + "\n";
+    return pythonJson(json, 2) + "\n";
 }
 
 void copyFolder(const fs::path& from, const fs::path& folder, const std::string& prefix, Companions& done)

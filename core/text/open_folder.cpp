@@ -19,7 +19,7 @@ constexpr JsonLimits kTokenizerLimits{256u << 20, 64, 8'000'000};
 
 Json optionalJson(const fs::path& folder, const char* name)
 {
-    return isThere(folder / name) ? readJsonFile(fileInside(folder, name)) : Json::object();
+    return isThere(folder / name) ? readJsonFile(fileInside(folder, name), {.python = true}) : Json::object();
 }
 
 /// The small files beside a vocabulary that name its special tokens.
