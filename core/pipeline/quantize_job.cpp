@@ -113,7 +113,7 @@ std::optional<RunInfo> takeUp(const QuantizeJob& job, const RunInputs& inputs, c
 {
     if (job.resume) {
         if (std::optional<RunInfo> known = findResumable(*job.project, fingerprint)) {
-            progress.note("resuming " + known->id + " after block " + std::to_string(known->blocksDone - 1));
+            progress.note("resuming " + known->id + ": " + std::to_string(known->blocksDone) + " of " + std::to_string(known->blocks) + " blocks are done");
             return known;
         }
         const std::optional<RunInfo> other = job.refuseOther ? findUnfinished(*job.project) : std::nullopt;
