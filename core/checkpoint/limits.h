@@ -6,6 +6,7 @@
 namespace halftone::limits {
 
 inline constexpr std::uint64_t kSafetensorsHeader = 100'000'000;  ///< bytes, as the reference
+inline constexpr std::uint64_t kSafetensorsValues = 20'000'000;    ///< of a header: no tree is built of it
 inline constexpr std::uint64_t kTensors = 1'000'000;
 inline constexpr std::uint64_t kSafetensorsRank = 8;
 inline constexpr std::uint64_t kTensorName = 4'096;               ///< bytes
@@ -17,7 +18,7 @@ inline constexpr std::uint64_t kGgufRank = 4;
 inline constexpr std::uint64_t kGgufKey = (1u << 16) - 1;         ///< bytes
 inline constexpr std::uint64_t kGgufString = 16u << 20;           ///< bytes
 inline constexpr std::uint64_t kGgufArray = 64u << 20;            ///< elements, all arrays together
-inline constexpr std::uint64_t kGgufTexts = 6'000'000;            ///< elements of arrays of text, all together
+inline constexpr std::uint64_t kGgufTexts = 3'000'000;            ///< elements of arrays of text, all together
 inline constexpr std::uint64_t kGgufSmallNumbers = 65'536;        ///< elements of one or two bytes that are kept one by one; further arrays stay bytes
 inline constexpr int kGgufArrayDepth = 2;
 inline constexpr std::uint64_t kGgufAlignment = 65'536;

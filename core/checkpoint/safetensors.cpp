@@ -213,7 +213,7 @@ std::vector<TensorInfo> readSafetensorsHeader(const InputFile& file, int index, 
     if (text.empty() || text.front() != '{')
         failFile(file.path(), "its header does not begin with {", "E-R06");
     HeaderVisitor visitor;
-    visitJson(text, file.path().string() + ": header", visitor, {limits::kSafetensorsHeader, 8});
+    visitJson(text, file.path().string() + ": header", visitor, {limits::kSafetensorsHeader, 8, limits::kSafetensorsValues});
     headerHash = sha256(text);
 
     std::vector<TensorInfo> tensors = std::move(visitor.tensors);

@@ -426,7 +426,7 @@ std::string Manifest::toJson() const
 
 Manifest Manifest::parse(std::string_view text, std::string_view subject)
 {
-    const Json json = parseJson(text, subject, {kMaxManifestBytes, 32});
+    const Json json = parseJson(text, subject, {kMaxManifestBytes, 32, 8'000'000});
     const Node root(json, "", subject);
     Manifest manifest;
     const std::vector<Node> format = root["format"].items();
