@@ -74,8 +74,8 @@ void list(const RunArguments& a)
         const std::string method = methodOf(run, model);
         runs.push_back({{"run", run.id}, {"name", run.name}, {"note", run.note}, {"method", method}, {"state", done ? "done" : "interrupted"}, {"blocks_done", run.blocksDone},
                         {"blocks", run.blocks}, {"bits_per_weight", run.bitsPerWeight}, {"disk_bytes", bytes}, {"seconds", run.seconds}, {"created", run.created}});
-        rows.push_back({printable(run.id), printable(run.name), method, done ? "done" : "interrupted", std::to_string(run.blocksDone) + "/" + std::to_string(run.blocks),
-                        done ? number(run.bitsPerWeight, 3) : "-", bytesText(bytes), printable(run.created)});
+        rows.push_back({run.id, run.name, method, done ? "done" : "interrupted", std::to_string(run.blocksDone) + "/" + std::to_string(run.blocks),
+                        done ? number(run.bitsPerWeight, 3) : "-", bytesText(bytes), run.created});
     }
     const std::uint64_t bytes = projectBytes(*project);
     if (a.common.json) {
@@ -111,7 +111,7 @@ void remove(const RunArguments& a)
     if (a.common.json)
         printJson({{"deleted", named.run.id}, {"disk_bytes", bytes}});
     else
-        print("%s is deleted, %s freed\n", printable(named.run.id).c_str(), bytesText(bytes).c_str());
+        print("%s is deleted, %s freed\n", named.run.id.c_str(), bytesText(bytes).c_str());
 }
 
 void copy(const RunArguments& a)
