@@ -61,6 +61,25 @@ Pattern characterPattern(Predicate isMatch)
     };
 }
 
+/// Pieces of so many characters.
+Pattern lengthPattern(std::size_t length)
+{
+    return [length](std::string_view text, const TextBudget&) {
+        std::vector<Range> ranges;
+        std::size_t count = length;
+        for (std::size_t at = 0; at < text.size();) {
+            const std::size_t begin = at;
+            at += unicode::lengthAt(text, at);
+            if (count == length)
+                ranges.push_back({begin, at, false});
+            else
+                ranges.back().end = at;
+            count = count == length ? 1 : count + 1;
+        }
+        return ranges;
+    };
+}
+
 /// White space is the match; words, and runs of what is neither, lie between: \w+|[^\w\s]+ of Rust.
 std::vector<Range> wordsAndSigns(std::string_view text, const TextBudget&)
 {
@@ -234,6 +253,11 @@ void PreTokenizer::add(const Json& description, int depth)
         if (mark.empty() || unicode::lengthAt(mark, 0) != mark.size())
             fields::refuse(subject, "delimiter", "one character");
         splitBy(regexPattern(Regex::literal(mark, subject)), Behavior::Removed);
+    } else if (type == "FixedLength") {
+        const Json& length = fields::member(description, "length");
+        if (!length.is_number_unsigned() || length.get<std::uint64_t>() == 0)
+            fields::refuse(subject, "length", "a count of characters");
+        splitBy(lengthPattern(length.get<std::size_t>()), Behavior::Isolated);
     } else if (type == "Digits") {
         const bool each = fields::flag(description, "individual_digits", false, subject);
         splitBy(characterPattern(unicode::isNumeric), each ? Behavior::Isolated : Behavior::Contiguous);

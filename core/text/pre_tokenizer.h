@@ -24,7 +24,7 @@ struct Pieces {
 class PreTokenizer {
 public:
     PreTokenizer() = default;
-    /// Knows Sequence, ByteLevel, Split, CharDelimiterSplit, Digits, Punctuation, Whitespace, WhitespaceSplit, Metaspace and BertPreTokenizer.
+    /// Knows Sequence, ByteLevel, Split, CharDelimiterSplit, FixedLength, Digits, Punctuation, Whitespace, WhitespaceSplit, Metaspace and BertPreTokenizer.
     /// @throws Error{Unsupported} naming any other.
     PreTokenizer(const Json& description, std::string_view subject);
 
