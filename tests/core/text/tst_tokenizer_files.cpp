@@ -238,7 +238,7 @@ private Q_SLOTS:
             QCOMPARE(error.kind(), ErrorKind::BadFile);
             QVERIFY2(QString(error.what()).contains(said) && QString(error.what()).contains("tokenizer.json"), error.what());
         }
-        QVERIFY(timer.elapsed() < 10'000);
+        QVERIFY(timer.elapsed() < 60'000);   // two seconds of processor time
     }
 
     void decodersThatGrowWithoutEndAreNamed()
