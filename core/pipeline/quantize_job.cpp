@@ -119,8 +119,8 @@ std::optional<RunInfo> takeUp(const QuantizeJob& job, const RunInputs& inputs, c
         const std::optional<RunInfo> other = job.refuseOther ? findUnfinished(*job.project) : std::nullopt;
         if (other) {
             const RunDifference difference = differenceTo(*other, inputs, job.recipe, description);
-            throw Error(ErrorKind::InvalidArgument, other->id + " cannot be resumed like this: " + difference.sentence() + ". Resume it as it was begun, or begin a new run"
-                        + (difference.shared > 0 ? ", which may take over its first " + std::to_string(difference.shared) + " blocks" : std::string()), other->id);
+            throw Error(ErrorKind::InvalidArgument, other->id + " cannot be resumed like this: " + difference.sentence() + ". Resume it as it was begun, or begin a new run (--start-anew"
+                        + (difference.shared > 0 ? "; --branch-from " + other->id + " takes over its first " + std::to_string(difference.shared) + " blocks" : std::string()) + ")", other->id);
         }
     }
     if (job.branchFrom.empty())

@@ -173,7 +173,7 @@ private:
             return;
         const std::vector<RunDifference::Part> parts = inputDifference(unfinished->conditions, conditions());
         if (!parts.empty())
-            throw Error(ErrorKind::InvalidArgument, unfinished->id + " cannot be resumed like this: " + sentenceOf(parts) + ". Resume it as it was begun, or begin a new study", unfinished->id);
+            throw Error(ErrorKind::InvalidArgument, unfinished->id + " cannot be resumed like this: " + sentenceOf(parts) + ". Resume it as it was begun, or begin a new study (--start-anew)", unfinished->id);
     }
 
     /// Takes what the project has, measures the float model, and begins the study or goes on with it.
