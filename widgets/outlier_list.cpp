@@ -14,6 +14,23 @@ namespace halftone {
 
 using namespace Qt::Literals::StringLiterals;
 
+namespace {
+
+constexpr int kRoomForAll = 300;   ///< pixels; in less, the magnitude is left to the tip
+
+QString shortText(SiteKind kind)
+{
+    switch (kind) {
+    case SiteKind::AttentionInput: return OutlierModel::tr("attn in");
+    case SiteKind::AttentionOutput: return OutlierModel::tr("attn out");
+    case SiteKind::MlpInput: return OutlierModel::tr("MLP in");
+    case SiteKind::MlpMiddle: return OutlierModel::tr("MLP mid");
+    }
+    return {};
+}
+
+} // namespace
+
 void OutlierModel::clear()
 {
     beginResetModel();
@@ -59,7 +76,7 @@ QVariant OutlierModel::data(const QModelIndex& index, int role) const
     case Qt::DisplayRole:
         switch (index.column()) {
         case Block: return row.block;
-        case Site: return siteText(row.kind);
+        case Site: return shortText(row.kind);
         case Channel: return QString::number(row.channel);
         case Absmax: return formatValue(row.absmax, 3);
         case Ratio: return u"%1 ×"_s.arg(formatValue(row.ratio, 3));
@@ -144,18 +161,25 @@ void OutlierList::fit()
     const QFontMetrics metrics(font());
     const auto width = [&](const QString& widest) { return metrics.horizontalAdvance(widest) + 14; };
     horizontalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-    horizontalHeader()->resizeSection(OutlierModel::Block, width(u"Block"_s) + 14);   // room for the sign of sorting
-    horizontalHeader()->resizeSection(OutlierModel::Channel, width(u"Channel"_s));
-    horizontalHeader()->resizeSection(OutlierModel::Absmax, width(u"Largest"_s));
-    horizontalHeader()->resizeSection(OutlierModel::Ratio, width(u"00 000 ×"_s) + 8);
+    horizontalHeader()->resizeSection(OutlierModel::Block, width(tr("Block")));
+    horizontalHeader()->resizeSection(OutlierModel::Channel, width(tr("Channel")));
+    horizontalHeader()->resizeSection(OutlierModel::Absmax, width(tr("Largest")));
+    horizontalHeader()->resizeSection(OutlierModel::Ratio, width(u"00 000 ×"_s));
     horizontalHeader()->setSectionResizeMode(OutlierModel::Site, QHeaderView::Stretch);
+    setColumnHidden(OutlierModel::Absmax, this->width() < kRoomForAll);
+}
+
+void OutlierList::resizeEvent(QResizeEvent* event)
+{
+    QTableView::resizeEvent(event);
+    fit();
 }
 
 QSize OutlierList::sizeHint() const
 {
-    int width = QFontMetrics(font()).horizontalAdvance(u"attention out"_s) + 16 + style()->pixelMetric(QStyle::PM_ScrollBarExtent);
-    for (const int column : {OutlierModel::Block, OutlierModel::Channel, OutlierModel::Absmax, OutlierModel::Ratio})
-        width += columnWidth(column);
+    int width = QFontMetrics(font()).horizontalAdvance(shortText(SiteKind::AttentionOutput)) + 16 + style()->pixelMetric(QStyle::PM_ScrollBarExtent);
+    for (const int column : {OutlierModel::Block, OutlierModel::Channel, OutlierModel::Ratio})
+        width += horizontalHeader()->sectionSize(column);
     return {width, 160};
 }
 

@@ -59,6 +59,9 @@ public:
 Q_SIGNALS:
     void selectionRequested(const halftone::Selection& selection);
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
     Selection selectionOf(int row) const;
     void fit();
