@@ -27,10 +27,10 @@ public:
     const StoredLinear& linear(const LinearInfo& info);
     /// A tensor under its Hugging Face name as the run leaves it, where that is no codes: changed by the run, or the model's own.
     at::Tensor tensor(const std::string& name);
-
-private:
+    /// The run's results of a block; valid until another is asked for.
     const StoredBlock& block(int index);
 
+private:
     const ExportSource& m_source;
     StoredBlock m_block;
     int m_index = -1;
