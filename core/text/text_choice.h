@@ -1,9 +1,9 @@
 #pragma once
 
-#include <concepts>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace halftone {
@@ -14,14 +14,14 @@ struct TextChoice {
     std::string field;   ///< of a row of JSON; empty: "text", else a chat under "messages" or "conversations"
 
     TextChoice() = default;
-    /// One path.
-    template <typename Path>
-        requires(std::convertible_to<Path, std::filesystem::path> && !std::same_as<std::remove_cvref_t<Path>, TextChoice>)
-    TextChoice(Path&& path)
+    /// One path. (No template: moc does not read <concepts>.)
+    TextChoice(std::filesystem::path path)
     {
-        if (std::filesystem::path one(std::forward<Path>(path)); !one.empty())
-            paths.push_back(std::move(one));
+        if (!path.empty())
+            paths.push_back(std::move(path));
     }
+    TextChoice(const std::string& path) : TextChoice(std::filesystem::path(path)) {}
+    TextChoice(const char* path) : TextChoice(std::filesystem::path(path)) {}
 
     bool empty() const { return paths.empty(); }
     /// For messages: "a.txt", "a.txt and 2 more".
