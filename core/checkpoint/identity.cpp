@@ -56,7 +56,7 @@ void addKeys(const Checkpoint& checkpoint, std::vector<ModelIdentity::Part>& par
     Sha256 headers;
     for (const std::string& hash : checkpoint.headerHashes())
         headers.update(hash);
-    parts.push_back({"the header of " + checkpoint.files().front().filename().string(), false, headers.finish()});
+    parts.push_back({"the header", false, headers.finish()});   // under no file's name, which may change
 }
 
 std::string joined(const std::vector<std::string>& names, std::size_t most)

@@ -111,8 +111,11 @@ private Q_SLOTS:
             return identityOf(*Checkpoint::open(file));
         };
         const ModelIdentity before = write(4, "x");
-        QCOMPARE(whatDiffers(before, write(5, "x")), std::string("llama.attention.head_count, the header of m.gguf differ"));
-        QCOMPARE(whatDiffers(before, write(4, "y")), std::string("the header of m.gguf differs"));
+        QCOMPARE(whatDiffers(before, write(5, "x")), std::string("llama.attention.head_count, the header differ"));
+        QCOMPARE(whatDiffers(before, write(4, "y")), std::string("the header differs"));
+        write(4, "x");
+        fs::rename(file, m_folder / "renamed.gguf");
+        QCOMPARE(whatDiffers(before, identityOf(*Checkpoint::open(m_folder / "renamed.gguf"))), std::string());
     }
 };
 
