@@ -8,6 +8,7 @@
 #include "core/pipeline/quantize_plan.h"
 #include "core/pipeline/run_difference.h"
 #include "core/recipe/text_needs.h"
+#include "core/text/text_choice.h"
 #include "widgets/colour_map.h"
 
 #include <QCheckBox>

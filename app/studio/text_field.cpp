@@ -2,6 +2,7 @@
 
 #include "app/studio/settings.h"
 #include "app/studio/text.h"
+#include "core/text/text_choice.h"
 
 #include <QFileDialog>
 #include <QFileInfo>

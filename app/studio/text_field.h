@@ -1,7 +1,5 @@
 #pragma once
 
-#include "core/text/text_choice.h"
-
 #include <QString>
 #include <QWidget>
 
@@ -9,6 +7,8 @@ class QLabel;
 class QLineEdit;
 
 namespace halftone {
+
+struct TextChoice;
 
 /// A line for texts: path, "Browse…", "Folder…", and the sample text that comes along; where JSON lines may be among them, the field that holds the text.
 class TextField : public QWidget {

@@ -1,5 +1,6 @@
 #include "app/studio/text.h"
 #include "app/studio/text_field.h"
+#include "core/text/text_choice.h"
 
 #include <QDir>
 #include <QFile>
