@@ -142,7 +142,7 @@ void StudyDesk::run(const Study& study)
     m_document.save();
     const std::shared_ptr<Project> project = m_document.project();
     const auto tokens = std::int64_t{study.windows} * study.length * static_cast<std::int64_t>(study.texts.size());
-    StudyJob job{study, project, true, m_tasks.options(), {}};
+    StudyJob job{study, project, true, false, m_tasks.options(), {}};
     job.changed = [this, project](const StudyResult& result) {
         QMetaObject::invokeMethod(
             this,
