@@ -292,7 +292,7 @@ void MainWindow::showRuns()
     for (const RunInfo& run : m_document->runs())
         methods.insert(toQString(run.id), m_document->runFacts(toQString(run.id)).method);
     m_runs->setReadOnly(m_document->readOnly());
-    m_runs->setMethods(methods);
+    m_runs->model()->setMethods(methods);
     m_runs->setAtWork(m_document->runAtWork());
     m_runs->setRuns(m_document->runs(), m_document->isOpen());
     m_runs->setProjectBytes(m_document->projectBytes());
