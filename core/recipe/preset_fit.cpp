@@ -13,12 +13,11 @@ constexpr std::int64_t kManySteps = 500;   ///< of a learned method: a paper's, 
 /// Steps of the longest training that the preset asks for; 0: nothing is learned.
 std::int64_t steps(const PlanPatch& patch)
 {
+    const Plan plan = planOf(patch);   // a preset writes only what it sets; the methods' defaults are in the plan
     std::int64_t most = 0;
-    for (const auto& [kind, choice] : {std::pair{MethodKind::Rounding, patch.rounding}, std::pair{MethodKind::Transform, patch.transform}}) {
-        const MethodInfo* info = choice ? findMethod(kind, choice->method) : nullptr;
-        if (info && std::any_of(info->parameters.begin(), info->parameters.end(), [](const ParameterInfo& parameter) { return parameter.key == "steps"; }))
-            most = std::max(most, choice->integer("steps"));
-    }
+    for (const MethodChoice& choice : {plan.rounding, plan.transform})
+        if (std::any_of(choice.parameters.begin(), choice.parameters.end(), [](const auto& parameter) { return parameter.first == "steps"; }))
+            most = std::max(most, choice.integer("steps"));
     return most;
 }
 
