@@ -19,6 +19,7 @@ constexpr int kCancelled = 130, kOutOfMemory = 4;
 
 std::atomic<int> gWake{-1};
 std::atomic<int> gSignals{0};
+std::atomic<bool> gExpectsNoExit{false};
 
 void say(std::string_view text)
 {
@@ -61,6 +62,14 @@ void onTerminate()
     std::abort();
 }
 
+void onExit()
+{
+    if (!gExpectsNoExit)
+        return;
+    say("\nhalftone: out of memory: a library could not go on (see above); use fewer --threads, or raise the limits of this process (ulimit -v, ulimit -u)\n");
+    ::_exit(kOutOfMemory);
+}
+
 void guardProcess(int, char**, char**)
 {
     std::signal(SIGXFSZ, SIG_IGN);   // a file-size limit is told by the write that meets it
@@ -82,5 +91,13 @@ __attribute__((section(".preinit_array"), used)) void (*const kFirst)(int, char*
 } // namespace
 
 void wakeOnFirstSignal(int descriptor) { gWake = descriptor; }
+
+void expectNoExit()
+{
+    std::atexit(onExit);
+    gExpectsNoExit = true;
+}
+
+void endsByItself() { gExpectsNoExit = false; }
 
 } // namespace halftone

@@ -9,4 +9,10 @@ namespace halftone {
 /// when the process began (nohup) stays ignored.
 void wakeOnFirstSignal(int descriptor);
 
+/// From here until endsByItself(), exit() is called by nobody but a library that cannot go on: OpenMP's does so when a thread gets no memory for its
+/// stack. It is told as what it is, out of memory (4).
+void expectNoExit();
+/// Before main returns.
+void endsByItself();
+
 } // namespace halftone

@@ -1,5 +1,6 @@
 #include "app/cli/commands.h"
 #include "app/cli/terminal.h"
+#include "app/process_guard.h"
 #include "core/base/error.h"
 #include "core/base/error_text.h"
 #include "core/base/log.h"
@@ -21,9 +22,7 @@ int fail(const std::string& sentence, int code)
     return code;
 }
 
-} // namespace
-
-int main(int argc, char** argv)
+int run(int argc, char** argv)
 {
     using namespace halftone;
     setLogSink([](LogLevel level, std::string_view message) {
@@ -64,4 +63,14 @@ int main(int argc, char** argv)
         return fail((e.kind() == ErrorKind::Internal ? "internal error: " : "") + withoutRules(e.what()), exitCode(e.kind()));
     }
     return 1;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    halftone::expectNoExit();
+    const int code = run(argc, argv);
+    halftone::endsByItself();
+    return code;
 }
