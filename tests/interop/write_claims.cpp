@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kContract = "transformers";
-constexpr int kTokens = 40, kWindows = 2;
+constexpr int kSample = 40, kTokens = 10, kWindows = 8;   // of the calibration; of the logits
 
 struct Scheme {
     WeightGrid weights;
@@ -105,7 +105,7 @@ std::vector<KvCacheGrid> cacheGrids()
 Recipe recipeOf(const Scheme& scheme, const KvCacheGrid& cache = {})
 {
     Recipe recipe;
-    recipe.calibration = {4, kTokens, 0};
+    recipe.calibration = {4, kSample, 0};
     recipe.defaults = patchOf(scheme);
     recipe.kvCache = cache;
     return recipe;
@@ -181,7 +181,7 @@ private:
     static Recipe bundleOf(std::deque<Scheme>& schemes, const ModelDescription& model)
     {
         Recipe recipe;
-        recipe.calibration = {4, kTokens, 0};
+        recipe.calibration = {4, kSample, 0};
         std::deque<Scheme> later;
         for (const SiteInfo& site : model.sites) {
             while (!schemes.empty()) {
@@ -244,7 +244,7 @@ private:
         exportRun(exporting, progress, {});
         m_claims.push_back({{"family", family}, {"what", what}, {"folder", number}, {"same", same}, {"said_bytes", said}, {"dense_bytes", estimateSize(plans, description).denseBytes},
                             {"warnings", result.warnings}, {"cache", recipe.kvCache.quantized() && whyNotServed(recipe.kvCache, description.config).empty()},
-                            {"vocabulary", description.config.vocabulary}, {"tokens", kTokens}, {"windows", kWindows}});
+                            {"rounds_activations", openRun(model, project, run.run.id)->roundsActivations()}, {"vocabulary", description.config.vocabulary}, {"tokens", kTokens}, {"windows", kWindows}});
     }
 
     static void writeLogits(const BlockSource& source, const fs::path& file)
