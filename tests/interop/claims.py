@@ -100,7 +100,7 @@ def try_claim(claim, work):
         print(f"{claim['family']:8} {claim['what']:50} agree {agree:.2f} KL {off:.2e} cost {cost:.2e}", flush=True)
     if cost <= SEEN:
         return f"quantizing costs a KL of {cost:.1e} only: the agreement says nothing"
-    if agree < (WINDOWS if claim["rounds_activations"] else 1):
+    if agree < (WINDOWS if claim["rounds_activations"] or claim["cache"] else 1):
         return f"another function than the run: {agree:.0%} of the windows agree, KL {off:.1e} where quantizing costs {cost:.1e}"
     return None
 
