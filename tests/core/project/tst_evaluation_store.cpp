@@ -108,7 +108,7 @@ private Q_SLOTS:
     void aBrokenFileIsKeptAndSaid_data()
     {
         QTest::addColumn<QByteArray>("content");
-        QTest::newRow("cut off") << QByteArray(R"([{"target": "run", "run": "run-0)");
+        QTest::newRow("cut off") << QByteArray("[{\"target\": \"run\", \"run\": \"run-0");
         QTest::newRow("empty") << QByteArray();
         QTest::newRow("no list") << QByteArray(R"({"evaluations": 1})");
         QTest::newRow("binary") << QByteArray("\0\xff\x01", 3);
