@@ -322,13 +322,14 @@ void TestQuantizeJob::aRunThatDiffersIsRefusedWithWhatDiffers()
 
 void TestQuantizeJob::differencesNameEachPartAndTheFirstBlock()
 {
+    const std::string four = R"({"rounding": {"method": "gptq"}, "weights": {"bits": 4, "group": 32}})";   // which every contract takes
     QTemporaryDir folder;
     const auto project = newProject(folder);
-    const RunInfo run = quantizeTiny(project, tinyRecipe(kGptq)).run;
+    const RunInfo run = quantizeTiny(project, tinyRecipe(four)).run;
     const auto model = Model::open(tinyLlama())->describe();
     QuantizeJob job;
     job.model = tinyLlama();
-    job.recipe = tinyRecipe(kGptq);
+    job.recipe = tinyRecipe(four);
     job.text = tinyText();
     job.project = project;
     job.options.threads = 2;
@@ -342,12 +343,12 @@ void TestQuantizeJob::differencesNameEachPartAndTheFirstBlock()
     QVERIFY2(difference().same(), difference().sentence().c_str());
     QCOMPARE(difference().shared, model.config.blocks);
 
-    job.recipe = tinyRecipe(kGptq, R"([{"match": "model.layers.1.*", "weights": {"bits": 4}}])");
+    job.recipe = tinyRecipe(four, R"([{"match": "model.layers.1.*", "weights": {"bits": 8}}])");
     QCOMPARE(difference().firstBlock, 1);
     QCOMPARE(difference().shared, 1);
     QVERIFY2(words().find("from block 1 on") != std::string::npos, words().c_str());
 
-    job.recipe = tinyRecipe(kGptq);
+    job.recipe = tinyRecipe(four);
     job.recipe.calibration.seed = 7;
     QCOMPARE(words(), std::string("seed;"));
     QCOMPARE(difference().shared, 0);
