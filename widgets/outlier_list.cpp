@@ -108,7 +108,7 @@ QVariant OutlierModel::headerData(int section, Qt::Orientation orientation, int 
     if (orientation != Qt::Horizontal)
         return {};
     if (role == Qt::TextAlignmentRole)
-        return QVariant((section == Site ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
+        return QVariant(Qt::AlignLeft | Qt::AlignVCenter);   // the sign of sorting stands at the right
     const bool tip = role == Qt::ToolTipRole;
     if (role != Qt::DisplayRole && !tip)
         return {};
@@ -162,9 +162,9 @@ void OutlierList::fit()
     const auto width = [&](const QString& widest) { return metrics.horizontalAdvance(widest) + 14; };
     horizontalHeader()->setSectionResizeMode(QHeaderView::Fixed);
     horizontalHeader()->resizeSection(OutlierModel::Block, width(tr("Block")));
-    horizontalHeader()->resizeSection(OutlierModel::Channel, width(tr("Channel")));
+    horizontalHeader()->resizeSection(OutlierModel::Channel, width(tr("Channel")) + 6);
     horizontalHeader()->resizeSection(OutlierModel::Absmax, width(tr("Largest")));
-    horizontalHeader()->resizeSection(OutlierModel::Ratio, width(u"00 000 ×"_s));
+    horizontalHeader()->resizeSection(OutlierModel::Ratio, width(u"00 000 ×"_s) + 6);
     horizontalHeader()->setSectionResizeMode(OutlierModel::Site, QHeaderView::Stretch);
     setColumnHidden(OutlierModel::Absmax, this->width() < kRoomForAll);
 }

@@ -46,6 +46,7 @@ OutliersView::OutliersView(QWidget* parent) : ViewFrame(u"outliers"_s, tr("Outli
     m_split = new QSplitter(Qt::Horizontal, this);
     m_split->setObjectName(u"outliersSplit"_s);
     m_split->setChildrenCollapsible(false);
+    m_split->setHandleWidth(3);
     m_split->addWidget(m_map);
     m_split->addWidget(m_list);
     m_split->setStretchFactor(0, 1);

@@ -344,7 +344,8 @@ Selection MainWindow::worstOf(int block)
 void MainWindow::selectLargestOutlier()
 {
     updateActions();
-    if (m_document->selection() == Selection{})
+    const Selection& now = m_document->selection();
+    if (!now.site && now.linear.empty() && now.block <= 0)   // the table's first row is current as it opens
         if (const std::optional<Selection> largest = m_outliers->largest())
             m_document->select(*largest);
 }

@@ -104,7 +104,7 @@ std::vector<WhatIfFigure> whatIfFigures(const WhatIfAnswer& answer, const WhatIf
     if (!answer.final)
         for (WhatIfFigure& figure : figures)
             if (figure.id == u"sqnr"_s || figure.id == u"output"_s || figure.id == u"clipWeights"_s)
-                if (QString& text = now.plan == then.plan ? figure.now : figure.then; text != kUnknown)
+                if (QString& text = now.plan == then.plan ? figure.now : figure.then; text != kUnknown && text != Texts::tr("exact"))
                     text.prepend(u'≈');
     if (now.plan == then.plan)
         for (WhatIfFigure& figure : figures)
