@@ -177,7 +177,7 @@ void OutlierList::resizeEvent(QResizeEvent* event)
 
 QSize OutlierList::sizeHint() const
 {
-    int width = QFontMetrics(font()).horizontalAdvance(shortText(SiteKind::AttentionOutput)) + 16 + style()->pixelMetric(QStyle::PM_ScrollBarExtent);
+    int width = QFontMetrics(font()).horizontalAdvance(shortText(SiteKind::AttentionOutput)) + 28 + style()->pixelMetric(QStyle::PM_ScrollBarExtent);
     for (const int column : {OutlierModel::Block, OutlierModel::Channel, OutlierModel::Ratio})
         width += horizontalHeader()->sectionSize(column);
     return {width, 160};
