@@ -4,8 +4,10 @@
 #include "core/recipe/preset_fit.h"
 #include "tests/app/window_fixture.h"
 #include "widgets/action_reason.h"
+#include "widgets/colour_map.h"
 #include "widgets/layers_view.h"
 
+#include <QContextMenuEvent>
 #include <QDockWidget>
 #include <QLabel>
 #include <QLineEdit>
@@ -261,7 +263,7 @@ private Q_SLOTS:
         auto* layers = m_window->findChild<LayersView*>();
         layers->setSelection({0, SiteKind::MlpInput, "model.layers.0.mlp.up_proj", -1, -1});
         QVERIFY(document().setContract(u"vllm"_s));
-        QContextMenuEvent event(QContextMenuEvent::Keyboard, QPoint(4, 4));
+        QContextMenuEvent event(QContextMenuEvent::Keyboard, QPoint(4, 4), layers->tree()->mapToGlobal(QPoint(4, 4)));
         QCoreApplication::sendEvent(layers->tree(), &event);
         auto* menu = layers->findChild<QMenu*>(u"layersMenu"_s);
         QVERIFY(menu);

@@ -100,7 +100,7 @@ private Q_SLOTS:
         QTest::addRow("1366x768") << QSize(1366, 768) << 1.0 << false;
         QTest::addRow("1440x900") << QSize(1440, 900) << 1.0 << false;
         QTest::addRow("1440x900, saved on a larger one") << QSize(1440, 900) << 1.0 << true;
-        QTest::addRow("2560x1440 at 200 %") << QSize(2560, 1440) << 2.0 << false;
+        QTest::addRow("2560x1440 at twice") << QSize(2560, 1440) << 2.0 << false;
         QTest::addRow("1280x720") << QSize(1280, 720) << 1.0 << true;
     }
     void theWindowFitsTheScreenItStartsOn()
@@ -333,7 +333,6 @@ private Q_SLOTS:
                 QTest::qWait(10);
                 for (int i = 0; i < bar->count(); ++i)
                     QCOMPARE(bar->tabRect(i), before[i]);
-                QStyleOptionTab option;
                 const int needs = bar->fontMetrics().horizontalAdvance(bar->tabText(tab));
                 QVERIFY2(bar->tabRect(tab).width() >= needs + 2 * 12, qPrintable(bar->tabText(tab)));
             }
