@@ -138,7 +138,7 @@ private Q_SLOTS:
             return true;
         });
         const std::string message = errorOf([&] { Model::open(copy.path()); });
-        QVERIFY2(message.starts_with("BadFile: model.safetensors: tensor \"model.layers.0.self_attn.k_proj.weight\" has shape [32, 16]"), message.c_str());
+        QVERIFY2(message.starts_with("BadFile: /") && message.find("/model.safetensors: tensor \"model.layers.0.self_attn.k_proj.weight\" has shape [32, 16]") != std::string::npos, message.c_str());
         QVERIFY2(message.find("[16, 32]") != std::string::npos, message.c_str());
     }
 
