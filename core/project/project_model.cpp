@@ -23,7 +23,7 @@ std::optional<ModelIdentity> knownIdentity(const Project& project)
 [[noreturn]] void refuse(const Project& project, const fs::path& model, const std::string& differs)
 {
     throw Error(ErrorKind::BadFile,
-                project.folder().string() + ": the model " + model.string() + " is not the one that this project's results were made with: " + printable(differs, 600)
+                project.folder().string() + ": the model " + model.string() + " is not the one that this project's results were made with: " + differs
                     + ". Put the model back as it was, say with --model PATH where it lies now, or begin a new project for this one.",
                 model.string());
 }
