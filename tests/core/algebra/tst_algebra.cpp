@@ -75,7 +75,7 @@ void TestAlgebra::productsAreTheSameForAnyNumberOfThreads()
     QFETCH(QString, precision);
     at::globalContext().setFloat32MatmulPrecision(precision.toStdString());
     const at::Tensor a = at::randn({m, k}), b = at::randn({n, k}), many = at::randn({3, m, 20}), others = at::randn({3, 20, n});
-    const auto all = withThreads([&] { return std::vector{product(a, b.t()), linear(a, b), product(many, others)}; });
+    const auto all = withThreads([&] { return std::vector{product(a, b.t()), halftone::linear(a, b), product(many, others)}; });
     compareAll(all);
     const at::Tensor exact = at::matmul(a.to(at::kDouble), b.t().to(at::kDouble));
     QVERIFY(((all.front()[0] - exact).norm() / exact.norm()).item<double>() < 1e-6);
@@ -93,7 +93,7 @@ void TestAlgebra::gradientsAreTheSameForAnyNumberOfThreads()
         out.backward(g);
         return std::vector{out.detach(), x1.grad(), w1.grad(), b1.grad()};
     };
-    const auto all = withThreads([&] { return gradients([](const at::Tensor& p, const at::Tensor& q, const at::Tensor& r) { return linear(p, q, r); }); });
+    const auto all = withThreads([&] { return gradients([](const at::Tensor& p, const at::Tensor& q, const at::Tensor& r) { return halftone::linear(p, q, r); }); });
     compareAll(all);
     const auto theirs = gradients([](const at::Tensor& p, const at::Tensor& q, const at::Tensor& r) { return at::linear(p, q, r); });
     for (std::size_t i = 0; i < theirs.size(); ++i)
@@ -103,8 +103,8 @@ void TestAlgebra::gradientsAreTheSameForAnyNumberOfThreads()
 void TestAlgebra::aLinearIsLibTorchs()
 {
     const at::Tensor x = at::randn({3, 5, 7, 24}), w = at::randn({11, 24}), b = at::randn({11});
-    QVERIFY(at::allclose(linear(x, w, b), at::linear(x, w, b), 1e-5, 1e-5));
-    QVERIFY(at::allclose(linear(x.select(0, 0).select(0, 0), w), at::linear(x.select(0, 0).select(0, 0), w), 1e-5, 1e-5));
+    QVERIFY(at::allclose(halftone::linear(x, w, b), at::linear(x, w, b), 1e-5, 1e-5));
+    QVERIFY(at::allclose(halftone::linear(x.select(0, 0).select(0, 0), w), at::linear(x.select(0, 0).select(0, 0), w), 1e-5, 1e-5));
 }
 
 void TestAlgebra::squaresFillTheUpperTriangle()
