@@ -242,7 +242,7 @@ private Q_SLOTS:
             small.u8(static_cast<std::uint8_t>(i));
         put(m_file, small.bytes);
         const auto gguf = Checkpoint::open(m_file);
-        QCOMPARE(gguf->metadata()["small"], nlohmann::json::parse("[true, false, true]"));
+        QVERIFY(gguf->metadata()["small"] == nlohmann::json::parse("[true, false, true]"));
         QVERIFY(gguf->metadata()["large"].is_binary());   // sixteen bytes each else
         QCOMPARE(gguf->metadata()["large"].get_binary().size(), std::size_t{100'000});
         QCOMPARE(gguf->metadata()["large"].get_binary()[99'999], static_cast<std::uint8_t>(99'999));
