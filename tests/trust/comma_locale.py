@@ -132,7 +132,7 @@ with tempfile.TemporaryDirectory() as top:
         projects[locale] = ({k: v for k, v in written(folder).items() if not k.endswith("study.csv")}, fingerprints(os.path.join(folder, "p.halftone")))
         if os.path.exists(window):
             steps = [{"open": os.path.join(folder, "recipe.json")}, {"quantize": {"text": text}}, {"study": os.path.join(folder, "study.json")},
-                     {"plot": "study", "file": os.path.join(folder, "window", "study.csv"), "pixels": [400, 300]}]
+                     {"plot": "studies", "file": os.path.join(folder, "window", "study.csv"), "pixels": [400, 300]}]
             with open(os.path.join(folder, "steps.json"), "w", encoding="utf-8") as file:
                 json.dump(steps, file)
             run(window, ["--script", os.path.join(folder, "steps.json"), "--threads", "1", model], env, folder)
