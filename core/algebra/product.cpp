@@ -16,6 +16,8 @@ using torch::autograd::variable_list;
 
 /// Rows and columns of a piece: large enough that packing the operands anew for each costs a few hundredths.
 constexpr std::int64_t kRows = 256, kColumns = 1024;
+/// Multiply-adds that are worth waking threads for: a tenth of a millisecond of one.
+constexpr std::int64_t kWorthwhile = 8'000'000;
 
 bool isOurs(const at::Tensor& a, const at::Tensor& b)
 {
@@ -38,7 +40,7 @@ void multiply(const at::Tensor& out, const at::Tensor& a, const at::Tensor& b, c
             part.addmm_(left, right, 1, *add);
         else
             at::mm_out(part, left, right);
-    });
+    }, count * m * n * a.size(-1) >= kWorthwhile);
 }
 
 at::Tensor plainProduct(const at::Tensor& a, const at::Tensor& b)
@@ -100,7 +102,7 @@ void addSquare(const at::Tensor& sum, const at::Tensor& x)
         const auto [i, j] = pieces[static_cast<std::size_t>(piece)];
         const std::int64_t rows = std::min(kRows, n - i), columns = std::min(kColumns, n - j);
         sum.narrow(0, i, rows).narrow(1, j, columns).addmm_(x.narrow(1, i, rows).t(), x.narrow(1, j, columns));
-    });
+    }, n * n * x.size(0) / 2 >= kWorthwhile);
 }
 
 } // namespace halftone

@@ -20,7 +20,7 @@ double inPieces(std::int64_t count, const Of& of)
     eachPiece(static_cast<std::int64_t>(sums.size()), [&](std::int64_t piece) {
         const std::int64_t first = piece * kPiece;
         sums[static_cast<std::size_t>(piece)] = of(first, std::min(kPiece, count - first));
-    });
+    }, count > 16 * kPiece);
     return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 

@@ -64,7 +64,7 @@ template <typename Work>
 void inCachePieces(std::int64_t count, Work work)
 {
     constexpr std::int64_t kPiece = 32768;
-    eachPiece((count + kPiece - 1) / kPiece, [&](std::int64_t piece) { work(piece * kPiece, std::min(kPiece, count - piece * kPiece)); });
+    eachPiece((count + kPiece - 1) / kPiece, [&](std::int64_t piece) { work(piece * kPiece, std::min(kPiece, count - piece * kPiece)); }, count >= 8 * kPiece);
 }
 
 void activateInPlace(at::Tensor& x, ActivationFunction function)

@@ -6,6 +6,10 @@
 #include <algorithm>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace halftone {
 namespace {
 
@@ -16,7 +20,18 @@ constexpr std::uint64_t kProgram = 175'000'000;
 
 std::uint64_t programBytes()
 {
-    return std::max(residentBytes(), kProgram);
+    std::uint64_t held = residentBytes();
+#ifdef __GLIBC__
+    held -= std::min(held, static_cast<std::uint64_t>(::mallinfo2().fordblks));
+#endif
+    return std::max(held, kProgram);
+}
+
+void returnFreedMemory()
+{
+#ifdef __GLIBC__
+    ::malloc_trim(0);
+#endif
 }
 
 std::uint64_t walkMemory(const ModelDescription& model, std::int64_t tokens, bool twice)

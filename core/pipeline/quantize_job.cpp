@@ -5,6 +5,7 @@
 #include "core/model/model.h"
 #include "core/pipeline/block_driver.h"
 #include "core/pipeline/compute_scope.h"
+#include "core/pipeline/memory_plan.h"
 #include "core/pipeline/quantize_memory.h"
 #include "core/pipeline/quantize_plan.h"
 #include "core/pipeline/run_difference.h"
@@ -224,6 +225,11 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
         };
         info.peakBytes = std::max(info.peakBytes, takePeakResidentBytes());
         BlockDriver driver(block, blockPlans[static_cast<std::size_t>(b)], streams, stop, step);
+        const auto watch = [&](BlockResult& result) {
+            if (b + 1 == config.blocks)   // the head comes, which may be larger than anything before it
+                returnFreedMemory();
+            sentinels.after(block, result);
+        };
         sentinels.before(block);
         expected = driver.expectedSteps();
         driver.advanceFloat();
@@ -234,12 +240,12 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
             driver.advance();
             block.kvCache = kvCacheOfBlock(job.recipe.kvCache, b);   // the canary sees what is evaluated
             BlockResult known;
-            sentinels.after(block, known);
+            watch(known);
         } else {
             StoredBlock stored = driver.quantize();
             feed.flush();
             block.kvCache = kvCacheOfBlock(job.recipe.kvCache, b);
-            sentinels.after(block, stored.result);
+            watch(stored.result);
             for (const std::string& note : driver.transformNotes())
                 progress.note(note);
             for (const AsleepChannels& asleep : stored.result.asleep)

@@ -12,6 +12,10 @@ namespace halftone::memory {
 inline constexpr std::uint64_t kTokensPerBatch = 2048;
 /// The Hessian of a site as it was made, as it is visited, damped, turned round, what its factorisation still has to do, and the factor.
 inline constexpr std::uint64_t kHessianCopies = 7;
+/// The same of a method that does not factorise it: it is made for the output error alone.
+inline constexpr std::uint64_t kMeasuredHessianCopies = 4;
+/// Of what a block takes and gives back again and again, the allocator keeps a fifth more.
+inline constexpr std::uint64_t kSlackFifths = 6;
 /// Of the linear at work: transposed weights, rounded weights, their error and a temporary in float32, and the codes twice.
 inline constexpr std::uint64_t kLinearBytesPerWeight = 18;
 /// Float rows as wide as the widest site that one forward pass of a batch holds.

@@ -73,6 +73,7 @@ BlockBytes blockBytes(const ModelDescription& model, const std::vector<ResolvedP
         std::array<std::uint64_t, kSiteKinds> hessian{};
         bool together = false;   ///< all four Hessians at once
         bool learned = false;
+        bool factorised = false;
     };
     std::map<int, Block> blocks;
     for (std::size_t i = 0; i < plans.size(); ++i) {
@@ -86,13 +87,15 @@ BlockBytes blockBytes(const ModelDescription& model, const std::vector<ResolvedP
             continue;
         block.largest = std::max(block.largest, positive(linear.weights()));
         block.learned = block.learned || learns(plan);
+        const MethodInfo* rounding = findMethod(MethodKind::Rounding, plan.rounding.method);
+        block.factorised = block.factorised || (rounding != nullptr && rounding->needs.hessian);
         for (const auto& [key, value] : plan.rounding.parameters)
             block.together = block.together || (key == "true_sequential" && std::holds_alternative<bool>(value) && !std::get<bool>(value));
     }
     BlockBytes most;
     for (const auto& [index, block] : blocks) {
         const std::uint64_t largest = *std::max_element(block.hessian.begin(), block.hessian.end());
-        std::uint64_t hessians = memory::kHessianCopies * largest;
+        std::uint64_t hessians = (block.factorised ? memory::kHessianCopies : memory::kMeasuredHessianCopies) * largest;
         if (block.together)
             for (const std::uint64_t one : block.hessian)
                 hessians += one;
@@ -144,7 +147,7 @@ QuantizePlan planQuantize(const ModelDescription& model, const std::vector<Resol
         * (positive(config.embeddingWidth > 0 ? config.embeddingWidth : config.hidden) + memory::kCanaryLogitRows);
     const std::uint64_t unseen = fitted ? 2 * kFloat * positive(config.hidden) * std::max<std::uint64_t>(TokenWindows::kUnseenTokens, length) : 0;
     const BlockBytes block = blockBytes(model, plans);
-    plan.peakMemory = programBytes() + unseen + streams.kept + std::max(block.working + forward, block.kept + head);
+    plan.peakMemory = programBytes() + unseen + std::max((streams.kept + block.working + forward) * memory::kSlackFifths / 5, streams.kept + block.kept + head);
     plan.availableMemory = availableMemory();
     return plan;
 }

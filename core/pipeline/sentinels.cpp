@@ -21,8 +21,8 @@ namespace {
 
 /// Smallest number that float16 tells from zero: runtimes compute with scales in float16 or bfloat16.
 constexpr double kSmallestHalf = 5.96e-8;
-/// Steps: weights that are no farther from the ends of a grid are on that grid, but for the rounding of their own type.
-constexpr double kOnTheGrid = 0.1;
+/// Steps: weights that are no farther from the ends of a grid are not cut off there, whatever their share: they lie on a grid of their own.
+constexpr double kOnTheGrid = 0.55;
 
 std::string percent(double share)
 {
