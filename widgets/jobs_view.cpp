@@ -194,6 +194,7 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     m_footnote->setFont(tabularFont(font(), false, 1));
     m_footnote->hide();
     column->addWidget(m_scroll, 1);
+    column->addStretch();   // while the list is hidden: what is at work stays on top
     column->addWidget(m_logPanel, 2);
     column->addWidget(m_footnote);
     refreshFold();

@@ -22,6 +22,7 @@ JobIndicator::JobIndicator(QWidget* parent) : QWidget(parent)
 {
     setObjectName(u"jobIndicator"_s);
     setCursor(Qt::PointingHandCursor);
+    setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Preferred);
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(10, 0, 10, 0);
     row->setSpacing(8);

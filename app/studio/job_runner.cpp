@@ -420,10 +420,9 @@ void JobRunner::drop(int id)
 
 void JobRunner::dropFinished()
 {
-    std::erase_if(m_jobs, [this](const auto& job) {
-        const JobStatus status = this->job(job->status.id);
-        return status.listed && (status.state == JobState::Done || (status.state == JobState::Cancelled && !status.resumable));
-    });
+    for (const JobStatus& status : jobs())
+        if (status.state == JobState::Done || (status.state == JobState::Cancelled && !status.resumable))
+            std::erase_if(m_jobs, [&](const auto& job) { return job->status.id == status.id; });
     Q_EMIT changed();
 }
 

@@ -151,7 +151,7 @@ RunsTable::RunsTable(QWidget* parent)
     m_table->horizontalHeader()->setHighlightSections(false);
     m_table->setFrameShape(QFrame::NoFrame);
     m_table->setTextElideMode(Qt::ElideMiddle);
-    new ColumnFitter(m_table, RunsModel::Method, 64, {RunsModel::Blocks}, [](const QString& blocks) {
+    new ColumnFitter(m_table, RunsModel::Method, 84, {RunsModel::Memory, RunsModel::Time, RunsModel::Size, RunsModel::Bits, RunsModel::Blocks}, [](const QString& blocks) {
         const QStringList sides = blocks.split(u" / "_s);
         return sides.size() == 2 && sides[0] == sides[1];   // of a run that is done
     });
