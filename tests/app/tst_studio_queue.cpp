@@ -276,7 +276,8 @@ private Q_SLOTS:
         QVERIFY(document().setCalibration({8, 64, 0}));
         m_window->setWorkspace(Workspaces::Run);
         bool held = false;
-        connect(&document(), &Document::analysisBlockAdded, this, [&] {
+        const QObject listening;
+        connect(&document(), &Document::analysisBlockAdded, &listening, [&] {
             if (!std::exchange(held, true))
                 m_window->jobs().pause(job(u"analyze"_s).id);
         });
@@ -303,7 +304,8 @@ private Q_SLOTS:
         m_window->jobs().cancel(job(u"quantize"_s).id);
         QTRY_VERIFY(!m_window->jobs().busy());
         QStringList said;
-        connect(&m_window->jobs(), &JobRunner::changed, this, [&] { said << job(u"quantize"_s).phase + u": "_s + job(u"quantize"_s).detail; });
+        const QObject listening;   // no longer than `said`
+        connect(&m_window->jobs(), &JobRunner::changed, &listening, [&] { said << job(u"quantize"_s).phase + u": "_s + job(u"quantize"_s).detail; });
         m_window->jobs().resume(job(u"quantize"_s).id);
         QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && document().latestRun(), 60000);
         const QStringList replayed = said.filter(QRegularExpression(u"resuming: replaying block [1-6] of 6"_s));
