@@ -47,10 +47,20 @@ public:
             words->setTextInteractionFlags(Qt::TextSelectableByMouse);
             texts->addWidget(words);
         }
+        m_texts = texts;
         row->addLayout(texts, 1);
     }
 
     QHBoxLayout* row() const { return static_cast<QHBoxLayout*>(layout()); }
+    /// Several buttons stand below the words, which else had no room beside them.
+    QHBoxLayout* rowBelow()
+    {
+        auto* below = new QHBoxLayout;
+        below->setContentsMargins(0, 4, 0, 0);
+        below->setSpacing(8);
+        m_texts->addLayout(below);
+        return below;
+    }
     const QString& id() const { return m_message.id; }
 
 protected:
@@ -75,6 +85,7 @@ protected:
 private:
     Message m_message;
     QLabel* m_sign = nullptr;
+    QVBoxLayout* m_texts = nullptr;
     QString m_picture;
 };
 
@@ -105,14 +116,17 @@ void MessageBanner::showMessage(const Message& message)
     QStringList actions = message.moreActions;
     if (!message.action.isEmpty())
         actions.prepend(message.action);
+    QHBoxLayout* buttons = actions.size() > 1 ? card->rowBelow() : card->row();
     for (int i = 0; i < actions.size(); ++i) {
         auto* action = new QPushButton(actions[i], card);
         action->setObjectName(i == 0 ? u"action"_s : u"action%1"_s.arg(i));
         action->setAccessibleName(QString(actions[i]).remove(u'&'));
         action->setToolTip((message.nextStep.isEmpty() ? action->accessibleName() : message.nextStep).toHtmlEscaped());
         connect(action, &QPushButton::clicked, this, [this, id, i] { Q_EMIT actionRequested(id, i); });
-        card->row()->addWidget(action, 0, Qt::AlignTop);
+        buttons->addWidget(action, 0, Qt::AlignTop);
     }
+    if (actions.size() > 1)
+        buttons->addStretch(1);
     if (!message.details.isEmpty()) {
         auto* copy = new QToolButton(card);
         copy->setObjectName(u"copyDetails"_s);

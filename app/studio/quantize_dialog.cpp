@@ -15,7 +15,6 @@
 #include <QComboBox>
 #include <QFormLayout>
 #include <QLabel>
-#include <QPointer>
 #include <QSpinBox>
 
 #include <algorithm>
@@ -45,7 +44,7 @@ QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const 
                    "goes on where it was.").arg(document.name()),
                 tr("&Quantize"), parent)
     , m_document(document)
-    , m_jobs(jobs)
+    , m_jobs(&jobs)
 {
     if (const RunInfo* run = document.unfinishedRun())
         m_unfinished = *run;
@@ -112,7 +111,8 @@ QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const 
 
 QuantizeDialog::~QuantizeDialog()
 {
-    m_jobs.cancelTag(QString::fromUtf8(kMeasureTag));
+    if (m_jobs)
+        m_jobs->cancelTag(QString::fromUtf8(kMeasureTag));
 }
 
 /// How long the text is, asked on the file thread: Start does not wait for it, since a run takes what there is.
@@ -129,7 +129,7 @@ void QuantizeDialog::measure()
         alive->m_measureProblem = error.sentence;
         alive->refresh();
     };
-    m_jobs.submit(
+    m_jobs->submit(
         spec, [model = m_document.model().path, choice = m_text->choice()](Progress&, const std::stop_token& stop) { return measureText(model, choice, stop); },
         [alive, line = m_measuredLine](const TextLength& length) {
             if (!alive || line != alive->m_text->file())

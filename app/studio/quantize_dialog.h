@@ -4,6 +4,7 @@
 #include "app/studio/tasks.h"
 #include "core/pipeline/text_length.h"
 
+#include <QPointer>
 #include <QTimer>
 
 class QCheckBox;
@@ -37,7 +38,7 @@ private:
     CalibrationSettings planned() const;
 
     const Document& m_document;
-    JobRunner& m_jobs;
+    QPointer<JobRunner> m_jobs;            ///< goes before the dialog where the window is closed under it
     std::optional<RunInfo> m_unfinished;
     QTimer m_measureLater;
     QString m_measuredLine;                ///< the text that was measured last
