@@ -470,7 +470,7 @@ private Q_SLOTS:
         QTRY_VERIFY2(caption().startsWith(u"KL, measured: "_s), qPrintable(caption()));
         const QString measured = caption();
         // Another recipe, at work and then done, unmeasured: the figure is an older recipe's.
-        STEP(usePreset("nearest"));
+        STEP(usePreset("w4a16-rtn"));
         QVERIFY2(caption().startsWith(u"KL, of an older recipe: "_s), qPrintable(caption()));
         const std::size_t before = document().runs().size();
         STEP(quantize());
