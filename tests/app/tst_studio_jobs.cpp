@@ -9,6 +9,7 @@
 #include "app/studio/text.h"
 #include "widgets/block_strip.h"
 #include "widgets/curves_view.h"
+#include "widgets/elided_label.h"
 #include "widgets/jobs_view.h"
 #include "widgets/memory_plot.h"
 #include "widgets/plot_style.h"
@@ -452,6 +453,8 @@ private Q_SLOTS:
             curves->setFigure(figure);
             QVERIFY(!curves->isEmptyStateShown());
         }
+        curves->setFigure(CurveFigure::Drift);
+        QCoreApplication::processEvents();   // queued pictures
         STEP(keepPicture(m_window.get(), u"compare"_s));
     }
 
@@ -501,6 +504,8 @@ private Q_SLOTS:
             all << toQString(linear.name);
         QVERIFY(document().editPlans(all, three));
         QCOMPARE(loadsIn(), u"Loads in: dense only"_s);
+        auto* words = m_window->findChild<ElidedLabel*>(u"summaryContractValue"_s);
+        QTRY_VERIFY(words->width() >= words->sizeHint().width());   // whole
         QVERIFY(m_window->findChild<QWidget*>(u"summaryContract"_s)->toolTip().contains(u"3-bit weights"_s));
         QCOMPARE(document().exportBytes(), document().size().denseBytes);
         STEP(trigger(u"quantize"_s));

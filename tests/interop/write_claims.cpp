@@ -137,6 +137,11 @@ std::array<int, kSiteKinds> claimOf(const Recipe& recipe, const ModelDescription
     return claims;
 }
 
+struct Claimed {
+    Scheme scheme;
+    std::array<int, kSiteKinds> sites;
+};
+
 class Writer {
 public:
     Writer(fs::path models, fs::path text, fs::path out) : m_models(std::move(models)), m_text(std::move(text)), m_out(std::move(out)) {}
@@ -145,7 +150,7 @@ public:
     {
         const fs::path shallow = m_models / id, deep = m_models / (id + "-deep");
         const ModelDescription model = describeModel(shallow, false), deepModel = describeModel(deep, false);
-        std::deque<Scheme> clean;
+        std::deque<Claimed> clean;
         bool warned = false;
         for (const WeightGrid& weights : weightGrids())
             for (const ActivationGrid& activations : activationGrids()) {
@@ -153,7 +158,7 @@ public:
                 const auto claims = claimOf(recipeOf(scheme), model);
                 const auto least = *std::min_element(claims.begin(), claims.end()), most = *std::max_element(claims.begin(), claims.end());
                 if (most == 2)
-                    clean.push_back(scheme);
+                    clean.push_back({scheme, claims});
                 if (least == 1 && !warned) {
                     warned = true;   // one of them: it must open, and is told to compute otherwise
                     write(id, shallow, nameOf(scheme) + " throughout", recipeOf(scheme), false);
@@ -179,28 +184,18 @@ public:
 
 private:
     /// A scheme a site, as many as there are sites; those used leave the list.
-    static Recipe bundleOf(std::deque<Scheme>& schemes, const ModelDescription& model)
+    static Recipe bundleOf(std::deque<Claimed>& schemes, const ModelDescription& model)
     {
         Recipe recipe;
         recipe.calibration = {4, kSample, 0};
-        std::deque<Scheme> later;
         for (const SiteInfo& site : model.sites) {
-            while (!schemes.empty()) {
-                const Scheme scheme = schemes.front();
-                schemes.pop_front();
-                Recipe tried;
-                tried.calibration = recipe.calibration;
-                tried.defaults = patchOf(scheme);
-                if (claimOf(tried, model)[static_cast<std::size_t>(site.kind)] != 2) {
-                    later.push_back(scheme);
-                    continue;
-                }
-                for (const std::string& linear : site.linears)
-                    recipe.rules.push_back({linear, patchOf(scheme)});
-                break;
-            }
+            const auto fits = std::find_if(schemes.begin(), schemes.end(), [&](const Claimed& claimed) { return claimed.sites[static_cast<std::size_t>(site.kind)] == 2; });
+            if (fits == schemes.end())
+                continue;
+            for (const std::string& linear : site.linears)
+                recipe.rules.push_back({linear, patchOf(fits->scheme)});
+            schemes.erase(fits);
         }
-        schemes.insert(schemes.end(), later.begin(), later.end());
         return recipe;
     }
 
