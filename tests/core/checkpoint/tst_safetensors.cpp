@@ -262,7 +262,7 @@ private Q_SLOTS:
         row("lists what nobody has", R"({"weight_map":{"a":"m-1.safetensors","c":"m-1.safetensors"}})", "a", "lists \"c\"");
         row("names the other shard", R"({"weight_map":{"a":"m-2.safetensors","b":"m-1.safetensors"}})", "a b", "gives another file");
         row("does not list a tensor", R"({"weight_map":{"x":"m-2.safetensors","a":"m-1.safetensors"}})", "a b", "does not list \"b\"");
-        row("begins with ./", R"({"weight_map":{"a":"./m-1.safetensors","b":".//m-2.safetensors"}})", "a b", "");
+        row("begins with ./", R"({"weight_map":{"a":"./m-1.safetensors","b":"././m-2.safetensors"}})", "a b", "");
         row("in a folder of the model", R"({"weight_map":{"a":"m-1.safetensors","b":"part/m-2.safetensors"}})", "a b", "");
         row("of a doubled key the last counts", R"({"weight_map":{"a":"m-2.safetensors","a":"m-1.safetensors"}})", "a", "");
         row("Infinity in the metadata", R"({"metadata":{"total_size":Infinity},"weight_map":{"a":"m-1.safetensors"}})", "a", "");

@@ -401,7 +401,8 @@ private Q_SLOTS:
         QFETCH(QString, keys);
         QFETCH(QString, rope);
         const golden::GgufCopy gguf(golden::data("goldens/llama.gguf"), [&](Json& values, std::vector<golden::GgufCopy::Tensor>&) {
-            for (const auto& [key, value] : Json::parse(keys.toStdString()).items())
+            const Json more = Json::parse(keys.toStdString());
+            for (const auto& [key, value] : more.items())
                 values["llama." + key] = value;
         });
         const golden::Copy folder("goldens/llama", [&](Json& config) { config["rope_scaling"] = Json::parse(rope.toStdString()); });
