@@ -227,21 +227,20 @@ private:
         if (type >= kSmallest.size())
             fail("the array \"" + printable(key) + "\" has the unknown element type " + std::to_string(type));
         const std::uint64_t count = m_at.u64();
-        if (count > limits::kGgufArray - m_elements)
+        const std::uint64_t size = kSmallest[type];
+        const bool asBytes = size <= 2 && count > limits::kGgufSmallNumbers - m_smallNumbers;   // as values each would take sixteen
+        if (!asBytes && count > limits::kGgufArray - m_elements)
             fail("the array \"" + printable(key) + "\" has " + std::to_string(count) + " elements; at most "
                      + std::to_string(limits::kGgufArray) + " are allowed in all arrays",
                  "E-R04");
-        if (count > m_at.left() / kSmallest[type])
+        if (count > m_at.left() / size)
             fail("the array \"" + printable(key) + "\" says it has " + std::to_string(count) + " elements, but only "
                      + std::to_string(m_at.left()) + " bytes are left",
                  "E-R05");
+        if (asBytes)
+            return m_at.binary(count * size, type);
         m_elements += count;
-        const std::uint64_t size = kSmallest[type];
-        if (size <= 2) {   // as values each would take sixteen bytes
-            if (count > limits::kGgufSmallNumbers - m_smallNumbers)
-                return m_at.binary(count * size, type);
-            m_smallNumbers += count;
-        }
+        m_smallNumbers += size <= 2 ? count : 0;
         if (static_cast<ValueType>(type) == ValueType::String && (m_texts += count) > limits::kGgufTexts)
             fail("the array \"" + printable(key) + "\" has " + std::to_string(count) + " texts; at most " + std::to_string(limits::kGgufTexts)
                      + " are allowed in all arrays",

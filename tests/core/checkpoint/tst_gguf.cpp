@@ -195,9 +195,9 @@ private Q_SLOTS:
         row("text_past_the_end", Gguf(0, 1).key("k", kTypeString).u64(16u << 20), "(E-R02)");
         row("text_length_overflow", Gguf(0, 1).key("k", kTypeString).u64(UINT64_MAX), "(E-R04)");
         row("array_type_unknown", Gguf(0, 1).key("k", kTypeArray).u32(99).u64(0));
-        row("array_over_the_limit", Gguf(0, 1).key("k", kTypeArray).u32(kTypeU32).u64((64u << 20) + 1), "(E-R04)");
+        row("array_over_the_limit", Gguf(0, 1).key("k", kTypeArray).u32(kTypeU32).u64((8u << 20) + 1), "(E-R04)");
         row("array_count_overflow", Gguf(0, 1).key("k", kTypeArray).u32(kTypeU32).u64(UINT64_MAX), "(E-R04)");
-        row("array_past_the_end", Gguf(0, 1).key("k", kTypeArray).u32(kTypeU32).u64(64u << 20), "(E-R05)");
+        row("array_past_the_end", Gguf(0, 1).key("k", kTypeArray).u32(kTypeU32).u64(8u << 20), "(E-R05)");
         row("array_of_texts_past_the_end", Gguf(0, 1).key("k", kTypeArray).u32(kTypeString).u64(2).text("a"), "(E-R05)");
         row("arrays_three_deep",
             Gguf(0, 1).key("k", kTypeArray).u32(kTypeArray).u64(1).u32(kTypeArray).u64(1).u32(kTypeU32).u64(1).u32(1), "(E-R04)");
