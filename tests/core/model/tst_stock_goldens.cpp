@@ -402,8 +402,8 @@ private Q_SLOTS:
         QFETCH(QString, rope);
         const golden::GgufCopy gguf(golden::data("goldens/llama.gguf"), [&](Json& values, std::vector<golden::GgufCopy::Tensor>&) {
             const Json more = Json::parse(keys.toStdString());
-            for (const auto& [key, value] : more.items())
-                values["llama." + key] = value;
+            for (auto value = more.begin(); value != more.end(); ++value)
+                values["llama." + value.key()] = *value;
         });
         const golden::Copy folder("goldens/llama", [&](Json& config) { config["rope_scaling"] = Json::parse(rope.toStdString()); });
         const golden::Golden golden = golden::read(golden::data("goldens/llama"));

@@ -41,7 +41,7 @@ StudyResult runTiny(const std::shared_ptr<Project>& project, const Study& study,
                     std::function<void(const StudyResult&)> changed = {})
 {
     SilentProgress silent;
-    StudyJob job{study, project, resume, {}, std::move(changed)};
+    StudyJob job{study, project, resume, false, {}, std::move(changed)};
     job.options.threads = 2;
     return runStudy(job, progress ? *progress : silent, stop);
 }
