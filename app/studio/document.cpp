@@ -322,10 +322,13 @@ void Document::addEvaluation(const EvaluationRecord& record)
 
 void Document::removeEvaluation(const EvaluationRecord& record)
 {
-    if (std::erase_if(m_evaluations, [&](const EvaluationRecord& old) { return old.sameSubject(record); }) == 0)
+    const auto found = std::find_if(m_evaluations.begin(), m_evaluations.end(), [&](const EvaluationRecord& old) { return old.sameSubject(record); });
+    if (found == m_evaluations.end())
         return;
+    const EvaluationRecord stored = *found;   // as the project calls it: a row may show the run's name
+    m_evaluations.erase(found);
     Q_EMIT evaluationsChanged();
-    keepEvaluations([record](const std::filesystem::path& project) { return removeRecord(project, record); });
+    keepEvaluations([stored](const std::filesystem::path& project) { return removeRecord(project, stored); });
 }
 
 /// The project's list may have grown by another program's since: what comes back is all of it.

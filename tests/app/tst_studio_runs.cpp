@@ -305,9 +305,14 @@ private Q_SLOTS:
             QTest::keyClick(asked, Qt::Key_Escape);
             QTRY_VERIFY(!m_window->findChild<QDialog*>(name + u"Dialog"_s));
         }
+        const std::vector<EvaluationRecord> named = figures->records();
+        for (const EvaluationRecord& record : named)
+            document().removeEvaluation(record);
+        QTRY_VERIFY(!m_window->jobs().busy());
         end();
         start();
         STEP(openModel());
+        QVERIFY2(document().evaluations().empty(), "taken away under its name, it does not come back");
         QTRY_COMPARE(shown(), u"run-001 · for the talk *"_s);
         QCOMPARE(toQString(document().runs().front().note), u"nearest, as a start"_s);
     }

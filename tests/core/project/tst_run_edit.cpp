@@ -110,7 +110,9 @@ private Q_SLOTS:
         const auto project = fixture.open();
         aRun(*project, 2);
         labelRun(*project, "run-001", "good", "");
-        storeEvaluation(fixture.folder(), {StoredEvaluation::Target::Run, "run-001", "run-001", "/t.txt", 1, 64, 4, 1, "2026-01-01T00:00:00", {}});
+        StoredEvaluation measured{StoredEvaluation::Target::Run, "run-001", "run-001", "/t.txt", 1, 64, 4, 1, "2026-01-01T00:00:00", {}};
+        measured.result.perplexity.tokens = 63;
+        QCOMPARE(storeEvaluation(fixture.folder(), measured).size(), std::size_t(1));
         NoProgress progress;
         const std::filesystem::path target = fixture.root() / "copy.halftone";
         copyProject(*project, target, progress, {});
