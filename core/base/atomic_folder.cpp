@@ -91,6 +91,23 @@ bool isInside(const fs::path& name)
     return !name.empty() && name.is_relative() && std::all_of(name.begin(), name.end(), [](const fs::path& part) { return isBareName(part.string()); });
 }
 
+/// The mark, or what a kill left of writing it.
+bool isMark(std::string_view name)
+{
+    return name == kMark || (name.starts_with("." + std::string(kMark) + ".") && name.ends_with(".part"));
+}
+
+void removeMarks(const fs::path& folder)
+{
+    std::vector<fs::path> marks;
+    std::error_code error;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+        if (isMark(it->path().filename().string()))
+            marks.push_back(it->path());
+    for (const fs::path& mark : marks)
+        ::unlink(mark.c_str());
+}
+
 void addOthers(const fs::path& folder, const std::string& prefix, const std::vector<std::string>& known, std::vector<std::string>& others)
 {
     std::error_code error;
@@ -101,7 +118,7 @@ void addOthers(const fs::path& folder, const std::string& prefix, const std::vec
                 addOthers(it->path(), name + "/", known, others);
             else
                 others.push_back(name + "/");
-        } else if (std::find(known.begin(), known.end(), name) == known.end()) {
+        } else if (std::find(known.begin(), known.end(), name) == known.end() && !(prefix.empty() && isMark(name))) {
             others.push_back(name);
         }
     }
@@ -114,16 +131,16 @@ void addOthers(const fs::path& folder, const std::string& prefix, const std::vec
 int removeNamed(const fs::path& folder, const std::vector<std::string>& names)
 {
     for (const std::string& name : names) {
-        if (!isInside(name) || name == kMark || !isRealFolder((folder / name).parent_path()))
+        if (!isInside(name) || !isRealFolder((folder / name).parent_path()))
             continue;
         if (::unlink((folder / name).c_str()) != 0 && errno != ENOENT)
             return errno;
         for (fs::path parent = (folder / name).parent_path(); parent != folder && ::rmdir(parent.c_str()) == 0;)
             parent = parent.parent_path();
     }
-    if (!otherEntries(folder, {kMark}).empty())
+    if (!otherEntries(folder, {}).empty())
         return ENOTEMPTY;
-    ::unlink((folder / kMark).c_str());
+    removeMarks(folder);
     return ::rmdir(folder.c_str()) == 0 ? 0 : errno;
 }
 
@@ -179,7 +196,6 @@ AtomicFolder::AtomicFolder(fs::path target, std::vector<std::string> replaces)
         throw Error(ErrorKind::Io, m_target.string() + ": is being written by " + attempt.owner + "; wait for it or choose another name.", m_target.string());
     m_lock = std::move(attempt.lock);
     clearTheWay();
-    m_replaces.emplace_back(kMark);   // a kill right after a commit leaves it in the target
     if (isThere(m_target))
         if (const std::vector<std::string> others = otherEntries(m_target, m_replaces); !others.empty())
             throw Error(ErrorKind::InvalidArgument, m_target.string() + ": is not replaced, since it holds " + shortList(others) + "; move that away or choose another folder.",
@@ -205,9 +221,12 @@ void AtomicFolder::clearTheWay() const
     const auto inTheWay = [this] {
         throw Error(ErrorKind::InvalidArgument, m_partial.string() + ": is in the way and was not made by Halftone; move it or choose another name.", m_partial.string());
     };
-    if (!isRealFolder(m_partial) || !fs::is_regular_file(fs::symlink_status(m_partial / kMark, error)))
+    if (!isRealFolder(m_partial))
         inTheWay();
-    const std::string mark = readTextFile(m_partial / kMark, kMostMark);
+    const bool marked = fs::is_regular_file(fs::symlink_status(m_partial / kMark, error));
+    if (!marked && !otherEntries(m_partial, {}).empty())
+        inTheWay();
+    const std::string mark = marked ? readTextFile(m_partial / kMark, kMostMark) : std::string(kWriting);   // else a kill came before the mark was whole
     if (mark.starts_with(kReplaced)) {
         const int left = removeNamed(m_partial, lines(std::string_view(mark).substr(kReplaced.size())));
         if (left != 0)
@@ -273,16 +292,19 @@ void AtomicFolder::commit()
     } catch (const fs::filesystem_error& e) {
         failIo(m_partial, "cannot be synced to disk", e.code().value());
     }
-    const fs::path old = swapIn();
-    const std::unique_ptr<FileLock> lock = std::move(m_lock);   // from here on the target is the new one, and nothing fails
-    if (!old.empty()) {
-        try {
-            writeFileAtomically(old / kMark, replacedMark(m_replaces));
-        } catch (const Error& e) {
-            log(LogLevel::Warning, e.what());
-        }
+    const bool replaces = isThere(m_target);
+    if (replaces)   // for a kill right after the swap: what is then beside the new one is known as ours, and which files of it may go
+        writeFileAtomically(m_target / kMark, replacedMark(m_replaces));
+    fs::path old;
+    try {
+        old = swapIn();
+    } catch (const Error&) {
+        if (replaces)
+            removeMarks(m_target);
+        throw;
     }
-    ::unlink((m_target / kMark).c_str());
+    const std::unique_ptr<FileLock> lock = std::move(m_lock);   // from here on the target is the new one, and nothing fails
+    removeMarks(m_target);
     syncFolderAfterRename(m_target);
     if (old.empty())
         return;
@@ -297,7 +319,7 @@ void AtomicFolder::commit()
         return;
     // Something came in while we worked, or cannot be removed: it is kept, under a name that is in nobody's way.
     fs::path kept = old;
-    ::unlink((old / kMark).c_str());
+    removeMarks(old);
     if (old == m_partial) {
         kept = nameAside(m_target);
         if (::rename(old.c_str(), kept.c_str()) != 0)

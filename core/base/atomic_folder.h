@@ -35,7 +35,8 @@ private:
     std::unique_ptr<FileLock> m_lock;   ///< beside the folder: holds other writers off
 };
 
-/// What is in `folder` beside the files `known`, sorted: names of files, and of folders ("name/") that hold none of them. @throws Error{Io} where it cannot be read.
+/// What is in `folder` beside the files `known`, sorted: names of files, and of folders ("name/") that hold none of them.
+/// A mark that a killed AtomicFolder left does not count. @throws Error{Io} where it cannot be read.
 std::vector<std::string> otherEntries(const std::filesystem::path& folder, const std::vector<std::string>& known);
 /// "a, b, c and 4 more"
 std::string shortList(const std::vector<std::string>& names);

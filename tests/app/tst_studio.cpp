@@ -662,9 +662,11 @@ private Q_SLOTS:
         QTRY_VERIFY2(note->text().contains(u"is no earlier export"_s), qPrintable(note->text()));
         QVERIFY(!box->findChild<QAbstractButton*>(u"start"_s)->isEnabled());
         box->reject();
+        QTRY_VERIFY(!m_window->findChild<QDialog*>(u"exportDialog"_s));
         // An export with a person's file in it: the job says so and touches nothing.
         const QString out = exportTo(u"out"_s, u"dense"_s);
         QVERIFY(put(out + u"/notes.txt"_s));
+        QTRY_VERIFY(!m_window->findChild<QDialog*>(u"exportDialog"_s));
         const auto before = filesOf(out);
         box = into(out);
         pressStart(box);
@@ -673,6 +675,7 @@ private Q_SLOTS:
         QVERIFY(!m_window->messages().contains(u"exported"_s));
         // Without it, the export is replaced.
         QVERIFY(QFile::remove(out + u"/notes.txt"_s));
+        QTRY_VERIFY(!m_window->findChild<QDialog*>(u"exportDialog"_s));
         box = into(out);
         pressStart(box);
         QTRY_VERIFY_WITH_TIMEOUT(m_window->messages().contains(u"exported"_s), 60000);

@@ -131,7 +131,7 @@ private Q_SLOTS:
         const auto names = [](const fs::path& folder) {
             std::set<std::string> found;
             for (const auto& entry : fs::recursive_directory_iterator(folder))
-                if (entry.is_regular_file() && entry.path().filename() != ".halftone-partial")
+                if (entry.is_regular_file() && entry.path().filename().string().find(".halftone-partial") == std::string::npos)
                     found.insert(entry.path().lexically_relative(folder).generic_string());
             return found;
         };
