@@ -104,6 +104,8 @@ GridControls::GridControls(const QString& id, Form form, QWidget* parent) : QWid
         m_schemeList->setAccessibleName(tr("Activation grid"));
         m_schemeList->setToolTip(tr("The activation grid whose effect is shown"));
         m_schemeList->addItems(texts);
+        m_schemeList->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);   // these controls come and go: they widen no panel
+        m_schemeList->setMinimumContentsLength(6);
         for (int i = 0; i < kKernelSchemes; ++i)
             m_schemeList->setItemData(i, tips[i], Qt::ToolTipRole);
         m_bitsList = new QComboBox(this);
@@ -112,7 +114,7 @@ GridControls::GridControls(const QString& id, Form form, QWidget* parent) : QWid
         m_bitsList->setToolTip(tr("Bits of the activation grid"));
         for (const QString& b : bits)
             m_bitsList->addItem(tr("%1 bits").arg(b));
-        row->addWidget(m_schemeList);
+        row->addWidget(m_schemeList, 1);
         row->addWidget(m_bitsList);
         connect(m_schemeList, &QComboBox::activated, this, &GridControls::changed);
         connect(m_bitsList, &QComboBox::activated, this, &GridControls::changed);

@@ -186,6 +186,13 @@ void CommandModel::refresh()
     endResetModel();
 }
 
+bool CommandModel::isTelling() const
+{
+    constexpr int kMany = 4;
+    const auto like = [this](const Shown& one) { return one.tier == m_shown.front().tier && m_commands[static_cast<std::size_t>(one.command)].consequential; };
+    return !m_shown.empty() && !(like(m_shown.front()) && std::count_if(m_shown.begin(), m_shown.end(), like) > kMany);
+}
+
 QAction* CommandModel::action(const QModelIndex& index) const
 {
     return index.isValid() ? m_commands[static_cast<std::size_t>(m_shown[static_cast<std::size_t>(index.row())].command)].action.data() : nullptr;
@@ -277,11 +284,11 @@ void CommandPalette::popUp()
     m_line->setFocus();
 }
 
-/// The best of what fits is the one that Return runs; of all commands none is, until an arrow chooses it.
+/// The best of what fits is the one that Return runs; where that says too little none is, until an arrow chooses it.
 void CommandPalette::showQuery(const QString& text)
 {
     m_model->setQuery(text);
-    m_list->setCurrentIndex(text.trimmed().isEmpty() ? QModelIndex() : m_model->index(0));
+    m_list->setCurrentIndex(text.trimmed().isEmpty() || !m_model->isTelling() ? QModelIndex() : m_model->index(0));
     m_list->scrollToTop();
     const bool nothing = m_model->rowCount() == 0;
     m_nothing->setText(nothing ? tr("Nothing found for \u201c%1\u201d.\nCommands are found by the words of their names and of what they do.").arg(text.simplified()) : QString());

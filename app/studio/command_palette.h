@@ -39,6 +39,8 @@ public:
     void setCommands(std::vector<Command> commands);
     void setQuery(const QString& query);
     QAction* action(const QModelIndex& index) const;
+    /// Whether the first one is what was meant: not where many that have consequences fit alike ("bit").
+    bool isTelling() const;
 
     int rowCount(const QModelIndex& parent = {}) const override;
     QVariant data(const QModelIndex& index, int role) const override;

@@ -345,7 +345,7 @@ void MainWindow::updateActions()
         setActionEnabled(*m_actions[name], open && !m_document->readOnly(), open ? tr("The project is open read-only: a study has no place to go.") : first);
     setActionEnabled(*m_actions[u"largestOutlier"_s], open && m_document->hasAnalysis(), open ? tr("Analyze first: nothing is measured yet.") : first);
     for (QAction* action : m_layers->editActions())
-        if (action->objectName() != u"layersMakeRule"_s)   // the table itself knows when that can be
+        if (!open || action->objectName() != u"layersMakeRule"_s)   // the table itself knows when that can be
             setActionEnabled(*action, open, first);
     setActionEnabled(*m_actions[u"export"_s], open && m_document->latestRun(), open ? tr("Quantize first: an export takes a finished run.") : first);
     for (int kind = 0; kind < Workspaces::kCount; ++kind) {

@@ -46,7 +46,8 @@ void ScreenFit::fit()
     m_window->setMinimumSize(m_least.boundedTo(room.marginsRemoved(frame).size()));
     if (m_window->windowState() & (Qt::WindowMaximized | Qt::WindowFullScreen))
         return;
-    if (const QRect place = fitted(inner, frame, room); place != inner)
+    const QRect now = m_window->geometry();   // a new least size may have made it larger
+    if (const QRect place = fitted(now, frame, room); place != now)
         m_window->setGeometry(place);
 }
 

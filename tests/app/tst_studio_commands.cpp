@@ -102,7 +102,7 @@ private Q_SLOTS:
     void aWordThatFitsNothingWellChangesNothing_data()
     {
         QTest::addColumn<QString>("word");
-        for (const char* word : {"resume", "prompt", "cancel", "budget", "sensitivity", "gguf", "report", "export", "a", "4", "preset", "edit", "apply", "wq", "qnt", "bit", "ctivat", "clar rcpe",
+        for (const char* word : {"resume", "prompt", "cancel", "budget", "sensitivity", "gguf", "report", "export", "a", "4", "preset", "edit", "apply", "minutes", "3-bit", "wq", "qnt", "bit", "ctivat", "clar rcpe",
                                  "xyzzy", "delete", "undo everything", "minutes learned", ""})
             QTest::addRow("%s", word) << QString::fromLatin1(word);
     }
@@ -134,7 +134,7 @@ private Q_SLOTS:
     void theWordsOfTheFirstHourFindWhatTheyMean()
     {
         STEP(openModel());
-        const QList<std::pair<QString, QString>> wanted{{u"gguf"_s, u"open"_s}, {u"export"_s, u"export"_s}, {u"quantize"_s, u"quantize"_s}, {u"outlier"_s, u"largestOutlier"_s},
+        const QList<std::pair<QString, QString>> wanted{{u"gguf"_s, u"open"_s}, {u"export"_s, u"export"_s}, {u"quantize"_s, u"quantize"_s}, {u"largest outlier"_s, u"largestOutlier"_s},
                                                         {u"history"_s, u"show-history"_s}, {u"analyze"_s, u"analyze"_s}, {u"run"_s, u"workspace-run"_s}, {u"checkpoint"_s, u"export"_s}};
         for (const auto& [word, name] : wanted) {
             STEP(type(word));

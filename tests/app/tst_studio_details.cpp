@@ -54,7 +54,7 @@ private Q_SLOTS:
     void aModelWithoutATokenizerSaysSoAsItOpens()
     {
         STEP(openModel(copied(u"mute"_s, {u"tokenizer.json"_s, u"tokenizer_config.json"_s})));
-        QTRY_COMPARE(m_window->messages().count(), 1);
+        QTRY_VERIFY(m_window->messages().contains(u"tokenizer"_s));
         QVERIFY2(said().contains(u"no tokenizer"_s), qPrintable(said()));
         QVERIFY2(said().contains(u"tokenizer.json"_s) && said().contains(u"into its folder"_s), qPrintable(said()));
         keepPicture(m_window.get(), u"no-tokenizer"_s);
@@ -88,7 +88,6 @@ private Q_SLOTS:
         auto* tree = m_window->findChild<LayersView*>()->tree();
         document().select({0, SiteKind::MlpInput, "model.layers.0.mlp.up_proj", -1, -1});
         QTRY_VERIFY(!m_window->jobs().busy());
-        const QString alone = figure(u"size-now"_s);
         const LinearInfo* one = document().linear("model.layers.0.mlp.up_proj");
         QTRY_COMPARE(figure(u"size-now"_s), formatBytes(layer_texts::storedBytes(*one, *document().plan(one->name))));
         tree->setFocus();
@@ -114,8 +113,12 @@ private Q_SLOTS:
         QTRY_VERIFY(figure(u"sqnr-then"_s).contains(u"dB"_s));
         keepPicture(m_window.get(), u"what-if-many"_s);
         // One again.
-        document().select({0, SiteKind::MlpInput, "model.layers.0.mlp.up_proj", -1, -1});
-        QTRY_COMPARE(figure(u"size-now"_s), alone);
+        tree->setFocus();
+        STEP(press(Qt::Key_Home));
+        STEP(press(Qt::Key_Down));
+        QTRY_COMPARE(m_window->findChild<LayersView*>()->selectedLinears().size(), 1);
+        const LinearInfo* other = document().linear(m_window->findChild<LayersView*>()->selectedLinears().front().toStdString());
+        QTRY_COMPARE(figure(u"size-now"_s), formatBytes(layer_texts::storedBytes(*other, *document().plan(other->name))));
         QTRY_VERIFY(!note->text().contains(u"edian"_s));
     }
 

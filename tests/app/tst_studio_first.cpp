@@ -19,6 +19,7 @@
 #include <QProcess>
 #include <QPushButton>
 #include <QScreen>
+#include <QStatusBar>
 #include <QTabBar>
 #include <QTextBrowser>
 #include <QToolButton>
@@ -142,8 +143,8 @@ private Q_SLOTS:
             for (const QDockWidget* panel : m_window->findChildren<QDockWidget*>())
                 if (panel->isVisible() && !panel->visibleRegion().isEmpty())
                     QVERIFY2(panel->height() >= 24 && panel->width() >= 60 && m_window->rect().contains(inWindow(panel)), qPrintable(u"%1: %2"_s.arg(Workspaces::id(static_cast<Workspaces::Kind>(kind)), panel->objectName())));
-            for (const QString& widget : {u"summary"_s, u"compute"_s, u"exportButton"_s})
-                QVERIFY2(named(widget)->isVisible() && m_window->rect().contains(inWindow(named(widget))), qPrintable(widget));
+            for (const QWidget* widget : {named(u"summary"_s), named(u"exportButton"_s), static_cast<QWidget*>(m_window->statusBar())})
+                QVERIFY2(widget->isVisible() && m_window->rect().contains(inWindow(widget)), qPrintable(widget->objectName()));
             keepPicture(m_window.get(), u"screen-%1-%2"_s.arg(name, Workspaces::id(static_cast<Workspaces::Kind>(kind))));
         }
     }
