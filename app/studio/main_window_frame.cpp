@@ -159,13 +159,14 @@ void MainWindow::openDropped(const Dropped& dropped)
     }
 }
 
-/// A model without a usable one opens all the same; that texts cannot be read is said now, not after a dialog and a wait.
+/// A model whose tokenizer cannot be used opens all the same; that texts cannot be read is said now, not after a dialog and a wait. That there is none the
+/// description of the model says itself.
 void MainWindow::lookForTokenizer()
 {
     const std::filesystem::path folder = m_document->model().path;
     JobSpec spec{u"look-for-tokenizer"_s, tr("Look for the tokenizer"), JobSpec::Lane::Files, false, {}, {}};
     spec.failed = [this, folder](const JobError& error) {
-        if (!m_document->isOpen() || m_document->model().path != folder)
+        if (!m_document->isOpen() || m_document->model().path != folder || error.sentence.contains(u"has no tokenizer"_s))
             return;
         Message message = errorMessage(u"tokenizer"_s, error);
         message.kind = Message::Kind::Warning;
