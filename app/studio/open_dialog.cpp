@@ -3,9 +3,9 @@
 #include "widgets/palette.h"
 
 #include <QAbstractFileIconProvider>
-#include <QDialogButtonBox>
 #include <QDir>
 #include <QFileInfo>
+#include <QGridLayout>
 #include <QPushButton>
 
 namespace halftone {
@@ -44,8 +44,10 @@ OpenDialog::OpenDialog(const QString& folder, QWidget* parent)
     setIconProvider(lineIcons());
     setFileMode(QFileDialog::ExistingFile);
     setLabelText(QFileDialog::FileName, tr("&Name:"));
-    auto* buttons = findChild<QDialogButtonBox*>();
-    m_whole = buttons->addButton(tr("Open this &folder"), QDialogButtonBox::ActionRole);
+    resize(820, 520);
+    m_whole = new QPushButton(tr("Open this &folder"), this);
+    if (auto* grid = qobject_cast<QGridLayout*>(layout()))
+        grid->addWidget(m_whole, grid->rowCount(), 1, Qt::AlignLeft);   // the box of the others has room for two
     m_whole->setObjectName(u"openFolder"_s);
     m_whole->setAutoDefault(false);
     connect(m_whole, &QPushButton::clicked, this, [this] {
