@@ -235,7 +235,7 @@ private Q_SLOTS:
         auto* menu = m_window->findChild<QMenu*>(u"layersTableMenu"_s);
         menu->findChild<QAction*>(u"layersGroup%1"_s.arg(int(LayersModel::Grouping::Kinds)))->trigger();
         menu->findChild<QAction*>(u"layersColumn%1"_s.arg(int(LayersModel::Shape)))->trigger();
-        QCOMPARE(model()->rowCount(), 7);
+        QCOMPARE(model()->rowCount(), 7 + model()->floatParts());
         // A row of a kind is all of it.
         QTest::mouseClick(tree()->viewport(), Qt::LeftButton, {}, tree()->visualRect(tree()->model()->index(6, 0)).center());
         QTest::keyClick(tree(), Qt::Key_3);
