@@ -240,6 +240,8 @@ QString makeStyleSheet(const Colours& c)
                     "QPushButton[segment]:checked:focus { border-color: @onAccent; }"
                     "QPushButton[segment=\"first\"], QPushButton[segment=\"only\"] { border-left-width: 1px; border-top-left-radius: 4px; border-bottom-left-radius: 4px; }"
                     "QPushButton[segment=\"last\"], QPushButton[segment=\"only\"] { border-top-right-radius: 4px; border-bottom-right-radius: 4px; }"
+                    "QCheckBox { border: 2px solid transparent; border-radius: 4px; padding: 1px 3px; }"
+                    "QCheckBox:focus { border-color: @accent; }"
                     "QLabel#menuHeading { color: @faint; padding: 6px 8px 2px 8px; font-weight: 600; }"
                     "QPushButton#primary { background: @accent; color: @onAccent; border-color: @accent; font-weight: 600; }"
                     "QPushButton#primary:disabled { background: @line; color: @dim; border-color: @line; }"

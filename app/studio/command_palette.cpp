@@ -276,8 +276,8 @@ void CommandPalette::popUp()
 {
     m_focus = m_window->focusWidget();
     m_line->clear();
-    showQuery({});
     m_model->setCommands(commandsOf(*m_window));
+    showQuery({});
     place();
     show();
     raise();

@@ -200,7 +200,8 @@ private Q_SLOTS:
         QVERIFY(menu);
         QMenu* offered = subMenu(menu, u"Preset"_s);
         QVERIFY(offered);
-        offered->actions().front()->trigger();
+        QVERIFY(offered->actions().front()->menu());   // by kind
+        offered->actions().front()->menu()->actions().front()->trigger();
         menu->close();
         const Plan wanted = planOf(presetForModel(preset.id, document().model()), name(1, "mlp.up_proj").toStdString());
         QTRY_VERIFY(plan(name(1, "mlp.up_proj")) == wanted);
