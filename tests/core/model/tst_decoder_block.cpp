@@ -113,7 +113,7 @@ private Q_SLOTS:
         QTest::newRow("linear scaling") << "llama-linear-rope" << "rope_scaling" << "null";
         QTest::newRow("dynamic scaling") << "llama-dynamic-rope" << "rope_scaling" << "null";
         QTest::newRow("sliding window") << "mistral-window" << "sliding_window" << "null";
-        QTest::newRow("layered window") << "qwen2-window" << "use_sliding_window" << "false";
+        QTest::newRow("layered window") << "qwen2-window" << "layer_types" << R"(["full_attention", "full_attention"])";
         QTest::newRow("residual") << "bloom-residual-after-norm" << "apply_residual_connection_post_layernorm" << "false";
         QTest::newRow("theta") << "llama" << "rope_theta" << "20000.0";
         QTest::newRow("heads") << "bloom" << "n_head" << "4";
