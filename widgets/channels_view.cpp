@@ -70,6 +70,7 @@ ChannelsView::ChannelsView(QWidget* parent) : ViewFrame(u"channels"_s, tr("Chann
     rows->addLayout(second);
     rows->addWidget(m_controls);
     controls()->addLayout(rows, 1);
+    m_controls->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);   // they come and go: they widen no panel
     m_controls->hide();
     m_plot = new ChannelsPlot(this);
     setContent(m_plot, m_plot);

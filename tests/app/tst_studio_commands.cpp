@@ -135,7 +135,7 @@ private Q_SLOTS:
     {
         STEP(openModel());
         const QList<std::pair<QString, QString>> wanted{{u"gguf"_s, u"open"_s}, {u"export"_s, u"export"_s}, {u"quantize"_s, u"quantize"_s}, {u"largest outlier"_s, u"largestOutlier"_s},
-                                                        {u"history"_s, u"show-history"_s}, {u"analyze"_s, u"analyze"_s}, {u"run"_s, u"workspace-run"_s}, {u"checkpoint"_s, u"export"_s}};
+                                                        {u"history"_s, u"show-history"_s}, {u"analyze"_s, u"analyze"_s}, {u"checkpoint"_s, u"export"_s}};
         for (const auto& [word, name] : wanted) {
             STEP(type(word));
             QVERIFY2(list()->model()->rowCount() > 0, qPrintable(word));
