@@ -194,7 +194,7 @@ void TextsView::refreshPlot()
     m_plot->clearGraphs();
     m_plot->clearItems();
     const Colours& c = colours();
-    if (token >= 0 && (static_cast<std::size_t>(token) + 1) * blocks <= m_trace.drift.size()) {
+    if (token >= 0 && blocks > 0 && (static_cast<std::size_t>(token) + 1) * blocks <= m_trace.drift.size()) {   // a model by itself has no drift
         QVector<double> xs, ys;
         for (std::size_t b = 0; b < blocks; ++b) {
             xs << static_cast<double>(b);

@@ -493,8 +493,8 @@ private Q_SLOTS:
         m_window->quitNow();
         m_window.reset();
         STEP(start());
-        auto* recent = m_window->findChild<QPushButton*>(u"recent0"_s);
-        QVERIFY(recent && recent->isVisible());
+        QPushButton* recent = nullptr;   // the rows are made again when what stands in them is known
+        QTRY_VERIFY((recent = m_window->findChild<QPushButton*>(u"recent0"_s)) && recent->isVisible());
         QTest::mouseClick(recent, Qt::LeftButton);
         QTRY_VERIFY(document().isOpen());
         QCOMPARE(document().name(), u"tiny-llama"_s);
@@ -552,7 +552,9 @@ private Q_SLOTS:
             QCOMPARE(m_window->findChild<QWidget*>(u"compareDock"_s)->isVisible(), kind == Workspaces::Compare);
         }
         m_window->setWorkspace(Workspaces::Inspect);
-        trigger(u"show-channels"_s);   // hides it
+        QTRY_VERIFY(m_window->findChild<QWidget*>(u"channelsDock"_s)->isVisible());
+        QTest::qWait(20);              // seen, so that the command hides it
+        trigger(u"show-channels"_s);
         QVERIFY(!m_window->findChild<QWidget*>(u"channelsDock"_s)->isVisible());
         m_window->setWorkspace(Workspaces::Run);
         m_window->setWorkspace(Workspaces::Inspect);

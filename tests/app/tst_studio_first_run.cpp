@@ -161,7 +161,7 @@ private Q_SLOTS:
         QTest::keyClicks(text, file);
         auto* start = dialog->findChild<QPushButton*>(u"start"_s);
         QTRY_VERIFY(!start->isEnabled());
-        QTRY_VERIFY2(dialog->findChild<QLabel*>(u"note"_s)->text().contains(u"short"_s), qPrintable(dialog->findChild<QLabel*>(u"note"_s)->text()));
+        QTRY_VERIFY2(dialog->findChild<QLabel*>(u"note"_s)->text().contains(u"one window needs 512"_s), qPrintable(dialog->findChild<QLabel*>(u"note"_s)->text()));
         QTest::keyClick(text, Qt::Key_Return);
         QVERIFY(dialog->isVisible());
         QVERIFY(m_window->jobs().jobs().empty());

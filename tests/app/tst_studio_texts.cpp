@@ -101,7 +101,7 @@ private Q_SLOTS:
         const QRectF place = flow->tokenRect(picked);
         QCOMPARE(drawn.pixelColor(static_cast<int>(place.right()) - 1, static_cast<int>(place.top()) + 1), flow->colourOf(picked));
 
-        // A click jumps to its worst block and the linear that was rounded worst there.
+        // A click jumps to its worst block and the linear whose output is worst there.
         QTest::mouseClick(flow, Qt::LeftButton, Qt::NoModifier, place.center().toPoint());
         QCOMPARE(texts()->picked(), picked);
         const int worst = worstBlock(trace, std::size_t(picked));
@@ -109,7 +109,7 @@ private Q_SLOTS:
         QCOMPARE(document().selection().block, worst);
         const LinearResult* weakest = nullptr;
         for (const LinearResult& linear : document().results()[std::size_t(worst)].linears)
-            if (!weakest || linear.weightSqnrDb < weakest->weightSqnrDb)
+            if (!weakest || linear.outputMse > weakest->outputMse)
                 weakest = &linear;
         QCOMPARE(document().selection().linear, weakest->linear);
         keepPicture(m_window.get(), u"texts"_s);

@@ -10,8 +10,8 @@
 
 using namespace halftone;
 
-/// Hashes are those of Python 3.11 (Unicode 14.0) over all code points from U+0020; that of NFD is of the package tokenizers 0.23, which takes
-/// U+11938 apart otherwise than Python.
+/// Hashes are those of Python 3.11 (Unicode 14.0) over all code points from U+0020; those of NFD and of lower case are of the package
+/// tokenizers 0.23, which takes U+11938 apart otherwise and knows the letters of Unicode 16.
 class UnicodeTest : public QObject {
     Q_OBJECT
 
@@ -27,7 +27,7 @@ private Q_SLOTS:
         }
         QCOMPARE(sha256(nfc), "dadb6a365aa83a553c70bd550995d8c21e1ca36af401ee3a4df6e928af14b07b");
         QCOMPARE(sha256(nfd), "bd3caaff1ff7c7458ab8132da72503dcd039fa776b3d3e67aeae2c7892b5442b");
-        QCOMPARE(sha256(lower), "098a446773ad3a6f9bf1377c0a9648caaba5a410dd4c31f4526d3f99b27642a9");
+        QCOMPARE(sha256(lower), "3480d4c99b7d2a8ac78a31dbc972322bc5a30bb47871b69ba33f571a97b744cc");
     }
 
     void allCharactersTogetherNormalizeAsPythonSays()
