@@ -149,9 +149,9 @@ void MainWindow::buildViewMenu()
         QAction* action = m_docks.value(name)->toggleViewAction();
         action->setObjectName(u"show-"_s + name);
         describeAction(*action, tr("Show or hide the panel %1").arg(m_docks.value(name)->windowTitle()));
-        // Whoever asks for a panel that is behind another tab wants to see it. (Queued: when the action has hidden it, this is still as it was before.)
+        // Whoever asks for a panel that is behind another tab wants to see it. (An action is toggled before it hides the panel: this is still as it was.)
         QDockWidget* dock = m_docks.value(name);
-        connect(dock, &QDockWidget::visibilityChanged, this, [this, name](bool seen) { m_seenDocks.insert(name, seen); }, Qt::QueuedConnection);
+        connect(action, &QAction::toggled, this, [this, name, dock] { m_seenDocks.insert(name, dock->isVisible() && !dock->visibleRegion().isEmpty()); });
         connect(action, &QAction::triggered, this, [this, name, dock](bool on) {
             if (!on && m_seenDocks.value(name))
                 return;

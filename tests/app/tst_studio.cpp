@@ -1,3 +1,4 @@
+#include "tests/app/desk.h"
 #include "app/studio/evaluation_table.h"
 #include "app/studio/inspector.h"
 #include "app/studio/main_window.h"

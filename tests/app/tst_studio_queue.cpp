@@ -257,7 +257,9 @@ private Q_SLOTS:
         STEP(quantizeAndPause(5));
         auto* runs = m_window->findChild<RunsTable*>()->model();
         QTRY_COMPARE(runs->rowCount(), 1);
-        QTRY_COMPARE(runs->index(0, RunsModel::Blocks).data().toString(), u"5 / 12"_s);
+        // The pause reaches the run at the end of a step: after the fifth block, or the one that follows.
+        const auto blocks = [&] { return runs->index(0, RunsModel::Blocks).data().toString(); };
+        QTRY_VERIFY2(blocks() == u"5 / 12"_s || blocks() == u"6 / 12"_s, qPrintable(blocks()));
         QCOMPARE(runs->index(0, RunsModel::State).data().toString(), u"at work"_s);
         QCOMPARE(runs->index(0, RunsModel::Method).data().toString(), u"GPTQ 4 bits"_s);
         QTRY_COMPARE(view->head().id, u"run-001"_s);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tests/app/desk.h"
 #include "app/studio/main_window.h"
 #include "widgets/palette.h"
 
@@ -22,13 +23,6 @@
     } while (false)
 
 namespace halftone {
-
-/// A desk with room for every size that a test asks for; the offscreen platform's own screen is 800 × 800, and the window would fit itself into that.
-inline const bool kOnADesk = [] {
-    if (qgetenv("QT_QPA_PLATFORM") == "offscreen")
-        qputenv("QT_QPA_PLATFORM", "offscreen:configfile=" HALFTONE_TEST_DATA "/screens/desk.json");
-    return true;
-}();
 
 /// The real window offscreen, with settings, projects and logs in a folder that goes with the test.
 class WindowFixture : public QObject {
