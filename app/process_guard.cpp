@@ -9,6 +9,8 @@
 #include <new>
 #include <string_view>
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace halftone {
@@ -62,6 +64,36 @@ void onTerminate()
     std::abort();
 }
 
+/// Whether a limited address space (ulimit -v) is as good as used up. Async-signal-safe.
+bool addressSpaceIsUsedUp()
+{
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return false;
+    const int descriptor = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return false;
+    char text[32] = {};
+    const ssize_t length = ::read(descriptor, text, sizeof text - 1);
+    ::close(descriptor);
+    unsigned long pages = 0;
+    for (ssize_t i = 0; i < length && text[i] >= '0' && text[i] <= '9'; ++i)
+        pages = pages * 10 + static_cast<unsigned long>(text[i] - '0');
+    constexpr unsigned long kNear = 128UL << 20;   // what one allocation of a library may have asked for
+    return pages * static_cast<unsigned long>(::sysconf(_SC_PAGESIZE)) + kNear > limit.rlim_cur;
+}
+
+/// oneDNN writes through the null pointer of an allocation that failed. With the address space used up that is what happened, and is said; else the
+/// program dies as it would have.
+void onBadAccess(int number)
+{
+    if (addressSpaceIsUsedUp()) {
+        say("\nhalftone: out of memory in a library; raise the limit of this process (ulimit -v), or take fewer --threads\n");
+        ::_exit(kOutOfMemory);
+    }
+    std::signal(number, SIG_DFL);   // and the access is tried again
+}
+
 void onExit()
 {
     if (!gExpectsNoExit)
@@ -82,6 +114,9 @@ void guardProcess(int, char**, char**)
         if (::sigaction(number, nullptr, &before) == 0 && before.sa_handler != SIG_IGN)
             ::sigaction(number, &action, nullptr);
     }
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        std::signal(SIGSEGV, onBadAccess);
     std::set_terminate(onTerminate);
 }
 
