@@ -156,7 +156,7 @@ private:
     void showTexts();
     Selection worstOf(int block);
     void goToLargestOutlier();
-    void selectLargestOutlier();
+    bool selectLargestOutlier();   ///< unless the person chose something already; whether it did
     void showSelection();
     void showJobs();
     void showJobsPanel();

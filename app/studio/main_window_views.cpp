@@ -250,11 +250,12 @@ void MainWindow::showFinishedAnalysis()
     m_blocksShown = 0;
     if (!shown) {
         showAnalysis();
+        selectLargestOutlier();
     } else {
         showEmptyStates();
-        showSelection();
+        if (!selectLargestOutlier())   // which shows what it selects
+            showSelection();
     }
-    selectLargestOutlier();
 }
 
 void MainWindow::showAnalysisBlock(int block)
@@ -341,13 +342,16 @@ Selection MainWindow::worstOf(int block)
 }
 
 /// Where nobody chose anything yet, the views open on what stands out.
-void MainWindow::selectLargestOutlier()
+bool MainWindow::selectLargestOutlier()
 {
     updateActions();
     const Selection& now = m_document->selection();
-    if (!now.site && now.linear.empty() && now.block <= 0)   // the table's first row is current as it opens
-        if (const std::optional<Selection> largest = m_outliers->largest())
-            m_document->select(*largest);
+    if (now.site || !now.linear.empty() || now.block > 0)   // the table's first row is current as it opens
+        return false;
+    const std::optional<Selection> largest = m_outliers->largest();
+    if (largest)
+        m_document->select(*largest);
+    return largest.has_value();
 }
 
 void MainWindow::goToLargestOutlier()

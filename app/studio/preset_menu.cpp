@@ -43,11 +43,15 @@ void PresetMenu::refresh(const Document& document)
     Seen now{document.isOpen(), document.path(), recipe.contract, recipe.kvCache, document.analysis().sites.size(), document.analysis().textHash};
     if (m_seen == now)
         return;
+    // A further block of an analysis changes nothing but what follows the outliers.
+    const bool all = !m_seen || m_seen->withoutAnalysis() != now.withoutAnalysis();
     m_seen = std::move(now);
-    const std::vector<Preset> rows = document.isOpen() ? presetRows(document.model()) : presets();   // which say what no packed format holds
+    const std::vector<Preset> rows = all && document.isOpen() ? presetRows(document.model()) : presets();   // which say what no packed format holds
     for (std::size_t i = 0; i < m_presets.size(); ++i) {
         const auto& [preset, action] = m_presets[i];
-        const QString name = toQString(rows[i].name), mark = isRecommended(preset) ? tr("recommended") : QString();
+        if (!all && !followsOutliers(preset))
+            continue;
+        const QString name = all ? toQString(rows[i].name) : action->text().section(u'\t', 0, 0), mark = isRecommended(preset) ? tr("recommended") : QString();
         QString right = mark, reason = tr("Open a model first."), tip = toQString(rows[i].summary);
         if (document.isOpen()) {
             try {

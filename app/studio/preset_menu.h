@@ -31,6 +31,7 @@ private:
         KvCacheGrid kvCache;
         std::size_t sites = 0;
         std::string text;
+        Seen withoutAnalysis() const { return {open, model, contract, kvCache, 0, {}}; }
         bool operator==(const Seen&) const = default;
     };
     std::optional<Seen> m_seen;
