@@ -11,7 +11,7 @@
 namespace halftone {
 
 /// Of the median range of a site's channels that are not zero throughout: a channel whose range is smaller sleeps. Texts of one language differ in a
-/// channel's range by factors of a few; a channel of SmolLM2 that is awake lies above a tenth of the median.
+/// channel's range by factors of a few.
 inline constexpr float kAsleepShare = 1.0F / 32;
 /// Of the same median, at most the site's largest range: what a static grid takes a sleeping channel's range for.
 inline constexpr float kAssumedShare = 4;
