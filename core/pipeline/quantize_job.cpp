@@ -266,7 +266,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
             if (job.stopAtFlags && !stored.result.flags.empty())
                 throw Error(ErrorKind::BadFile, "stopped at a flag: " + stored.result.flags.front().sentence, stored.result.flags.front().subject);
         }
-        progress.update((b + 1) * kParts, "block " + std::to_string(b) + " done");
+        progress.update((b + 1) * kParts, replaying(b).empty() ? "block " + std::to_string(b) + " done" : replaying(b));
     }
 
     const SizeEstimate size = estimateSize(plans, description);
