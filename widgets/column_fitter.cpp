@@ -6,7 +6,7 @@
 #include <QTableView>
 
 #include <algorithm>
-#include <vector>
+#include <cstdint>
 
 namespace halftone {
 
@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kTight = 2, kAiry = 28;   // pixels between columns beyond what texts take
 constexpr int kLittle = 90;             // pixels
-constexpr int kLooked = 300;            // rows
+constexpr int kLooked = 200;            // rows that are looked at at once
 
 } // namespace
 
@@ -25,14 +25,22 @@ ColumnFitter::ColumnFitter(QTableView* table, int elastic, int least, QList<int>
     , m_least(least)
     , m_droppable(std::move(droppable))
     , m_nothing(std::move(nothing))
+    , m_settle(this)
 {
     m_settle.setSingleShot(true);
     m_settle.setInterval(0);
     connect(&m_settle, &QTimer::timeout, this, &ColumnFitter::fit);
-    const auto later = [this] { m_settle.start(); };
+    const auto later = [this] {
+        m_looked = false;
+        m_settle.start();
+    };
     const QAbstractItemModel* model = table->model();
     connect(model, &QAbstractItemModel::modelReset, this, later);
-    connect(model, &QAbstractItemModel::rowsInserted, this, later);
+    connect(model, &QAbstractItemModel::rowsInserted, this, [this](const QModelIndex&, int first, int last) {
+        if (m_looked)
+            look(first, last);
+        m_settle.start();
+    });
     connect(model, &QAbstractItemModel::rowsRemoved, this, later);
     connect(model, &QAbstractItemModel::dataChanged, this, later);
     connect(model, &QAbstractItemModel::headerDataChanged, this, later);
@@ -49,19 +57,30 @@ bool ColumnFitter::eventFilter(QObject* watched, QEvent* event)
         if (event->type() == QEvent::MouseButtonPress || event->type() == QEvent::MouseButtonRelease)
             m_pressed = event->type() == QEvent::MouseButtonPress;
     } else if (event->type() == QEvent::Resize || event->type() == QEvent::FontChange) {
+        m_looked = m_looked && event->type() == QEvent::Resize;
         m_settle.start();
     }
     return QObject::eventFilter(watched, event);
 }
 
-bool ColumnFitter::saysNothing(int column) const
+void ColumnFitter::look(int first, int last)
 {
     const QAbstractItemModel* model = m_table->model();
-    const int rows = std::min(kLooked, model->rowCount());
-    for (int row = 0; row < rows; ++row)
-        if (const QString text = model->index(row, column).data().toString(); !text.isEmpty() && text != QStringLiteral("–") && !(m_nothing && m_nothing(text)))
-            return false;
-    return true;
+    m_texts.resize(static_cast<std::size_t>(model->columnCount()));
+    const int rows = last - first + 1, looked = std::min(kLooked, rows);
+    for (int i = 0; i < looked; ++i) {
+        const int row = first + static_cast<int>(std::int64_t(rows) * i / looked);
+        for (int column = 0; column < model->columnCount(); ++column) {
+            Texts& texts = m_texts[static_cast<std::size_t>(column)];
+            const QModelIndex cell = model->index(row, column);
+            if (column != m_rest)
+                texts.width = std::max(texts.width, m_table->sizeHintForIndex(cell).width());
+            if (!texts.saysSomething && (column == m_rest || m_droppable.contains(column))) {
+                const QString text = cell.data().toString();
+                texts.saysSomething = !text.isEmpty() && text != QStringLiteral("–") && !(m_nothing && m_nothing(text));
+            }
+        }
+    }
 }
 
 /// Without room for the sign of sorting in every column, which the header's own hint has.
@@ -77,6 +96,11 @@ void ColumnFitter::fit()
 {
     if (m_byHand || m_table->model()->rowCount() == 0)
         return;
+    if (!m_looked) {
+        m_texts.clear();
+        look(0, m_table->model()->rowCount() - 1);
+        m_looked = true;
+    }
     QHeaderView* header = m_table->horizontalHeader();
     const int columns = m_table->model()->columnCount(), room = m_table->viewport()->width();
     for (const int column : m_droppable)
@@ -84,13 +108,13 @@ void ColumnFitter::fit()
     std::vector<int> widths;
     int total = 0;
     for (int column = 0; column < columns; ++column) {
-        widths.push_back(column == m_rest || header->isSectionHidden(column) ? 0 : std::max(titleWidth(column), static_cast<const QAbstractItemView*>(m_table)->sizeHintForColumn(column)));
+        widths.push_back(column == m_rest || header->isSectionHidden(column) ? 0 : std::max(titleWidth(column), m_texts[static_cast<std::size_t>(column)].width));
         total += widths.back();
     }
     const int least = std::min(m_least, widths[static_cast<std::size_t>(m_elastic)]);
     const auto missing = [&] { return total - widths[static_cast<std::size_t>(m_elastic)] + least + columns * kTight - room; };
     for (const int column : m_droppable)
-        if (missing() > 0 && saysNothing(column)) {
+        if (missing() > 0 && !m_texts[static_cast<std::size_t>(column)].saysSomething) {
             header->setSectionHidden(column, true);
             total -= widths[static_cast<std::size_t>(column)];
             widths[static_cast<std::size_t>(column)] = 0;
@@ -108,7 +132,7 @@ void ColumnFitter::fit()
     header->resizeSection(m_elastic, given);
     if (m_rest >= 0) {
         const int left = room - others - given;
-        header->setSectionHidden(m_rest, left < kLittle || saysNothing(m_rest));
+        header->setSectionHidden(m_rest, left < kLittle || !m_texts[static_cast<std::size_t>(m_rest)].saysSomething);
         if (left >= kLittle)
             header->resizeSection(m_rest, left);
     }

@@ -6,13 +6,15 @@
 #include <QTimer>
 
 #include <functional>
+#include <vector>
 
 class QTableView;
 
 namespace halftone {
 
 /// Gives the columns of a table the width it has: each what its texts take, room that is left shared among them; where there is too little, first the
-/// columns that say nothing go, then the elastic one elides. Stands back once a person has drawn a column wider or narrower.
+/// columns that say nothing go, then the elastic one elides. Stands back once a person has drawn a column wider or narrower. Of a long table it looks
+/// at some hundred rows from all over, and at each row that comes: a row more is never the work of the whole table.
 class ColumnFitter : public QObject {
     Q_OBJECT
 public:
@@ -26,8 +28,13 @@ public:
     bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
+    /// What the cells of a column take and say, as far as they were looked at.
+    struct Texts {
+        int width = 0;
+        bool saysSomething = false;
+    };
+    void look(int first, int last);
     void fit();
-    bool saysNothing(int column) const;
     int titleWidth(int column) const;
 
     QTableView* m_table;
@@ -35,6 +42,8 @@ private:
     QList<int> m_droppable;
     std::function<bool(const QString&)> m_nothing;
     QTimer m_settle;
+    std::vector<Texts> m_texts;   ///< by column
+    bool m_looked = false;        ///< at all rows; rows that come are looked at one by one
     bool m_pressed = false, m_byHand = false;
 };
 

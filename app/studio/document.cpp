@@ -33,6 +33,7 @@ Document::Document(JobRunner& jobs, std::filesystem::path projectsRoot, QObject*
     : QObject(parent)
     , m_jobs(jobs)
     , m_projectsRoot(std::move(projectsRoot))
+    , m_saveTimer(this)
 {
     m_saveTimer.setSingleShot(true);
     m_saveTimer.setInterval(kAutosaveMs);

@@ -144,6 +144,7 @@ private:
 JobRunner::JobRunner(const QString& logFolder, QObject* parent)
     : QObject(parent)
     , m_logFolder(logFolder)
+    , m_tick(this)
 {
     qRegisterMetaType<JobError>();
     qRegisterMetaType<JobStatus>();

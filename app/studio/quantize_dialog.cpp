@@ -45,6 +45,7 @@ QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const 
                 tr("&Quantize"), parent)
     , m_document(document)
     , m_jobs(&jobs)
+    , m_measureLater(this)
 {
     if (const RunInfo* run = document.unfinishedRun())
         m_unfinished = *run;

@@ -27,6 +27,7 @@ RunMonitor::RunMonitor(Document& document, JobRunner& jobs, RunView& view, RunsT
     , m_jobs(jobs)
     , m_view(view)
     , m_table(table)
+    , m_sampler(this)
 {
     m_sampler.setInterval(kSampleMs);
     connect(&m_sampler, &QTimer::timeout, this, [this] {

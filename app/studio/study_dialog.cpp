@@ -108,6 +108,7 @@ StudyDialog::StudyDialog(const Document& document, JobRunner& jobs, const Study&
     , m_document(document)
     , m_jobs(jobs)
     , m_known(knownMethods())
+    , m_settle(this)
 {
     m_preset = new QComboBox(this);
     m_preset->setObjectName(u"studyPreset"_s);

@@ -65,6 +65,7 @@ WindowScript::WindowScript(MainWindow& window, const QJsonArray& steps)
     : QObject(&window)
     , m_window(window)
     , m_steps(steps)
+    , m_timer(this)
 {
     connect(&m_timer, &QTimer::timeout, this, &WindowScript::look);
     connect(&window.document(), &Document::analysisStarted, this, [this] { m_blocks = 0; });

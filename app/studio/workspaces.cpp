@@ -57,6 +57,7 @@ Workspaces::Workspaces(QMainWindow* window, QMainWindow* views, const Docks& doc
     , m_window(window)
     , m_views(views)
     , m_docks(docks)
+    , m_settle(this)
 {
     m_settle.setSingleShot(true);
     m_settle.setInterval(kSettle);

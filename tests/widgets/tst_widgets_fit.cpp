@@ -5,6 +5,7 @@
 #include "widgets/qcustomplot_wrapper.h"
 
 #include <QHeaderView>
+#include <QSet>
 #include <QStandardItemModel>
 #include <QTableView>
 #include <QtTest>
@@ -92,6 +93,59 @@ private Q_SLOTS:
         table.resize(700, 300);
         QTest::qWait(30);
         QCOMPARE(table.columnWidth(Bits), drawn);
+    }
+
+    /// Of a run of 126 blocks the table has a thousand rows, and seven more come with every block while the window is to answer.
+    void aRowMoreIsNeverTheWorkOfTheWholeTable()
+    {
+        class Counted : public QAbstractTableModel {
+        public:
+            int rowCount(const QModelIndex& parent = {}) const override { return parent.isValid() ? 0 : rows; }
+            int columnCount(const QModelIndex& parent = {}) const override { return parent.isValid() ? 0 : Columns; }
+            QVariant data(const QModelIndex& index, int role) const override
+            {
+                asked.insert(index.row());
+                return role != Qt::DisplayRole ? QVariant() : index.row() == widest && index.column() == Error ? QVariant(u"0.0123 ± 0.0011 of all"_s) : QVariant(u"4"_s);
+            }
+            void grow(int by)
+            {
+                beginInsertRows({}, rows, rows + by - 1);
+                rows += by;
+                endInsertRows();
+            }
+            void reset()
+            {
+                beginResetModel();
+                endResetModel();
+            }
+            int rows = 0, widest = -1;
+            mutable QSet<int> asked;
+        } model;
+        QTableView table;
+        table.setModel(&model);
+        new ColumnFitter(&table, Name, 90, {Nothing});
+        table.resize(1000, 100);
+        table.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&table));
+        model.grow(2000);
+        QTest::qWait(50);
+        model.asked.clear();
+        model.reset();
+        QTest::qWait(50);
+        QVERIFY2(model.asked.size() < 400, qPrintable(QString::number(model.asked.size())));   // of all over, and those that are painted
+        QVERIFY(std::any_of(model.asked.cbegin(), model.asked.cend(), [](int row) { return row > 1900; }));
+
+        const int narrow = table.columnWidth(Error);
+        model.asked.clear();
+        model.widest = model.rows + 3;
+        model.grow(7);
+        QTest::qWait(50);
+        QVERIFY2(model.asked.size() < 30, qPrintable(QString::number(model.asked.size())));
+        QVERIFY2(table.columnWidth(Error) > narrow, "and yet its text has its room");
+        model.asked.clear();
+        table.resize(1100, 100);
+        QTest::qWait(50);
+        QVERIFY2(model.asked.size() < 30, "what the texts take does not hang on the room");
     }
 
     void aLegendStaysInsideItsPlotOrGoes()
