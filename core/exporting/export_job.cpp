@@ -11,6 +11,7 @@
 #include "core/model/foreign_errors.h"
 #include "core/project/project_model.h"
 #include "core/project/quantized_model.h"
+#include "core/project/run_edit.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -27,7 +28,7 @@ constexpr int kProbeTokens = 64;
 /// A job's run with everything an exporter reads of it.
 struct Opened {
     explicit Opened(const ExportJob& job)
-        : model(openModelOf(*job.project)), description(model->describe()), run(job.project->run(job.run)),
+        : model(openModelOf(*job.project)), description(model->describe()), run(job.project->run(job.run)), reading(*job.project, run.id),
           recipe(Recipe::parse(run.recipeJson, (job.project->folder() / "manifest.json").string() + ": the recipe of " + run.id)),
           source{*model, description, plansOfRun(recipe, description), [project = job.project, id = run.id](int b) { return loadBlock(*project, id, b); },
                  job.dtype == "auto" ? exportDTypeName(model->config()) : job.dtype, recipe.kvCache}
@@ -40,6 +41,7 @@ struct Opened {
     std::shared_ptr<const Model> model;
     ModelDescription description;
     RunInfo run;
+    RunReading reading;
     Recipe recipe;
     ExportSource source;
 };

@@ -1,7 +1,9 @@
 #include "core/project/quantized_model.h"
 
 #include "core/base/error.h"
+#include "core/project/run_edit.h"
 #include "core/quant/served_quantizer.h"
+#include "core/recipe/packed_format.h"
 #include "core/recipe/recipe.h"
 
 #include <algorithm>
@@ -37,7 +39,7 @@ std::shared_ptr<const ActivationQuantizer> quantizer(std::vector<Shared>& shared
 class QuantizedModel final : public BlockSource {
 public:
     QuantizedModel(std::shared_ptr<const Model> model, std::shared_ptr<const Project> project, const RunInfo& run)
-        : m_model(std::move(model)), m_project(std::move(project)), m_run(run.id)
+        : m_model(std::move(model)), m_project(std::move(project)), m_run(run.id), m_reading(*m_project, run.id)
     {
         const Recipe recipe = Recipe::parse(run.recipeJson, (m_project->folder() / "manifest.json").string() + ": the recipe of " + run.id);
         const auto rounds = [](const PlanPatch& patch) { return patch.scheme.value_or(ActivationScheme::None) != ActivationScheme::None; };
@@ -64,7 +66,9 @@ public:
 private:
     std::shared_ptr<const Model> m_model;
     std::shared_ptr<const Project> m_project;
-    std::string m_run, m_contract;
+    std::string m_run;
+    RunReading m_reading;
+    std::string m_contract;
     KvCacheGrid m_kvCache;
     bool m_rounds = false;
 };
@@ -100,11 +104,6 @@ void restoreBlock(DecoderBlock& block, const StoredBlock& stored)
         if (from.activations.quantized())
             to.input = quantizer(shared, to.info.site, from);
     }
-}
-
-std::string_view activationGridOf(std::string_view contract)
-{
-    return contract.empty() || contract == "transformers" ? "transformers'" : "vLLM's";
 }
 
 void useGridsOf(std::string_view contract, DecoderBlock& block)

@@ -16,10 +16,6 @@ std::shared_ptr<const BlockSource> openRun(std::shared_ptr<const Model> model, s
 /// Puts a run's results into a freshly loaded block: dequantized weights, and activation grids shared within a site.
 void restoreBlock(DecoderBlock& block, const StoredBlock& stored);
 
-/// Whose activation grids a recipe of that contract is computed with, wherever it is computed: "transformers'" (where it names none, too) or "vLLM's",
-/// which are Halftone's own.
-std::string_view activationGridOf(std::string_view contract);
-
 /// Dynamic per-token grids as a contract's runtime computes them: under "transformers" and no contract compressed-tensors' own (ServedQuantizer); the
 /// others' are Halftone's. Linears of a site that shared a quantizer still do. The same for a KV-cache grid that
 /// transformers can serve.

@@ -6,6 +6,11 @@
 #include "core/project/project_impl.h"
 
 #include <algorithm>
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 namespace fs = std::filesystem;
 
@@ -40,7 +45,39 @@ bool isUsed(const Project::Impl& impl, std::string_view run)
     return std::any_of(impl.used.begin(), impl.used.end(), [&](const auto& use) { return use.first == run; });
 }
 
+/// Of the file of the run's last block, opened to be read; −1: there is none. Runs that branched from each other share their first ones.
+int openLastBlock(const Project::Impl& impl, const RunRecord* record)
+{
+    if (!record || record->blocks.empty())
+        return -1;
+    return ::open((impl.folder / record->blocks.back().file.file).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+bool isReadElsewhere(const Project::Impl& impl, const RunRecord& record)
+{
+    const int fd = openLastBlock(impl, &record);
+    if (fd < 0)
+        return false;
+    const bool read = ::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    ::close(fd);
+    return read;
+}
+
 } // namespace
+
+RunReading::RunReading(const Project& project, std::string_view run)
+{
+    const Manifest manifest = project.impl().snapshot();
+    m_fd = openLastBlock(project.impl(), manifest.find(run));
+    if (m_fd >= 0)
+        ::flock(m_fd, LOCK_SH | LOCK_NB);
+}
+
+RunReading::~RunReading()
+{
+    if (m_fd >= 0)
+        ::close(m_fd);
+}
 
 RunUse::RunUse(std::shared_ptr<Project> project, std::string run, Kind kind)
     : m_project(std::move(project))
@@ -88,6 +125,8 @@ void removeRun(Project& project, std::string_view run)
         RunRecord& record = recordOf(manifest, run);
         if (isUsed(impl, run))
             throw Error(ErrorKind::InvalidArgument, "A job is at work with " + record.info.id + ": wait for its end or cancel it, then delete the run.", record.info.id);
+        if (isReadElsewhere(impl, record))
+            throw Error(ErrorKind::InvalidArgument, "Another program reads " + record.info.id + ", to evaluate or to export it: wait for its end, then delete the run.", record.info.id);
         left = std::move(record.blocks);
         manifest.lastRun = std::max(manifest.lastRun, runNumber(record.info.id));
         std::erase_if(manifest.runs, [&](const RunRecord& other) { return other.info.id == run; });

@@ -28,6 +28,19 @@ private:
     Kind m_kind;
 };
 
+/// This process reads a run's blocks: no other process removes it meanwhile. A shared lock on the file of its last block, which nobody changes, so
+/// that a project which may only be read can be read like this; where the file system has no locks, none.
+class RunReading {
+public:
+    RunReading(const Project& project, std::string_view run);
+    ~RunReading();
+    RunReading(const RunReading&) = delete;
+    RunReading& operator=(const RunReading&) = delete;
+
+private:
+    int m_fd = -1;
+};
+
 /// The run that a job of this process writes; empty: none.
 std::string runBeingWritten(const Project& project);
 
@@ -36,7 +49,8 @@ std::string runBeingWritten(const Project& project);
 void labelRun(Project& project, std::string_view run, const std::string& name, const std::string& note);
 
 /// Takes a run out of the project: first its entry in the manifest, then those of its files that no other run shares, then what was measured of it.
-/// Its number is not given to another run. @throws Error{InvalidArgument} where there is no such run or a job is at work with it, Error{Io}.
+/// Its number is not given to another run. @throws Error{InvalidArgument} where there is no such run or a job, of this process or of another, is at work with it,
+/// Error{Io}.
 void removeRun(Project& project, std::string_view run);
 
 /// Bytes of the run's files; those that another run shares count too. 0 where there is no such run.

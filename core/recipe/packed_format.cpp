@@ -42,4 +42,9 @@ std::string servedOtherwise(const Plan& plan, const LinearInfo& linear, const Mo
     return {};
 }
 
+std::string_view activationGridOf(std::string_view contract)
+{
+    return contract.empty() || contract == "transformers" ? "transformers'" : "vLLM's";
+}
+
 } // namespace halftone

@@ -7,6 +7,9 @@
 
 #include <QTest>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 using namespace halftone;
 
 namespace {
@@ -90,6 +93,33 @@ private Q_SLOTS:
         QVERIFY(runBeingWritten(*project).empty());
         removeRun(*project, "run-001");
         QVERIFY(project->runs().empty());
+    }
+
+    /// Another program's evaluation, which the job list of this one does not know.
+    void aRunThatAnotherProgramReadsCannotBeRemoved()
+    {
+        const ProjectFixture fixture;
+        const auto project = fixture.open();
+        aRun(*project, 2);
+        int told[2], done[2];
+        QVERIFY(pipe(told) == 0 && pipe(done) == 0);
+        const pid_t other = fork();
+        if (other == 0) {
+            char byte = 0;
+            const RunReading reading(*project, "run-001");
+            _exit(write(told[1], "r", 1) == 1 && read(done[0], &byte, 1) == 1 ? 0 : 1);
+        }
+        char byte = 0;
+        QVERIFY(read(told[0], &byte, 1) == 1);
+        QVERIFY(errorOf(ErrorKind::InvalidArgument, [&] { removeRun(*project, "run-001"); }).contains("Another program reads run-001"));
+        QCOMPARE(project->results("run-001").size(), std::size_t(2));
+        QVERIFY(write(done[1], "d", 1) == 1);
+        int status = 1;
+        QVERIFY(waitpid(other, &status, 0) == other && status == 0);
+        removeRun(*project, "run-001");
+        QVERIFY(project->runs().empty());
+        for (const int fd : {told[0], told[1], done[0], done[1]})
+            close(fd);
     }
 
     void blocksThatABranchSharesStay()
