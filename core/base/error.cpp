@@ -72,4 +72,10 @@ std::string withoutRules(std::string_view message)
     return text + std::string(message);
 }
 
+std::string withoutPlace(const Error& error)
+{
+    const std::string sentence = withoutRules(error.what()), place = "recipe: " + error.subject() + ": ";
+    return !error.subject().empty() && sentence.starts_with(place) ? sentence.substr(place.size()) : sentence;
+}
+
 } // namespace halftone

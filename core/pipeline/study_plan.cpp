@@ -76,7 +76,7 @@ StudyPlan planStudy(const ModelDescription& model, const Study& study, std::int6
             plan.diskBytes += run.projectBytes;
             runMemory = std::max(runMemory, run.peakMemory);
         } catch (const Error& e) {
-            row.impossible = withoutRules(e.what());
+            row.impossible = withoutPlace(e);
         }
     }
     plan.floatWalks = rounded && study.divergence ? 2 : 1;

@@ -99,6 +99,8 @@ Json toJson(const StoredEvaluation& record)
         json["divergence"] = {{"kl_mean", d.klMean}, {"kl_mean_error", d.klMeanError}, {"kl_p99", d.klP99}, {"kl_max", d.klMax},
                               {"top1_agreement", d.top1Agreement}, {"reference_perplexity", d.referencePerplexity}};
     }
+    if (!record.result.activationGrid.empty())
+        json["activation_grid"] = record.result.activationGrid;
     if (!record.result.trace.empty())
         json["trace"] = traceToJson(record.result.trace);
     return json;
@@ -130,6 +132,7 @@ StoredEvaluation fromJson(const Json& json)
     p.windows = record.windows;
     p.length = record.length;
     record.result.notFinite = json.value("not_finite", std::int64_t{0});
+    record.result.activationGrid = json.value("activation_grid", std::string());
     if (const auto d = json.find("divergence"); d != json.end() && d->is_object()) {
         record.result.hasDivergence = true;
         record.result.divergence = {number(*d, "kl_mean"), number(*d, "kl_mean_error"), number(*d, "kl_p99"), number(*d, "kl_max"), number(*d, "top1_agreement"),

@@ -1,8 +1,11 @@
 #include "core/recipe/preset_fit.h"
 
+#include "core/base/error.h"
+#include "core/base/error_text.h"
 #include "core/recipe/bulk_edit.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace halftone {
 
@@ -74,6 +77,35 @@ Recipe presetForModel(const Preset& preset, const ModelDescription& model, const
     for (const std::string& glob : globsFor(model, linears))
         recipe.rules.push_back({glob, preset.recipe.rules.front().patch});
     return recipe;
+}
+
+Recipe withPreset(Recipe recipe, const Preset& preset, const ModelDescription& model, const Analysis& measured)
+{
+    Recipe fitted = presetForModel(preset, model, measured);
+    recipe.defaults = std::move(fitted.defaults);
+    recipe.rules = std::move(fitted.rules);
+    if (!(fitted.calibration == CalibrationSettings{})) {
+        recipe.calibration.samples = fitted.calibration.samples;
+        recipe.calibration.length = static_cast<int>(std::min<std::int64_t>(fitted.calibration.length, std::max<std::int64_t>(2, model.config.maxPositions)));
+    }
+    return recipe;
+}
+
+PresetFit fitPreset(const Recipe& recipe, const Preset& preset, const ModelDescription& model, const Analysis& measured)
+{
+    PresetFit fit;
+    try {
+        Recipe free = withPreset(recipe, preset, model, measured);
+        free.contract.clear();   // asked below: its reason alone says enough
+        fit.plans = resolve(free, model);
+        if (!recipe.contract.empty())
+            for (const ContractIssue& issue : checkContract(recipe.contract, fit.plans, model, recipe.kvCache))
+                if (issue.fatal && !issue.linear.empty() && fit.refusal.empty())
+                    fit.refusal = issue.reason;
+    } catch (const Error& e) {
+        fit.refusal = withoutPlace(e);
+    }
+    return fit;
 }
 
 } // namespace halftone

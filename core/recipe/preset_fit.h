@@ -20,4 +20,14 @@ bool followsOutliers(const Preset& preset);
 /// it has for them. Without measurements that is the middle of the MLP, block by block.
 Recipe presetForModel(const Preset& preset, const ModelDescription& model, const Analysis& measured);
 
+/// What the preset makes of a recipe's model, and why it cannot.
+struct PresetFit {
+    std::vector<ResolvedPlan> plans;   ///< empty where it does not fit
+    std::string refusal;               ///< a sentence: what of the model or of the recipe's contract is against it; empty where it fits
+};
+/// `recipe` with the preset in the place of its defaults and rules: its contract, cache and seed stay. What learns says how much text it wants.
+Recipe withPreset(Recipe recipe, const Preset& preset, const ModelDescription& model, const Analysis& measured);
+/// Foresees what applying the preset to `recipe` would be answered.
+PresetFit fitPreset(const Recipe& recipe, const Preset& preset, const ModelDescription& model, const Analysis& measured);
+
 } // namespace halftone
