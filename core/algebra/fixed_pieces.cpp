@@ -38,6 +38,12 @@ private:
 
 } // namespace
 
+int wholeTeam(int threads)
+{
+    omp_set_dynamic(0);
+    return std::min(threads, omp_get_thread_limit());
+}
+
 void eachPiece(std::int64_t count, const std::function<void(std::int64_t)>& work, bool worthwhile)
 {
     const at::NoGradGuard noGrad;

@@ -1,5 +1,6 @@
 #include "core/pipeline/compute_scope.h"
 
+#include "core/algebra/fixed_pieces.h"
 #include "core/base/error.h"
 
 #include <ATen/ATen.h>
@@ -72,6 +73,7 @@ ComputeScope::ComputeScope(const ComputeOptions& options)
             throw Error(ErrorKind::Unsupported, "device " + options.device.name() + " is not there: this LibTorch sees no such GPU; use --device cpu",
                         options.device.name());
     }
+    m_threads = wholeTeam(m_threads);
     at::set_num_threads(m_threads);
     m_guards = std::make_unique<Guards>();
     mediumPrecision();
