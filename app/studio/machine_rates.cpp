@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kKept = 24;
 constexpr double kShortest = 0.5;   // seconds: below, starting up is most of it
+constexpr double kComparable = 2;   // doublings of size, up or down: a tiny model spends its time on other things than a large one
 
 QString keyOf(const QString& kind) { return u"rates/2/"_s + kind; }
 
@@ -81,7 +82,9 @@ std::optional<MachineRates::Range> MachineRates::seconds(const QString& kind, co
     Range range;
     range.sameModel = std::any_of(jobs.begin(), jobs.end(), [&](const Measured& job) { return job.model == shape; });
     const auto apart = [&](const Measured& job) { return (range.sameModel ? 0 : 2 * distance(job.weights, weights)) + distance(job.work, work); };
-    std::erase_if(jobs, [&](const Measured& job) { return range.sameModel && job.model != shape; });
+    std::erase_if(jobs, [&](const Measured& job) { return range.sameModel ? job.model != shape : distance(job.weights, weights) > kComparable; });
+    if (jobs.empty())
+        return std::nullopt;
     const double nearest = apart(*std::min_element(jobs.begin(), jobs.end(), [&](const Measured& a, const Measured& b) { return apart(a) < apart(b); }));
     double slowest = 0, fastest = 0;
     for (const Measured& job : jobs)

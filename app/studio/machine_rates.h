@@ -16,7 +16,7 @@ public:
     static void record(const QString& kind, const ModelDescription& model, double work, double seconds);
 
     /// Seconds that `work` is likely to take, from … to, by the job of the same model whose work is nearest; where none of that model was measured by the
-    /// model nearest in size, with more room, since small models say little of large ones. Empty when nothing of the kind was measured here.
+    /// model nearest in size, with more room. Empty when nothing of the kind was measured here, or only models of another order of size, which say nothing.
     struct Range {
         double from = 0, to = 0;
         bool sameModel = true;

@@ -547,6 +547,12 @@ private Q_SLOTS:
         const double work = quantizeWork(document().model(), document().plans(), document().recipe().calibration);
         const QString kind = quantizeKind(document().plans());
         const ModelDescription& model = document().model();
+        ModelDescription tiny = model;   // one linear of it is all: another order of size, so it tells nothing
+        tiny.linears.resize(1);
+        tiny.config.blocks = 1;
+        MachineRates::record(kind, tiny, work / 50, 40000);
+        QVERIFY(!MachineRates::seconds(kind, model, work));
+        QVERIFY(MachineRates::text(kind, model, work).contains(u"not known"_s));
         ModelDescription other = model;   // deeper and far slower for its work, as tiny models are
         other.config.blocks *= 10;
         MachineRates::record(kind, other, work * 10, 40000);
