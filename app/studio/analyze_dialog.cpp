@@ -72,7 +72,7 @@ void AnalyzeDialog::refresh()
     const std::int64_t tokens = std::int64_t(m_windows->value()) * m_length->value();
     QString cost;
     if (tokens > 0)   // of a whole text the length is not known before it is read
-        cost = u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(walkMemory(m_document.model(), tokens, false)), MachineRates::text(u"analyze"_s, m_document.model(), walkWork(m_document.model(), double(tokens))));
+        cost = u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(analyzeMemory(m_document.model().config, m_windows->value(), m_length->value(), 0)), MachineRates::text(u"analyze"_s, m_document.model(), walkWork(m_document.model(), double(tokens))));
     setNote(amount + cost, m_text->problem());
 }
 

@@ -136,8 +136,8 @@ void EvaluateDialog::refresh()
         for (const QCheckBox* box : {m_run, m_recipe})
             if (box->isChecked())
                 work += evaluateWork(m_document.model(), double(tokens), divergence);
-        const bool twice = divergence && (m_run->isChecked() || m_recipe->isChecked());
-        cost = u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(walkMemory(m_document.model(), tokens, twice)), MachineRates::text(u"evaluate"_s, m_document.model(), work));
+        const int models = divergence && (m_run->isChecked() || m_recipe->isChecked()) ? 2 : 1;
+        cost = u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(evaluateMemory(m_document.model().config, tokens, m_length->value(), {models, models, models})), MachineRates::text(u"evaluate"_s, m_document.model(), work));
     }
     setNote(amount + u' ' + tr("Figures compare only when text and windows are the same.") + cost, problem);
 }

@@ -3,6 +3,7 @@
 #include "core/model/model.h"
 #include "core/pipeline/compute_scope.h"
 #include "core/pipeline/jobs.h"
+#include "core/pipeline/memory_plan.h"
 #include "core/project/project_model.h"
 #include "core/text/corpus.h"
 
@@ -22,6 +23,8 @@ Analysis analyze(const AnalyzeJob& job, Progress& progress, const std::stop_toke
         for (const std::string& note : read.notes)
             progress.note(note);
         const TokenWindows windows = cutWindows(*tokenizer, read.text, job.text.texts.name(), job.text.windows, job.text.length);
+        progress.note(memorySentence(static_cast<std::int64_t>(windows.ids.size()) * windows.length,
+                                     analyzeMemory(model->config(), static_cast<std::int64_t>(windows.ids.size()), windows.length, job.options.memoryBudget)));
         if (job.project)
             bindModel(*job.project, model->checkpoint());
         if (job.project)
@@ -32,6 +35,7 @@ Analysis analyze(const AnalyzeJob& job, Progress& progress, const std::stop_toke
                                       job.project->addAnalysisBlock(block, sites, weights);
                                   if (job.blockDone)
                                       job.blockDone(block, sites, weights);
+                                  returnFreedMemory();   // what a block leaves lies among its activations: else the next block's find no room between
                               },
                               tokenizer.get());
     });

@@ -6,6 +6,7 @@
 #include "core/model/model_ends.h"
 #include "core/pipeline/compute_scope.h"
 #include "core/pipeline/jobs.h"
+#include "core/pipeline/memory_plan.h"
 #include "core/pipeline/recipe_model.h"
 #include "core/project/project_model.h"
 #include "core/project/quantized_model.h"
@@ -85,6 +86,9 @@ Evaluation run(const EvaluateJob& job, Progress& progress, const std::stop_token
             throw Error(ErrorKind::InvalidArgument, job.against.string() + " has a vocabulary of " + std::to_string(reference.source->config().vocabulary) +
                         ", " + job.target + " one of " + std::to_string(target.source->config().vocabulary) + ": they cannot be compared", job.against.string());
     }
+    const auto tokens = static_cast<std::int64_t>(windows.ids.size()) * windows.length;
+    const int models = reference.source ? 2 : 1;
+    progress.note(memorySentence(tokens, evaluateMemory(target.source->config(), tokens, windows.length, {models, models, models})));
     std::optional<DefaultMatrixProducts> asServed;
     if (target.source->roundsActivations())
         asServed.emplace();

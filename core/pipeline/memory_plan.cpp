@@ -1,10 +1,13 @@
 #include "core/pipeline/memory_plan.h"
 
+#include "core/analysis/activation_sample.h"
 #include "core/pipeline/compute_scope.h"
 #include "core/pipeline/quantize_memory.h"
+#include "core/pipeline/quantize_plan.h"
 
 #include <algorithm>
-#include <vector>
+#include <array>
+#include <fstream>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -14,17 +17,54 @@ namespace halftone {
 namespace {
 
 constexpr std::uint64_t kFloat = 4;
-constexpr std::uint64_t kProgram = 175'000'000;
+constexpr std::uint64_t kProgram = 175'000'000, kWalkingProgram = 167'000'000;
+constexpr std::uint64_t kMostLibraries = 32'000'000;
+/// As core/analysis/analyze.cpp and core/eval/evaluate.cpp have them.
+constexpr std::uint64_t kKeptByDefault = 2ull << 30;
+constexpr std::uint64_t kMapSide = 512;
+constexpr std::uint64_t kLogitsOfChunk = 16'000'000, kMostRows = 512, kLeastRows = 16;
+
+std::uint64_t positive(std::int64_t x) { return x > 0 ? static_cast<std::uint64_t>(x) : 0; }
+
+/// Channels of the four sites of a block.
+std::array<std::uint64_t, kSiteKinds> channelsOf(const ModelConfig& config)
+{
+    const std::uint64_t hidden = positive(config.hidden);
+    return {hidden, positive(config.heads) * positive(config.headDim), hidden, positive(config.intermediate)};
+}
 
 } // namespace
 
-std::uint64_t programBytes()
+namespace {
+
+/// At least `least`: what the libraries have not touched yet, they will.
+std::uint64_t programOr(std::uint64_t least)
 {
     std::uint64_t held = residentBytes();
 #ifdef __GLIBC__
     held -= std::min(held, static_cast<std::uint64_t>(::mallinfo2().fordblks));
 #endif
-    return std::max(held, kProgram);
+    return std::max(held, least);
+}
+
+} // namespace
+
+std::uint64_t programBytes() { return programOr(kProgram); }
+
+std::uint64_t libraryBytes(const ModelConfig& config)
+{
+    return std::min(kMostLibraries, 8 * kFloat * positive(config.hidden) * positive(std::max(config.intermediate, config.hidden)));
+}
+
+std::uint64_t forwardBytes(const ModelConfig& config, std::uint64_t tokens)
+{
+    return kFloat * tokens * (2 * positive(config.intermediate) + 2 * positive(config.hidden));
+}
+
+std::uint64_t blockBytes(const ModelConfig& config)
+{
+    const std::uint64_t hidden = positive(config.hidden), heads = positive(config.headDim) * (positive(config.heads) + positive(config.kvHeads));
+    return kFloat * hidden * (2 * heads + (config.gatedMlp ? 3 : 2) * positive(config.intermediate));
 }
 
 void returnFreedMemory()
@@ -34,18 +74,50 @@ void returnFreedMemory()
 #endif
 }
 
-std::uint64_t walkMemory(const ModelDescription& model, std::int64_t tokens, bool twice)
+std::uint64_t availableMemory()
 {
-    std::vector<std::uint64_t> blocks(static_cast<std::size_t>(std::max(1, model.config.blocks)));
-    for (const LinearInfo& linear : model.linears)
-        if (linear.block >= 0 && static_cast<std::size_t>(linear.block) < blocks.size())
-            blocks[static_cast<std::size_t>(linear.block)] += static_cast<std::uint64_t>(linear.weights());
-    const auto hidden = static_cast<std::uint64_t>(model.config.hidden), middle = static_cast<std::uint64_t>(std::max(model.config.intermediate, model.config.hidden));
-    const std::uint64_t block = *std::max_element(blocks.begin(), blocks.end()) * kFloat;
-    const std::uint64_t ends = static_cast<std::uint64_t>(model.config.vocabulary) * hidden * kFloat * (model.config.tiedEmbeddings ? 1 : 2);
-    const auto count = static_cast<std::uint64_t>(std::max<std::int64_t>(0, tokens));
-    const std::uint64_t batch = std::min(count, memory::kTokensPerBatch) * (3 * middle + 4 * hidden) * kFloat;
-    return programBytes() + (ends + block + count * hidden * kFloat) * (twice ? 2 : 1) + batch;
+    std::ifstream file("/proc/meminfo");
+    std::string key, unit;
+    for (std::uint64_t kilobytes = 0; file >> key >> kilobytes; std::getline(file, unit))
+        if (key == "MemAvailable:")
+            return kilobytes * 1024 + residentBytes();
+    return 0;
+}
+
+std::uint64_t analyzeMemory(const ModelConfig& config, std::int64_t windows, std::int64_t length, std::uint64_t memoryBudget)
+{
+    const std::uint64_t tokens = positive(windows) * positive(length), blocks = positive(config.blocks);
+    std::uint64_t channels = 0, maps = 0;
+    for (const std::uint64_t site : channelsOf(config)) {
+        channels += site;
+        maps += std::min(tokens, kMapSide) * std::min(site, kMapSide);
+    }
+    const std::uint64_t streams = 2 * tokens * positive(config.hidden) * kFloat, kept = tokens * channels * kFloat;
+    const bool keeps = kept + streams <= (memoryBudget > 0 ? memoryBudget / 2 : kKeptByDefault);
+    const std::uint64_t samples = std::min(static_cast<std::uint64_t>(kSampleBytes), tokens * channels * blocks * kFloat);
+    const std::uint64_t found = blocks * kFloat * (maps + kSiteKinds * tokens + channels * std::min<std::uint64_t>(positive(windows), 32)) + samples;
+    // What is kept lies between what is let go at once: a fifth more.
+    const std::uint64_t working = keeps ? kept + kept / 5 + streams / 5 : forwardBytes(config, std::min(tokens, std::max(memory::kTokensPerBatch, positive(length))));
+    return programOr(kWalkingProgram) + libraryBytes(config) / 4 + streams + working + found + blockBytes(config);
+}
+
+std::uint64_t evaluateMemory(const ModelConfig& config, std::int64_t tokens, std::int64_t length, const EvaluationShape& shape)
+{
+    const std::uint64_t vocabulary = positive(config.vocabulary), all = positive(tokens);
+    const std::uint64_t streams = positive(shape.streams) * all * positive(config.hidden) * kFloat;
+    const std::uint64_t rows = std::min(std::clamp(kLogitsOfChunk / std::max<std::uint64_t>(1, vocabulary), kLeastRows, kMostRows), std::max<std::uint64_t>(1, positive(length)));
+    const std::uint64_t head = vocabulary * positive(config.embeddingWidth > 0 ? config.embeddingWidth : config.hidden) * kFloat;
+    const std::uint64_t logits = 2 * rows * vocabulary * kFloat;   // and their exponentials
+    const std::uint64_t ends = positive(shape.heads) * head + positive(shape.logits) * logits;
+    return programOr(kWalkingProgram) + libraryBytes(config) + streams + std::max(blockBytes(config), ends)
+        + forwardBytes(config, std::min(all, std::max(memory::kTokensPerBatch, positive(length))));
+}
+
+std::string memorySentence(std::int64_t tokens, std::uint64_t peak)
+{
+    const std::uint64_t available = availableMemory();
+    return "planned: " + std::to_string(tokens) + " tokens, about " + bytesInWords(peak) + " of memory"
+        + (available > 0 ? " (" + bytesInWords(available) + " available)" + (peak > available ? ": more than there is; take fewer or shorter windows" : "") : "");
 }
 
 } // namespace halftone

@@ -224,6 +224,7 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
             progress.update(b * kParts + std::min(kParts - 1, steps * kParts / std::max<std::int64_t>(1, expected)), replaying(b).empty() ? detail : replaying(b));
         };
         info.peakBytes = std::max(info.peakBytes, takePeakResidentBytes());
+        returnFreedMemory();
         BlockDriver driver(block, blockPlans[static_cast<std::size_t>(b)], streams, stop, step);
         const auto watch = [&](BlockResult& result) {
             if (b + 1 == config.blocks)   // the head comes, which may be larger than anything before it

@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <fstream>
 #include <map>
 
 namespace halftone {
@@ -44,35 +43,27 @@ std::uint64_t storedBytes(const Plan& plan, const LinearInfo& linear)
     return bytes;
 }
 
-std::uint64_t availableMemory()
-{
-    std::ifstream file("/proc/meminfo");
-    std::string key, unit;
-    for (std::uint64_t kilobytes = 0; file >> key >> kilobytes; std::getline(file, unit))
-        if (key == "MemAvailable:")
-            return kilobytes * 1024 + residentBytes();
-    return 0;
-}
-
 /// Learned on the float model's hidden states.
 bool learns(const Plan& plan)
 {
     return fittedToBlock(plan) || transformIsLearned(plan);
 }
 
-/// One block's share of the work, worst over the blocks: weights in float32, the largest Hessian with its factor, the largest linear's copies; and what is
-/// left of it when it is done.
-struct BlockBytes {
-    std::uint64_t working = 0, kept = 0;
+/// The most that one block's work takes, over the blocks: its weights and what is left when it is done; a Hessian as it is collected; that Hessian factored
+/// and the largest linear rounded; and the block learned.
+struct BlockWork {
+    std::uint64_t kept = 0, collecting = 0, rounding = 0, learning = 0;
+    bool factorises = false;   ///< LAPACK is called, and keeps room of its own
 };
 
-BlockBytes blockBytes(const ModelDescription& model, const std::vector<ResolvedPlan>& plans)
+BlockWork blockWork(const ModelDescription& model, const std::vector<ResolvedPlan>& plans, const CalibrationSettings& calibration)
 {
     struct Block {
-        std::uint64_t weights = 0, stored = kBlockOverhead, largest = 0;
+        std::uint64_t weights = 0, stored = kBlockOverhead, largest = 0, batch = 0;
         std::array<std::uint64_t, kSiteKinds> hessian{};
         bool together = false;   ///< all four Hessians at once
         bool learned = false;
+        bool transformed = false;
         bool factorised = false;
     };
     std::map<int, Block> blocks;
@@ -83,26 +74,35 @@ BlockBytes blockBytes(const ModelDescription& model, const std::vector<ResolvedP
         block.weights += kFloat * positive(linear.weights());
         block.stored += storedBytes(plan, linear);
         block.hessian[static_cast<std::size_t>(linear.site)] = kFloat * positive(linear.in) * positive(linear.in);
+        block.transformed = block.transformed || plan.transform.method != "none";
         if (!plan.weights.quantized())
             continue;
         block.largest = std::max(block.largest, positive(linear.weights()));
         block.learned = block.learned || learns(plan);
+        if (fittedToBlock(plan))
+            block.batch = std::max(block.batch, positive(plan.rounding.integer("batch")));
         const MethodInfo* rounding = findMethod(MethodKind::Rounding, plan.rounding.method);
         block.factorised = block.factorised || (rounding != nullptr && rounding->needs.hessian);
         for (const auto& [key, value] : plan.rounding.parameters)
             block.together = block.together || (key == "true_sequential" && std::holds_alternative<bool>(value) && !std::get<bool>(value));
     }
-    BlockBytes most;
+    BlockWork most;
     for (const auto& [index, block] : blocks) {
         const std::uint64_t largest = *std::max_element(block.hessian.begin(), block.hessian.end());
-        std::uint64_t hessians = (block.factorised ? memory::kHessianCopies : memory::kMeasuredHessianCopies) * largest;
+        std::uint64_t others = 0;
         if (block.together)
             for (const std::uint64_t one : block.hessian)
-                hessians += one;
-        const std::uint64_t learning = block.learned ? memory::kLearnedCopies * block.weights : 0;
-        const std::uint64_t kept = block.weights + block.weights / kFloat + block.stored;   // codes take a byte before they are packed
-        most.working = std::max(most.working, kept + learning + hessians + memory::kLinearBytesPerWeight * block.largest);
+                others += one;
+        const std::uint64_t kept = (block.transformed ? 2 : 1) * block.weights + block.weights / kFloat + block.stored;   // codes take a byte before they are packed
+        const std::uint64_t rows = std::max<std::uint64_t>(block.batch, 1) * positive(calibration.length) * kFloat;
+        const std::uint64_t trained = rows * (memory::kTrainedHiddenRows * positive(model.config.hidden) + memory::kTrainedMiddleRows * positive(model.config.intermediate));
+        most.factorises = most.factorises || block.factorised;
         most.kept = std::max(most.kept, kept);
+        most.collecting = std::max(most.collecting, kept + largest + others);
+        most.rounding = std::max(most.rounding, kept + (block.factorised ? memory::kHessianCopies : memory::kMeasuredHessianCopies) * largest + others
+                                                    + memory::kLinearBytesPerWeight * block.largest);
+        if (block.learned)
+            most.learning = std::max(most.learning, kept + memory::kLearnedCopies * block.weights + trained);
     }
     return most;
 }
@@ -141,13 +141,13 @@ QuantizePlan planQuantize(const ModelDescription& model, const std::vector<Resol
 
     const std::uint64_t length = positive(calibration.length);
     const std::uint64_t samples = length == 0 ? 0 : std::min(positive(calibration.samples), std::max<std::uint64_t>(1, memory::kTokensPerBatch / length));
-    const std::uint64_t wide = std::max(positive(config.hidden), positive(config.intermediate));
-    const std::uint64_t forward = kFloat * samples * length * memory::kForwardCopies * wide;
     const std::uint64_t head = kFloat * positive(config.vocabulary)
         * (positive(config.embeddingWidth > 0 ? config.embeddingWidth : config.hidden) + memory::kCanaryLogitRows);
     const std::uint64_t unseen = fitted ? 2 * kFloat * positive(config.hidden) * std::max<std::uint64_t>(TokenWindows::kUnseenTokens, length) : 0;
-    const BlockBytes block = blockBytes(model, plans);
-    plan.peakMemory = programBytes() + unseen + std::max((streams.kept + block.working + forward) * memory::kSlackFifths / 5, streams.kept + block.kept + head);
+    const BlockWork block = blockWork(model, plans, calibration);
+    const std::uint64_t walking = streams.kept + std::max(block.rounding, block.collecting + forwardBytes(config, samples * length));
+    const std::uint64_t between = streams.keptHidden + std::max(block.learning, block.kept + head);
+    plan.peakMemory = programBytes() + libraryBytes(config) * (block.factorises ? 5 : 3) / 3 + (fitted ? memory::kTrainingProgram : 0) + unseen + std::max(walking, between);
     plan.availableMemory = availableMemory();
     return plan;
 }

@@ -4,6 +4,7 @@
 #include "core/base/error_text.h"
 #include "core/pipeline/block_learner.h"
 #include "core/pipeline/block_transformer.h"
+#include "core/pipeline/memory_plan.h"
 #include "core/pipeline/quantize_plan.h"
 
 #include <algorithm>
@@ -80,14 +81,11 @@ StudyPlan planStudy(const ModelDescription& model, const Study& study, std::int6
         }
     }
     plan.floatWalks = rounded && study.divergence ? 2 : 1;
-    // The float model's states, those of the members that go together, both ends of the model, one block, and two chunks of logits.
+    // All members share one opened model; the float model's states wait while runs are made.
     const auto hidden = static_cast<std::uint64_t>(std::max<std::int64_t>(0, model.config.hidden));
     const std::uint64_t stream = static_cast<std::uint64_t>(std::max<std::int64_t>(0, tokens)) * hidden * 4;
-    const auto ends = static_cast<std::uint64_t>(head) * 4 * (model.config.tiedEmbeddings ? 1 : 2);
-    const auto block = static_cast<std::uint64_t>(weights / std::max(1, model.config.blocks)) * 4;
-    constexpr std::uint64_t kProgram = 250'000'000, kLogits = 4 * 64'000'000;
     const int together = std::min(kStudyMembersTogether, std::max(1, plan.possible()));
-    const std::uint64_t evaluation = kProgram + ends + 3 * block + kLogits + stream * static_cast<std::uint64_t>(plan.floatWalks + together);
+    const std::uint64_t evaluation = evaluateMemory(model.config, tokens, study.length, {1, plan.floatWalks + together, study.divergence ? 2 : 1});
     plan.peakMemory = std::max(evaluation, runMemory == 0 ? 0 : runMemory + stream * static_cast<std::uint64_t>(plan.floatWalks));
     return plan;
 }
