@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 namespace halftone {
 
@@ -103,22 +104,27 @@ void ColumnFitter::fit()
     }
     QHeaderView* header = m_table->horizontalHeader();
     const int columns = m_table->model()->columnCount(), room = m_table->viewport()->width();
-    for (const int column : m_droppable)
+    for (const int column : m_droppable + m_last)
         header->setSectionHidden(column, false);
     std::vector<int> widths;
     int total = 0;
     for (int column = 0; column < columns; ++column) {
-        widths.push_back(column == m_rest || header->isSectionHidden(column) ? 0 : std::max(titleWidth(column), m_texts[static_cast<std::size_t>(column)].width));
+        widths.push_back(column == m_rest || header->isSectionHidden(column) ? 0 : std::max(titleWidth(column), std::min(m_texts[static_cast<std::size_t>(column)].width, m_most.value(column, std::numeric_limits<int>::max()))));
         total += widths.back();
     }
     const int least = std::min(m_least, widths[static_cast<std::size_t>(m_elastic)]);
     const auto missing = [&] { return total - widths[static_cast<std::size_t>(m_elastic)] + least + columns * kTight - room; };
+    const auto drop = [&](int column) {
+        header->setSectionHidden(column, true);
+        total -= widths[static_cast<std::size_t>(column)];
+        widths[static_cast<std::size_t>(column)] = 0;
+    };
     for (const int column : m_droppable)
-        if (missing() > 0 && !m_texts[static_cast<std::size_t>(column)].saysSomething) {
-            header->setSectionHidden(column, true);
-            total -= widths[static_cast<std::size_t>(column)];
-            widths[static_cast<std::size_t>(column)] = 0;
-        }
+        if (missing() > 0 && !m_texts[static_cast<std::size_t>(column)].saysSomething)
+            drop(column);
+    for (const int column : m_last)
+        if (missing() > 0 && !header->isSectionHidden(column))
+            drop(column);
     const auto shown = static_cast<int>(std::count_if(widths.begin(), widths.end(), [](int width) { return width > 0; }));
     const int spare = std::clamp((room - total) / std::max(1, shown), kTight, kAiry);
     for (int column = 0; column < columns; ++column)

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <QHash>
 #include <QList>
 #include <QObject>
 #include <QString>
 #include <QTimer>
 
 #include <functional>
+#include <utility>
 #include <vector>
 
 class QTableView;
@@ -13,7 +15,7 @@ class QTableView;
 namespace halftone {
 
 /// Gives the columns of a table the width it has: each what its texts take, room that is left shared among them; where there is too little, first the
-/// columns that say nothing go, then the elastic one elides. Stands back once a person has drawn a column wider or narrower. Of a long table it looks
+/// columns that say nothing go, then the elastic one elides, then the last ones go. Stands back once a person has drawn a column wider or narrower. Of a long table it looks
 /// at some hundred rows from all over, and at each row that comes: a row more is never the work of the whole table.
 class ColumnFitter : public QObject {
     Q_OBJECT
@@ -24,6 +26,11 @@ public:
 
     /// This column has what the others leave, and goes where that is little; its texts are for tool tips too.
     void setRest(int column) { m_rest = column; }
+
+    /// These go, in this order, where all else leaves too little room, whatever they say: tool tips have it too.
+    void setLast(QList<int> columns) { m_last = std::move(columns); }
+    /// Texts of this column take no more; what is longer elides.
+    void setMost(int column, int pixels) { m_most.insert(column, pixels); }
 
     bool eventFilter(QObject* watched, QEvent* event) override;
 
@@ -39,7 +46,8 @@ private:
 
     QTableView* m_table;
     int m_elastic, m_least, m_rest = -1;
-    QList<int> m_droppable;
+    QList<int> m_droppable, m_last;
+    QHash<int, int> m_most;
     std::function<bool(const QString&)> m_nothing;
     QTimer m_settle;
     std::vector<Texts> m_texts;   ///< by column
