@@ -5,6 +5,8 @@
 #include <QString>
 #include <QStringList>
 
+#include <vector>
+
 namespace halftone {
 
 /// One word of a POSIX shell: as it is where it holds nothing special, else in single quotes.
@@ -15,5 +17,16 @@ QString shellLine(const QStringList& words);
 QString exportCommand(const Project& project, const ExportRequest& request);
 /// Of a run; empty for what the command line cannot name (a recipe that is only in the window).
 QString evaluateCommand(const Document& document, const EvaluateRequest& request);
+
+/// Of the recipe as it stands: by its name where it is a preset's, else written to a temporary file first.
+QString quantizeCommand(const Document& document, const QuantizeRequest& request, const CalibrationSettings& calibration);
+
+/// How an export is opened by a runtime.
+struct ServeCommand {
+    QString runtime;   ///< "vLLM", "transformers"
+    QString line;
+};
+/// Of the runtimes that open this format with what the run's plans ask of them.
+std::vector<ServeCommand> serveCommands(const Document& document, const ExportRequest& request);
 
 } // namespace halftone

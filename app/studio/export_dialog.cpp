@@ -4,6 +4,8 @@
 #include "app/studio/settings.h"
 #include "app/studio/measured.h"
 #include "app/studio/text.h"
+#include "core/base/error.h"
+#include "widgets/colour_map.h"
 
 #include <QCheckBox>
 #include <QComboBox>
@@ -63,6 +65,7 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
     m_overwrite = new QCheckBox(tr("replace the earlier export &there"), this);
     m_overwrite->setObjectName(u"overwrite"_s);
     m_summary = new QLabel(this);
+    m_summary->setObjectName(u"formatSummary"_s);
     m_summary->setTextFormat(Qt::PlainText);
     m_summary->setWordWrap(true);
     m_summary->setMaximumWidth(480);
@@ -123,6 +126,21 @@ ExportRequest ExportDialog::request() const
             m_dtype->currentData().toString(), m_overwrite->isChecked()};
 }
 
+/// What the run's export in this format and type comes to, "about 70 MB"; empty where that is not known.
+QString ExportDialog::sizeText() const
+{
+    const RunInfo* run = m_document.run(request().run);
+    const auto format = std::find_if(m_formats.begin(), m_formats.end(), [this](const FormatInfo& one) { return toQString(one.id) == request().format; });
+    if (!run || format == m_formats.end())
+        return {};
+    try {
+        const SizeEstimate size = estimateSize(plansOfRun(Recipe::parse(run->recipeJson, run->id), m_document.model()), m_document.model(), request().dtype.toStdString());
+        return tr("Size: about %1").arg(formatBytes(format->packed ? size.bytes : size.denseBytes));
+    } catch (const Error&) {   // a recipe of another version: the check says so
+        return {};
+    }
+}
+
 void ExportDialog::choose()
 {
     m_checked = m_fatal = false;
@@ -134,7 +152,8 @@ void ExportDialog::choose()
         QStringList runtimes;
         for (const std::string& runtime : format.runtimes)
             runtimes.append(toQString(contractName(runtime)));
-        m_summary->setText(toQString(format.summary) + (runtimes.isEmpty() ? QString() : u'\n' + tr("Loads in: %1").arg(runtimes.join(u", "_s))));
+        m_summary->setText(toQString(format.summary) + (runtimes.isEmpty() ? QString() : u'\n' + tr("Loads in: %1").arg(runtimes.join(u", "_s)))
+                           + (sizeText().isEmpty() ? QString() : u'\n' + sizeText()));
     }
     refresh();
     if (!request().run.isEmpty())

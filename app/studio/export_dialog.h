@@ -28,6 +28,7 @@ Q_SIGNALS:
 private:
     void grow();
     void choose();
+    QString sizeText() const;
     void refresh();
 
     const Document& m_document;

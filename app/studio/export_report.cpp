@@ -11,7 +11,7 @@
 #include <QClipboard>
 #include <QDesktopServices>
 #include <QDialogButtonBox>
-#include <QHBoxLayout>
+#include <QGridLayout>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
@@ -114,23 +114,32 @@ ExportReport::ExportReport(const ExportNews& news, QWidget* parent)
     text->setAccessibleName(ExportReport::tr("Certificate"));
     text->setHtml(certificateText(news));
     layout->addWidget(text, 1);
-    auto* command = new QHBoxLayout;
-    command->setSpacing(8);
-    auto* label = new QLabel(ExportReport::tr("On the co&mmand line"), this);
-    auto* words = new QLineEdit(news.command, this);
-    words->setObjectName(u"commandLine"_s);
-    words->setReadOnly(true);
-    words->setCursorPosition(0);
-    label->setBuddy(words);
-    auto* copy = new QPushButton(icon(u"copy"_s), ExportReport::tr("&Copy"), this);
-    copy->setObjectName(u"copyCommand"_s);
-    copy->setToolTip(ExportReport::tr("Put the command on the clipboard"));
-    copy->setAutoDefault(false);
-    connect(copy, &QPushButton::clicked, this, [line = news.command] { QApplication::clipboard()->setText(line); });
-    command->addWidget(label);
-    command->addWidget(words, 1);
-    command->addWidget(copy);
-    layout->addLayout(command);
+    auto* lines = new QGridLayout;
+    lines->setHorizontalSpacing(8);
+    lines->setVerticalSpacing(8);
+    const auto add = [&](const QString& title, const QString& line, const QString& name, const QString& copyName, const QString& tip) {
+        const int row = lines->rowCount();
+        auto* label = new QLabel(title, this);
+        auto* words = new QLineEdit(line, this);
+        words->setObjectName(name);
+        words->setReadOnly(true);
+        words->setCursorPosition(0);
+        label->setBuddy(words);
+        auto* copy = new QPushButton(icon(u"copy"_s), ExportReport::tr("Copy"), this);
+        copy->setObjectName(copyName);
+        copy->setToolTip(tip);
+        copy->setAccessibleName(tip);
+        copy->setAutoDefault(false);
+        connect(copy, &QPushButton::clicked, this, [line] { QApplication::clipboard()->setText(line); });
+        lines->addWidget(label, row, 0);
+        lines->addWidget(words, row, 1);
+        lines->addWidget(copy, row, 2);
+    };
+    add(ExportReport::tr("On the co&mmand line"), news.command, u"commandLine"_s, u"copyCommand"_s, ExportReport::tr("Copy the command that exports it"));
+    for (const ServeCommand& serve : news.serve)
+        add(serve.runtime == u"vLLM"_s ? ExportReport::tr("Serve it in &vLLM") : ExportReport::tr("Open it in &%1").arg(serve.runtime), serve.line, u"serveLine-"_s + serve.runtime,
+            u"copyServe-"_s + serve.runtime, ExportReport::tr("Copy the command that opens it in %1").arg(serve.runtime));
+    layout->addLayout(lines);
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);
     auto* show = buttons->addButton(ExportReport::tr("&Show in the file manager"), QDialogButtonBox::ActionRole);
     show->setObjectName(u"showFolder"_s);

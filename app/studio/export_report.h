@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/studio/command_line.h"
 #include "app/studio/tasks.h"
 
 #include <QDialog>
@@ -14,6 +15,7 @@ struct ExportNews {
     ExportRequest request;
     ExportResult result;
     QString command;   ///< that does it without a window
+    std::vector<ServeCommand> serve = {};
 };
 
 /// A certificate as a person reads it, rich text: what was proved, what a runtime should know, files and their hashes.

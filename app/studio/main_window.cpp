@@ -316,7 +316,7 @@ void MainWindow::connectViews()
         connect(view, &ViewFrame::fullScreenRequested, this, [this](const QString& id) {
             m_workspaces->toggleFullScreen(m_docks.value(id, m_docks.value(id == u"kernel-perplexity"_s ? u"studies"_s : u"compare"_s)));   // the plots below the table go with it
         });
-        connect(view, &ViewFrame::saved, this, [this](const QString& file) { statusBar()->showMessage(tr("Saved %1").arg(file), 6000); });
+        connect(view, &ViewFrame::saved, this, [this](const QString& file) { statusBar()->showMessage(plainText(tr("Saved %1").arg(file)), 6000); });
         connect(view, &ViewFrame::saveFailed, this, [this](const QString& sentence) {
             m_messages->showMessage({Message::Kind::Error, u"save-picture"_s, sentence, tr("Choose another folder or name."), {}, {}});
         });
@@ -353,6 +353,7 @@ void MainWindow::connectViews()
     });
     connect(m_workspaces, &Workspaces::namedChanged, this, &MainWindow::updateArrangements);
     connect(m_runs, &RunsTable::quantizeRequested, this, &MainWindow::askQuantize);
+    connect(m_runs, &RunsTable::branchRequested, this, &MainWindow::quantizeFrom);
     connect(m_runs, &RunsTable::exportRequested, this, &MainWindow::askExport);
     connect(m_runs, &RunsTable::evaluateRequested, this, &MainWindow::askEvaluate);
     connect(m_runs, &RunsTable::recipeRequested, this, [this](const QString& id) {
@@ -360,7 +361,7 @@ void MainWindow::connectViews()
             try {
                 m_document->replaceRecipe(Recipe::parse(run->recipeJson, run->id), tr("Recipe of %1").arg(id));
             } catch (const Error& e) {
-                m_messages->showMessage(errorMessage(u"recipe"_s, {e.kind(), toQString(withoutRules(e.what())), toQString(e.subject()), {}}));
+                m_messages->showMessage(errorMessage(u"recipe"_s, {e.kind(), toQString(withoutPlace(e)), toQString(e.subject()), {}}));
             }
         }
     });
@@ -374,7 +375,7 @@ void MainWindow::connectViews()
         m_monitor->show(run);
     });
     connect(m_studies, &StudyDesk::begun, this, &MainWindow::showStudies);
-    connect(m_studies, &StudyDesk::finished, this, [this](const QString& name) { statusBar()->showMessage(tr("The study %1 is finished.").arg(name), 10000); });
+    connect(m_studies, &StudyDesk::finished, this, [this](const QString& name) { statusBar()->showMessage(plainText(tr("The study %1 is finished.").arg(name)), 10000); });
     connect(m_compare, &EvaluationTable::evaluateRequested, this, [this] { askEvaluate(); });
     connect(m_compare, &EvaluationTable::removeRequested, m_document, &Document::removeEvaluation);
     connect(m_summary, &SummaryBar::cacheClicked, this, [this] { m_kvCacheMenu->popup(QCursor::pos()); });
@@ -428,13 +429,13 @@ void MainWindow::connectJobs()
     connect(m_tasks, &Tasks::evaluated, this, [this](const EvaluationRecord& record) {
         if (record.target == EvaluationRecord::Target::Run && record.run == m_announcedRun)
             m_messages->dismiss(u"quantized"_s);   // what it asked for is done
-        statusBar()->showMessage(tr("%1: perplexity %2").arg(record.label, formatValue(record.result.perplexity.perplexity)), 10000);
+        statusBar()->showMessage(plainText(tr("%1: perplexity %2").arg(record.label, formatValue(record.result.perplexity.perplexity))), 10000);
     });
     connect(m_tasks, &Tasks::exported, this, [this](const ExportRequest& request, const ExportResult& result, const QString& command) {
         m_messages->dismiss(u"export"_s);
         if (request.run == m_announcedRun)
             m_messages->dismiss(u"quantized"_s);
-        m_exportBanner->tell({request, result, command});
+        m_exportBanner->tell({request, result, command, serveCommands(*m_document, request)});
     });
     connect(m_messages, &MessageBanner::actionRequested, this, [this](const QString& id) {
         if (id == u"find-model"_s) {
@@ -472,7 +473,7 @@ void MainWindow::updateTitle()
         parts.append(m_document->readOnly() ? tr("%1 (read-only)").arg(m_document->name()) : m_document->name());
     parts.append(tr("Halftone"));
     parts.removeAll(QString());
-    setWindowTitle(parts.join(u" – "_s));
+    setWindowTitle(plainText(parts.join(u" – "_s)));
 }
 
 void MainWindow::quitNow()

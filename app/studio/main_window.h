@@ -136,6 +136,8 @@ private:
     void askAnalyze();
     void analyzeWithDefaults();
     void askQuantize();
+    /// The same, with the blocks of a run offered to be taken over.
+    void quantizeFrom(const QString& branchFrom);
     /// `run`: the one to choose; empty: the newest.
     void askEvaluate(const QString& run = {});
     void askExport(const QString& run = {});

@@ -21,6 +21,7 @@
 #include "widgets/kernel_view.h"
 #include "widgets/layers_view.h"
 #include "widgets/message_banner.h"
+#include "widgets/plain_labels.h"
 #include "widgets/segmented_control.h"
 #include "widgets/summary_bar.h"
 
@@ -378,7 +379,7 @@ void MainWindow::updateRecentMenu()
     for (const QString& path : recent) {
         if (!pinned.isEmpty() && path == recent.value(pinned.size()))
             m_recentMenu->addSeparator();   // below those that stay
-        QAction* action = m_recentMenu->addAction(QString(path).replace(u'&', u"&&"_s));
+        QAction* action = m_recentMenu->addAction(plainText(path).replace(u'&', u"&&"_s));
         if (pinned.contains(path))
             action->setIcon(icon(u"pin"_s));
         action->setObjectName(u"recentPath%1"_s.arg(recent.indexOf(path)));
@@ -435,7 +436,7 @@ void MainWindow::importRecipe(const QString& file)
         [this, file](const Recipe& recipe) {
             m_messages->dismiss(u"recipe"_s);
             if (m_document->replaceRecipe(recipe, tr("Recipe %1").arg(QFileInfo(file).fileName())))
-                statusBar()->showMessage(tr("The recipe is now that of %1; undo brings back the former one.").arg(QFileInfo(file).fileName()), 8000);
+                statusBar()->showMessage(plainText(tr("The recipe is now that of %1; undo brings back the former one.").arg(QFileInfo(file).fileName())), 8000);
         });
 }
 
@@ -465,7 +466,7 @@ void MainWindow::chooseRecipeToSave()
         spec.failed = [this](const JobError& error) { m_messages->showMessage(errorMessage(u"save"_s, error)); };
         m_jobs->submit(
             spec, [recipe = m_document->recipe(), path = toPath(file)](Progress&, const std::stop_token&) { recipe.save(path); },
-            [this, file] { statusBar()->showMessage(tr("Saved %1").arg(file), 6000); });
+            [this, file] { statusBar()->showMessage(plainText(tr("Saved %1").arg(file)), 6000); });
     });
     dialog->open();
 }
@@ -501,9 +502,14 @@ void MainWindow::analyzeWithDefaults()
 
 void MainWindow::askQuantize()
 {
+    quantizeFrom({});
+}
+
+void MainWindow::quantizeFrom(const QString& branchFrom)
+{
     if (!m_document->isOpen())
         return;
-    auto* dialog = new QuantizeDialog(*m_document, *m_jobs, m_lastCalibration, this);
+    auto* dialog = new QuantizeDialog(*m_document, *m_jobs, m_lastCalibration, branchFrom, this);
     connect(dialog, &JobDialog::started, this, [this, dialog] {
         const QuantizeRequest request = dialog->request();
         m_lastCalibration = request.text;

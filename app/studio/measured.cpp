@@ -3,6 +3,7 @@
 #include "app/studio/text.h"
 #include "widgets/colour_map.h"
 #include "widgets/jobs_view.h"
+#include "widgets/plain_labels.h"
 
 #include <QCoreApplication>
 
@@ -31,7 +32,7 @@ QString canaryText(const RunInfo& run)
 
 QString runTitle(const RunInfo& run)
 {
-    return run.name.empty() ? toQString(run.id) : u"%1 · %2"_s.arg(toQString(run.id), toQString(run.name));
+    return run.name.empty() ? toQString(run.id) : u"%1 · %2"_s.arg(toQString(run.id), plainText(toQString(run.name)));
 }
 
 QString runSummary(const RunInfo& run)

@@ -1,10 +1,12 @@
 #include "app/studio/quantize_dialog.h"
 
+#include "app/studio/command_line.h"
 #include "app/studio/machine_rates.h"
 #include "app/studio/measured.h"
 #include "app/studio/resources.h"
 #include "app/studio/text.h"
 #include "app/studio/text_field.h"
+#include "core/base/error.h"
 #include "core/pipeline/quantize_plan.h"
 #include "core/pipeline/run_difference.h"
 #include "core/recipe/text_needs.h"
@@ -36,9 +38,19 @@ int quantizedLinears(const Document& document)
     }));
 }
 
+/// Blocks are taken over where they saw the same text: as the run had it.
+CalibrationSettings calibrationOf(const RunInfo& run, const CalibrationSettings& fallback)
+{
+    try {
+        return Recipe::parse(run.recipeJson, run.id).calibration;
+    } catch (const Error&) {   // of another version: the difference says so
+        return fallback;
+    }
+}
+
 } // namespace
 
-QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const QString& lastText, QWidget* parent)
+QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const QString& lastText, const QString& branchFrom, QWidget* parent)
     : JobDialog(u"quantizeDialog"_s, tr("Quantize"),
                 tr("Runs the recipe on %1 in the background, block by block. Each finished block is on disk at once: a run that is stopped "
                    "goes on where it was.").arg(document.name()),
@@ -47,13 +59,14 @@ QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const 
     , m_jobs(&jobs)
     , m_measureLater(this)
 {
-    if (const RunInfo* run = document.unfinishedRun())
-        m_unfinished = *run;
-    const CalibrationSettings& calibration = document.recipe().calibration;
+    const RunInfo* branched = document.run(branchFrom);
+    if (const RunInfo* run = branched ? branched : document.unfinishedRun())
+        m_other = *run;
+    const CalibrationSettings calibration = branched ? calibrationOf(*branched, document.recipe().calibration) : document.recipe().calibration;
     const int longest = static_cast<int>(std::clamp<std::int64_t>(document.model().config.maxPositions, 2, 1 << 20));
     m_text = new TextField(u"text"_s, resourceFile(u"text/sample.txt"_s), this);
-    if (m_unfinished && !m_unfinished->inputs.text.empty())
-        m_text->setFile(toQString(m_unfinished->inputs.text));
+    if (m_other && !m_other->inputs.text.empty())
+        m_text->setFile(toQString(m_other->inputs.text));
     else if (!lastText.isEmpty())
         m_text->setFile(lastText);
     const auto box = [this](const QString& name, int low, int high, int value) {
@@ -81,7 +94,7 @@ QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const 
     m_begin = new QComboBox(this);
     m_begin->setObjectName(u"begin"_s);
     m_begin->setAccessibleName(tr("How the run begins"));
-    if (m_unfinished) {
+    if (m_other) {
         form()->addRow(tr("&Begin"), m_begin);
         body()->addWidget(m_differs);
     } else {
@@ -106,6 +119,7 @@ QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const 
         m_measureLater.start();
         refresh();
     });
+    offerCommand([this] { return quantizeCommand(m_document, request(), this->calibration()); });
     refresh();
     measure();
 }
@@ -142,7 +156,7 @@ void QuantizeDialog::measure()
 
 QuantizeDialog::Begin QuantizeDialog::begin() const
 {
-    return m_unfinished ? static_cast<Begin>(m_begin->currentData().toInt()) : Begin::Anew;
+    return m_other ? static_cast<Begin>(m_begin->currentData().toInt()) : Begin::Anew;
 }
 
 QuantizeRequest QuantizeDialog::request() const
@@ -152,7 +166,7 @@ QuantizeRequest QuantizeDialog::request() const
     request.stopAtFlags = m_stop->isChecked();
     request.resume = request.refuseOther = begin() == Begin::GoOn;
     if (begin() == Begin::Branch)
-        request.branchFrom = toQString(m_unfinished->id);
+        request.branchFrom = toQString(m_other->id);
     return request;
 }
 
@@ -180,24 +194,25 @@ RunDifference QuantizeDialog::difference() const
 {
     Recipe wanted = m_document.recipe();
     wanted.calibration = calibration();
-    RunInputs inputs = m_unfinished->inputs;
+    RunInputs inputs = m_other->inputs;
     if (const std::string text = m_text->choice().absolute().line(); inputs.known() && text != inputs.text) {
         inputs.text = text;
         inputs.tokens.clear();
     }
-    return differenceTo(*m_unfinished, inputs, wanted, m_document.model());
+    return differenceTo(*m_other, inputs, wanted, m_document.model());
 }
 
 void QuantizeDialog::refreshBegin()
 {
-    if (!m_unfinished)
+    if (!m_other)
         return;
     const RunDifference differs = difference();
     QList<std::pair<QString, Begin>> choices;
-    const QString run = runTitle(*m_unfinished);
-    if (differs.same() || !m_unfinished->inputs.known())
-        choices.append({tr("go on with %1 at block %2").arg(run).arg(m_unfinished->blocksDone), Begin::GoOn});
-    else if (differs.shared > 0)
+    const QString run = runTitle(*m_other);
+    const bool done = m_other->state == "done";
+    if (!done && (differs.same() || !m_other->inputs.known()))
+        choices.append({tr("go on with %1 at block %2").arg(run).arg(m_other->blocksDone), Begin::GoOn});
+    else if (differs.shared > 0 && !differs.same())
         choices.append({differs.shared == 1 ? tr("take over the first block of %1").arg(run) : tr("take over the first %1 blocks of %2").arg(differs.shared).arg(run), Begin::Branch});
     choices.append({tr("anew"), Begin::Anew});
     bool same = m_begin->count() == choices.size();
@@ -209,8 +224,10 @@ void QuantizeDialog::refreshBegin()
         for (const auto& [text, begin] : choices)
             m_begin->addItem(text, static_cast<int>(begin));
     }
-    const QString stopped = tr("%1 was stopped after %2 of %3 blocks").arg(run).arg(m_unfinished->blocksDone).arg(m_unfinished->blocks);
-    m_differs->setText(differs.same() ? tr("%1; recipe and text are the same.").arg(stopped) : tr("%1. It differs: %2.").arg(stopped, toQString(differs.sentence())));
+    const QString stopped = done ? tr("%1 is done").arg(run) : tr("%1 was stopped after %2 of %3 blocks").arg(run).arg(m_other->blocksDone).arg(m_other->blocks);
+    m_differs->setText(!differs.same() ? tr("%1. It differs: %2.").arg(stopped, toQString(differs.sentence()))
+                       : done          ? tr("%1; recipe and text are the same: change the plans of some later blocks first.").arg(stopped)
+                                       : tr("%1; recipe and text are the same.").arg(stopped));
 }
 
 void QuantizeDialog::refresh()

@@ -21,7 +21,8 @@ struct RunDifference;
 class QuantizeDialog : public JobDialog {
     Q_OBJECT
 public:
-    QuantizeDialog(const Document& document, JobRunner& jobs, const QString& lastText, QWidget* parent);
+    /// @param branchFrom a run, done or not, whose blocks are offered to be taken over; empty: the unfinished one, where there is one
+    QuantizeDialog(const Document& document, JobRunner& jobs, const QString& lastText, const QString& branchFrom, QWidget* parent);
     ~QuantizeDialog() override;
     QuantizeRequest request() const;
     CalibrationSettings calibration() const;
@@ -39,7 +40,7 @@ private:
 
     const Document& m_document;
     QPointer<JobRunner> m_jobs;            ///< goes before the dialog where the window is closed under it
-    std::optional<RunInfo> m_unfinished;
+    std::optional<RunInfo> m_other;   ///< the run that is gone on with or branched from
     QTimer m_measureLater;
     QString m_measuredLine;                ///< the text that was measured last
     std::optional<TextLength> m_measured;  ///< empty: not known yet

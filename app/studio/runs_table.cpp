@@ -54,6 +54,19 @@ int RunsModel::columnCount(const QModelIndex& parent) const
     return parent.isValid() ? 0 : Columns;
 }
 
+/// With what a narrow table has no column for.
+QString RunsModel::tipOf(const RunInfo& run) const
+{
+    QStringList lines{runTitle(run), tr("%1 of %2 blocks").arg(run.blocksDone).arg(run.blocks)};
+    if (run.state == "done")
+        lines.last() += u" · "_s + tr("%1 bits a weight · %2 · %3").arg(formatValue(run.bitsPerWeight, 3), formatBytes(run.bytes), formatDuration(run.seconds));
+    if (run.peakBytes > 0)
+        lines.last() += u" · "_s + tr("peak %1").arg(formatBytes(run.peakBytes));
+    if (!run.note.empty())
+        lines << toQString(run.note);
+    return lines.join(u'\n');
+}
+
 QVariant RunsModel::data(const QModelIndex& index, int role) const
 {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid))
@@ -73,7 +86,7 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const
     if (role == Qt::ToolTipRole && index.column() == Created)
         return QDateTime::fromString(toQString(run.created), Qt::ISODate).toLocalTime().toString(u"yyyy-MM-dd HH:mm:ss"_s);
     if (role == Qt::ToolTipRole && index.column() == Id)
-        return plainTip(run.note.empty() ? runTitle(run) : runTitle(run) + u'\n' + toQString(run.note));
+        return plainTip(tipOf(run));
     if (role == Qt::ToolTipRole && index.column() == Method)
         return plainTip(toQString(run.recipeJson));
     if (role != Qt::DisplayRole)
@@ -151,10 +164,12 @@ RunsTable::RunsTable(QWidget* parent)
     m_table->horizontalHeader()->setHighlightSections(false);
     m_table->setFrameShape(QFrame::NoFrame);
     m_table->setTextElideMode(Qt::ElideMiddle);
-    new ColumnFitter(m_table, RunsModel::Method, 84, {RunsModel::Memory, RunsModel::Time, RunsModel::Size, RunsModel::Bits, RunsModel::Blocks}, [](const QString& blocks) {
+    auto* fitter = new ColumnFitter(m_table, RunsModel::Method, 84, {RunsModel::Memory, RunsModel::Time, RunsModel::Size, RunsModel::Bits, RunsModel::Blocks}, [](const QString& blocks) {
         const QStringList sides = blocks.split(u" / "_s);
         return sides.size() == 2 && sides[0] == sides[1];   // of a run that is done
     });
+    fitter->setMost(RunsModel::Id, 180);
+    fitter->setLast({RunsModel::Memory, RunsModel::Time, RunsModel::Size, RunsModel::Blocks});
     m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
     const auto add = [this](const QString& text, const QString& name, const QString& tip, const QKeySequence& keys, auto signal) {
         auto* action = new QAction(text, m_table);
@@ -178,6 +193,7 @@ RunsTable::RunsTable(QWidget* parent)
     m_evaluate = add(tr("&Evaluate…"), u"runEvaluate"_s, tr("Measure the run that is selected"), {}, &RunsTable::evaluateRequested);
     m_export = add(tr("E&xport…"), u"runExport"_s, tr("Write the run that is selected as a checkpoint"), {}, &RunsTable::exportRequested);
     m_recipe = add(tr("&Take its recipe"), u"runRecipe"_s, tr("Edit the recipe that this run took; one undo step"), {}, &RunsTable::recipeRequested);
+    m_branch = add(tr("&Branch from its blocks…"), u"runBranch"_s, tr("Quantize with the recipe as it is now, and take over this run's first blocks as far as their plans are the same"), {}, &RunsTable::branchRequested);
     separate();
     m_label = add(tr("&Name and note…"), u"runLabel"_s, tr("Words of your own for the run that is selected, kept in the project"), QKeySequence(Qt::Key_F2), &RunsTable::labelRequested);
     m_delete = add(tr("&Delete…"), u"runDelete"_s, tr("Take the run that is selected out of the project, and its files off the disk"), QKeySequence(Qt::Key_Delete), &RunsTable::deleteRequested);
@@ -212,6 +228,7 @@ void RunsTable::updateActions()
     for (QAction* action : {m_evaluate, m_export})
         setActionEnabled(*action, done, !run ? none : tr("This run is not finished: resume it first."));
     setActionEnabled(*m_recipe, run != nullptr, none);
+    setActionEnabled(*m_branch, run && run->blocksDone > 0 && !atWork && !m_readOnly, !run ? none : atWork ? busy : m_readOnly ? locked : tr("This run has no finished block yet."));
     setActionEnabled(*m_label, run && !m_readOnly, !run ? none : locked);
     setActionEnabled(*m_delete, run && !atWork && !m_readOnly, !run ? none : atWork ? busy : locked);
 }

@@ -38,6 +38,8 @@ public:
     QVariant headerData(int section, Qt::Orientation orientation, int role = Qt::DisplayRole) const override;
 
 private:
+    QString tipOf(const RunInfo& run) const;
+
     std::vector<RunInfo> m_runs;
     QHash<QString, QString> m_methods;
     QString m_atWork;
@@ -65,6 +67,7 @@ Q_SIGNALS:
     void quantizeRequested();
     void exportRequested(const QString& run);
     void evaluateRequested(const QString& run);
+    void branchRequested(const QString& run);      ///< a run of the present recipe that takes over its first blocks
     void recipeRequested(const QString& run);      ///< take the run's recipe as the one being edited
     void resumeRequested(const QString& run);
     void labelRequested(const QString& run);       ///< a name and a note for it
@@ -81,6 +84,7 @@ private:
     QAction* m_evaluate = nullptr;
     QAction* m_export = nullptr;
     QAction* m_recipe = nullptr;
+    QAction* m_branch = nullptr;
     QAction* m_label = nullptr;
     QAction* m_delete = nullptr;
     std::uint64_t m_bytes = 0;

@@ -112,7 +112,8 @@ StudyPanel::StudyPanel(QWidget* parent)
     m_table->setFrameShape(QFrame::NoFrame);
     m_table->setMinimumHeight(90);
     m_table->setTabKeyNavigation(false);
-    new ColumnFitter(m_table, StudyModel::Setting, 150, {StudyModel::Run, StudyModel::Clipped, StudyModel::Lost, StudyModel::Kernel}, [](const QString& text) { return text == formatShare(0); });
+    auto* fitter = new ColumnFitter(m_table, StudyModel::Setting, 150, {StudyModel::Run, StudyModel::Clipped, StudyModel::Lost, StudyModel::Kernel}, [](const QString& text) { return text == formatShare(0); });
+    fitter->setLast({StudyModel::Run, StudyModel::Time, StudyModel::Clipped, StudyModel::Lost, StudyModel::Size});
 
     m_stack = new QStackedLayout;
     m_empty = new EmptyState(this);

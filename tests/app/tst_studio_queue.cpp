@@ -335,6 +335,51 @@ private Q_SLOTS:
         QTRY_VERIFY(!banner().contains(u"quantized"_s));
     }
 
+    /// A preset goes by its name; a recipe of one's own is in the line.
+    void theQuantizeDialogsLineDoesWhatTheWindowDoes_data()
+    {
+        QTest::addColumn<bool>("own");
+        QTest::addRow("a preset") << false;
+        QTest::addRow("a recipe of one's own") << true;
+    }
+    void theQuantizeDialogsLineDoesWhatTheWindowDoes()
+    {
+        QFETCH(bool, own);
+        STEP(openModel());
+        STEP(useGptq());
+        PlanPatch eight;
+        eight.bits = 8;
+        if (own)
+            QVERIFY(document().editPlans({u"model.layers.1.mlp.down_proj"_s}, eight));
+        QVERIFY(document().setCalibration({8, 64, 0}));
+        STEP(trigger(u"quantize"_s));
+        auto* dialog = m_window->findChild<QDialog*>(u"quantizeDialog"_s);
+        QTRY_VERIFY(dialog && dialog->isVisible());
+        auto* text = dialog->findChild<QLineEdit*>(u"text"_s);
+        text->selectAll();
+        QTest::keyClicks(text, textFile());
+        QTest::mouseClick(dialog->findChild<QPushButton*>(u"copyCommand"_s), Qt::LeftButton);
+        QString line = QApplication::clipboard()->text();
+        QCOMPARE(line.contains(u"preset:w4a16-gptq-g64"_s), !own);
+        STEP(keepPicture(dialog, u"quantize-command"_s));
+        QTest::keyClick(text, Qt::Key_Return);
+        QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && document().latestRun(), 60000);
+        const QString project = pathText(document().project()->folder()), other = m_folder->filePath(u"line.halftone"_s);
+        const auto blocks = [](const QString& folder) { return QDir(folder + u"/runs/run-001"_s).entryList({u"block-*.h5"_s}, QDir::Files, QDir::Name); };
+        const QStringList ours = blocks(project);
+        QVERIFY(!ours.isEmpty());
+        QVERIFY(line.contains(project));
+        line.replace(project, other);
+        QProcess shell;
+        QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+        environment.insert(u"PATH"_s, QFileInfo(QStringLiteral(HALFTONE_CLI)).path() + u':' + environment.value(u"PATH"_s));
+        shell.setProcessEnvironment(environment);
+        shell.start(u"sh"_s, {u"-c"_s, line + u" --quiet"_s});
+        QVERIFY(shell.waitForFinished(120000));
+        QVERIFY2(shell.exitCode() == 0, shell.readAllStandardError().constData());
+        QCOMPARE(blocks(other), ours);   // their names are their contents' hashes
+    }
+
     void anExportIsToldInABannerNotInTheWay()
     {
         QDesktopServices::setUrlHandler(u"file"_s, this, "takeUrl");
@@ -359,6 +404,10 @@ private Q_SLOTS:
         const QString certificate = report->findChild<QTextBrowser*>(u"certificate"_s)->toPlainText();
         QVERIFY2(certificate.contains(u"bit by bit"_s) && certificate.contains(u"model.safetensors"_s) && !certificate.contains(u'{'), qPrintable(certificate));
         QCOMPARE(report->findChild<QLineEdit*>(u"commandLine"_s)->text(), line);
+        QVERIFY(report->findChild<QLineEdit*>(u"serveLine-vLLM"_s)->text().startsWith(u"vllm serve '"_s));
+        QTest::mouseClick(report->findChild<QPushButton*>(u"copyServe-transformers"_s), Qt::LeftButton);
+        QVERIFY2(QApplication::clipboard()->text().startsWith(u"python3 -c "_s) && QApplication::clipboard()->text().endsWith(u"out'"_s), qPrintable(QApplication::clipboard()->text()));
+        QCOMPARE(report->findChild<QLineEdit*>(u"serveLine-transformers"_s)->text(), QApplication::clipboard()->text());
         STEP(keepPicture(report, u"export-report"_s));
         report->close();
         QTRY_VERIFY(!banner().contains(u"exported"_s));

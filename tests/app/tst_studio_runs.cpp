@@ -21,6 +21,7 @@
 #include <QPlainTextEdit>
 #include <QProcess>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QTableView>
 #include <QToolButton>
 
@@ -265,6 +266,58 @@ private Q_SLOTS:
         QCOMPARE(dialog->findChild<QComboBox*>(u"begin"_s)->count(), 1);
         QCOMPARE(dialog->findChild<QComboBox*>(u"begin"_s)->currentText(), u"anew"_s);
         QVERIFY(dialog->findChild<QLabel*>(u"difference"_s)->text().contains(u"samples 96, now 97"_s));
+    }
+
+    void aDoneRunIsBranchedFrom()
+    {
+        STEP(openModel());
+        STEP(quantizeTiny());
+        STEP(selectRun(0));
+        STEP(trigger(u"runBranch"_s));
+        auto* dialog = box<QDialog>(u"quantizeDialog"_s);
+        QCOMPARE(dialog->findChild<QComboBox*>(u"begin"_s)->count(), 1);
+        QVERIFY(dialog->findChild<QLabel*>(u"difference"_s)->text().contains(u"the same: change the plans of some later blocks first"_s));
+        QTest::keyClick(dialog, Qt::Key_Escape);
+        QTRY_VERIFY(!m_window->findChild<QDialog*>(u"quantizeDialog"_s));
+        PlanPatch eight;
+        eight.bits = 8;
+        QVERIFY(document().editPlans({u"model.layers.1.mlp.down_proj"_s}, eight));
+        STEP(trigger(u"runBranch"_s));
+        dialog = box<QDialog>(u"quantizeDialog"_s);
+        QCOMPARE(dialog->findChild<QComboBox*>(u"begin"_s)->currentText(), u"take over the first block of run-001"_s);
+        STEP(keepPicture(dialog, u"branch-from-done"_s));
+        QTest::keyClick(dialog, Qt::Key_Return);
+        STEP(waitForRun(2));
+        QCOMPARE(toQString(document().runs().back().id), u"run-002"_s);
+        QCOMPARE(toQString(document().runs().front().state), u"done"_s);
+        const auto first = [this](const std::string& run) { return document().project()->results(run).front().seconds; };
+        QCOMPARE(first("run-002"), first("run-001"));   // taken over, not computed again
+    }
+
+    void theRunsTableDoesNotScrollSidewaysOnALaptop()
+    {
+        m_window->resize(1366, 768);
+        STEP(openModel());
+        for (const Preset& preset : presets())
+            if (preset.id == "w8a8-smoothquant")
+                QVERIFY(document().applyPreset(preset));
+        QVERIFY(document().setCalibration({4, 64, 0}));
+        m_window->tasks().quantize({textFile(), false, false});
+        STEP(waitForRun(1));
+        document().labelRun(u"run-001"_s, u"a name that is as long as names of runs may be, and is"_s, u"and a note"_s);
+        STEP(quantizeTiny());
+        m_window->setWorkspace(Workspaces::Run);
+        m_window->resize(1366, 768);
+        const QTableView* view = table()->table();
+        QTRY_VERIFY(view->isVisible());
+        QTRY_COMPARE(view->horizontalScrollBar()->maximum(), 0);
+        QVERIFY(!view->isColumnHidden(RunsModel::Id) && !view->isColumnHidden(RunsModel::Method) && !view->isColumnHidden(RunsModel::State) && !view->isColumnHidden(RunsModel::Bits));
+        const QString tip = table()->model()->index(1, RunsModel::Id).data(Qt::ToolTipRole).toString();
+        QVERIFY2(tip.contains(u"and is"_s) && tip.contains(u"bits a weight"_s) && tip.contains(u"and a note"_s), qPrintable(tip));
+        STEP(keepPicture(m_window.get(), u"runs-1366"_s));
+        applyTheme(*qApp, Theme::Light);
+        STEP(keepPicture(m_window.get(), u"runs-1366-light"_s));
+        applyTheme(*qApp, Theme::Dark);
     }
 
     void aNameAndANoteStayWithTheRun()
