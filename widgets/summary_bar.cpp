@@ -5,6 +5,7 @@
 #include "widgets/elided_label.h"
 #include "widgets/focus_ring.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 
 #include <QEvent>
 #include <QHBoxLayout>
@@ -25,7 +26,7 @@ SummaryBar::SummaryBar(QWidget* parent) : QWidget(parent)
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(8, 4, 12, 4);
     row->setSpacing(24);
-    m_size = addCell(u"summarySize"_s, tr("Size"), tr("Of the whole export: linears as planned, everything else in bf16 (f16 where the model is stored so); beside it, against the model's file"));
+    m_size = addCell(u"summarySize"_s, tr("Size"), tr("Of the whole export: linears as planned, everything else in bf16 (f16 where the model is stored so), unless the export is told another type, whose size its dialog says; beside it, against the model's file"));
     m_bits = addCell(u"summaryBits"_s, tr("Bits / weight"), tr("Of the blocks' linears, scales and zero points included"));
     m_cache = addCell(u"summaryCache"_s, tr("KV cache"), {});
     m_figure = addCell(u"summaryFigure"_s, tr("Quality"), {});
@@ -108,7 +109,8 @@ void SummaryBar::refresh()
         put(m_figure, text);
         m_figure.value->setColour(figure.stale ? c.faint : QColor());
         m_figure.box->setToolTip(figure.measured ? (figure.source.isEmpty() ? tr("Measured by Evaluate; click for the whole table")
-                                                                   : tr("Measured by Evaluate on %1; click for the whole table").arg(figure.source))
+                                                                   : tr("Measured by Evaluate on %1; click for the whole table").arg(plainText(figure.source)).toHtmlEscaped())
+                                                     + (figure.activationGrid.isEmpty() ? QString() : u"<br>"_s + tr("Activation grid: %1").arg(figure.activationGrid).toHtmlEscaped())
                                                  : tr("Predicted from sensitivities, not measured; click to evaluate"));
     } else {
         m_figure.caption->setText(tr("Quality"));
@@ -123,9 +125,10 @@ void SummaryBar::refresh()
         m_contract.value->setColour(c.warning);
         m_contract.box->setToolTip(tr("No packed format holds this recipe, so an export is as large as the float model. %1").arg(m_summary.denseReason).toHtmlEscaped());
     } else if (m_summary.contract.isEmpty()) {
-        put(m_contract, tr("any"));
+        put(m_contract, m_summary.activationGrid.isEmpty() ? tr("any") : tr("any, %1 grid").arg(m_summary.activationGrid));
         m_contract.value->setColour(c.faint);
-        m_contract.box->setToolTip(tr("No target runtime is chosen; click to choose one"));
+        m_contract.box->setToolTip(m_summary.activationGrid.isEmpty() ? tr("No target runtime is chosen; click to choose one")
+                                                                      : tr("No target runtime is chosen: activations are rounded with %1 formulas; click to choose one").arg(m_summary.activationGrid));
     } else if (!m_summary.contractIssue.isEmpty()) {
         put(m_contract, u"✕ "_s + m_summary.contract);
         m_contract.value->setColour(c.bad);
@@ -133,7 +136,8 @@ void SummaryBar::refresh()
     } else {
         put(m_contract, m_summary.contract);
         m_contract.value->setColour(c.accentText);
-        m_contract.box->setToolTip(tr("Every plan keeps to what this runtime loads; click to change it"));
+        m_contract.box->setToolTip(m_summary.activationGrid.isEmpty() ? tr("Every plan keeps to what this runtime loads; click to change it")
+                                                                      : tr("Every plan keeps to what this runtime loads, and activations are rounded with %1 formulas; click to change it").arg(m_summary.activationGrid));
     }
 }
 

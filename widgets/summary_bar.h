@@ -21,12 +21,14 @@ struct Summary {
         bool measured = false;                         ///< predicted figures are italic, with ±
         bool stale = false;                            ///< of a run of another recipe
         QString source = {};                              ///< what was measured, "run-001"
+        QString activationGrid = {};                      ///< it was measured with; empty: none
     };
     std::optional<Figure> figure;
     QString cache;                                     ///< the KV cache's grid, short; empty: float, and no cell for it
     QString cacheTip;
     QString contract;                                  ///< "vLLM · transformers"; empty: none chosen
     QString contractIssue;                             ///< a sentence when the plans break it
+    QString activationGrid;                            ///< whose formulas round activations, "transformers'"; empty: none are rounded
     bool denseOnly = false;                            ///< no packed format holds the recipe …
     QString denseReason;                               ///< … and why, a sentence
 };

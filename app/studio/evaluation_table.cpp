@@ -93,12 +93,23 @@ QString EvaluationModel::text(const EvaluationRecord& record, Column column) con
     case KlP99: return result.hasDivergence ? formatValue(result.divergence.klP99, 3) : none;
     case KlMax: return result.hasDivergence ? formatValue(result.divergence.klMax, 3) : none;
     case Agreement: return result.hasDivergence ? formatShare(result.divergence.top1Agreement) : none;
+    case Grid: return result.activationGrid.empty() ? none : toQString(result.activationGrid);
     case Text: return textOf(record);
     case Tokens: return countText(result.perplexity.tokens);
     case Time: return formatDuration(record.seconds);
     case Columns: break;
     }
     return {};
+}
+
+/// With what a narrow table has no column for.
+QString EvaluationModel::tipOf(const EvaluationRecord& record) const
+{
+    QString tip = tr("%1, measured %2").arg(record.label, record.when.toString(u"yyyy-MM-dd HH:mm"_s));
+    for (const Column column : {Grid, KlP99, KlMax, Agreement, Tokens, Time})
+        if (const QString said = text(record, column); said != u"–"_s)
+            tip += u'\n' + tr("%1: %2").arg(headerData(column, Qt::Horizontal, Qt::DisplayRole).toString(), said);
+    return tip;
 }
 
 QVariant EvaluationModel::data(const QModelIndex& index, int role) const
@@ -113,9 +124,9 @@ QVariant EvaluationModel::data(const QModelIndex& index, int role) const
     case Qt::ToolTipRole:
         if (record.result.notFinite > 0)
             return tr("%1 positions have logits that are not finite.").arg(record.result.notFinite);
-        return column == Text ? plainTip(record.textPath) : column == Target ? plainTip(tr("%1, measured %2").arg(record.label, record.when.toString(u"yyyy-MM-dd HH:mm"_s))) : QVariant();
-    case Qt::TextAlignmentRole: return int(Qt::AlignVCenter | (column == Target || column == Text ? Qt::AlignLeft : Qt::AlignRight));
-    case Qt::FontRole: return column == Target || column == Text ? QVariant() : QVariant(tabularFont(QApplication::font()));
+        return column == Text ? plainTip(record.textPath) : column == Target ? plainTip(tipOf(record)) : QVariant();
+    case Qt::TextAlignmentRole: return int(Qt::AlignVCenter | (column == Target || column == Grid || column == Text ? Qt::AlignLeft : Qt::AlignRight));
+    case Qt::FontRole: return column == Target || column == Grid || column == Text ? QVariant() : QVariant(tabularFont(QApplication::font()));
     case Qt::ForegroundRole:
         if (column == Change && !isBaseline(record) && baselinePerplexity(record) > 0)
             return record.result.perplexity.perplexity > baselinePerplexity(record) ? colours().bad : colours().good;
@@ -129,11 +140,12 @@ QVariant EvaluationModel::headerData(int section, Qt::Orientation orientation, i
     if (orientation != Qt::Horizontal || section < 0 || section >= Columns)
         return {};
     static constexpr std::array<const char*, Columns> kTitles{QT_TR_NOOP("Model"), QT_TR_NOOP("Bits / weight"), QT_TR_NOOP("Perplexity"), QT_TR_NOOP("Against float"),
-        QT_TR_NOOP("KL mean"), QT_TR_NOOP("KL 99 %"), QT_TR_NOOP("KL max"), QT_TR_NOOP("Same top token"), QT_TR_NOOP("Text"), QT_TR_NOOP("Tokens"), QT_TR_NOOP("Time")};
+        QT_TR_NOOP("KL mean"), QT_TR_NOOP("KL 99 %"), QT_TR_NOOP("KL max"), QT_TR_NOOP("Same top token"), QT_TR_NOOP("Activation grid"), QT_TR_NOOP("Text"), QT_TR_NOOP("Tokens"), QT_TR_NOOP("Time")};
     static constexpr std::array<const char*, Columns> kTips{"", QT_TR_NOOP("Scales and zero points included; linears of the blocks only"),
         QT_TR_NOOP("exp(mean negative log likelihood a predicted token) ± standard error"), QT_TR_NOOP("Perplexity against the float model's on the same windows; less is better"),
         QT_TR_NOOP("KL(float ‖ this), nats a token, ± standard error"), QT_TR_NOOP("99th percentile over tokens"), QT_TR_NOOP("Largest over tokens"),
-        QT_TR_NOOP("Share of tokens where both models think the same next token likeliest"), QT_TR_NOOP("Text · windows × tokens"), QT_TR_NOOP("Predicted tokens"), ""};
+        QT_TR_NOOP("Share of tokens where both models think the same next token likeliest"),
+        QT_TR_NOOP("Whose formulas rounded the activations: the runtime's that the recipe is made to load in; – : none were rounded"), QT_TR_NOOP("Text · windows × tokens"), QT_TR_NOOP("Predicted tokens"), ""};
     if (role == Qt::DisplayRole && section == Change && !m_baseline.isEmpty())
         return tr("Against %1").arg(m_baseline);
     if (role == Qt::DisplayRole)
@@ -141,7 +153,7 @@ QVariant EvaluationModel::headerData(int section, Qt::Orientation orientation, i
     if (role == Qt::ToolTipRole)
         return tr(kTips[static_cast<std::size_t>(section)]);
     if (role == Qt::TextAlignmentRole)
-        return int(Qt::AlignVCenter | (section == Target || section == Text ? Qt::AlignLeft : Qt::AlignRight));
+        return int(Qt::AlignVCenter | (section == Target || section == Grid || section == Text ? Qt::AlignLeft : Qt::AlignRight));
     return {};
 }
 
@@ -173,7 +185,8 @@ EvaluationTable::EvaluationTable(QWidget* parent)
     m_table->horizontalHeader()->setHighlightSections(false);
     m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
     m_table->setFrameShape(QFrame::NoFrame);
-    new ColumnFitter(m_table, EvaluationModel::Target, 140);
+    auto* fitter = new ColumnFitter(m_table, EvaluationModel::Target, 140, {EvaluationModel::Grid});
+    fitter->setLast({EvaluationModel::Time, EvaluationModel::Tokens, EvaluationModel::KlMax, EvaluationModel::KlP99, EvaluationModel::Agreement});
     auto* copy = new QAction(tr("&Copy row"), m_table);
     copy->setObjectName(u"evaluationCopy"_s);
     copy->setShortcut(QKeySequence::Copy);

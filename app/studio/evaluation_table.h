@@ -18,7 +18,7 @@ class EmptyState;
 class EvaluationModel : public QAbstractTableModel {
     Q_OBJECT
 public:
-    enum Column { Target, Bits, Perplexity, Change, KlMean, KlP99, KlMax, Agreement, Text, Tokens, Time, Columns };
+    enum Column { Target, Bits, Perplexity, Change, KlMean, KlP99, KlMax, Agreement, Grid, Text, Tokens, Time, Columns };
 
     explicit EvaluationModel(QObject* parent = nullptr) : QAbstractTableModel(parent) {}
     void setRecords(const std::vector<EvaluationRecord>& records);
@@ -37,6 +37,7 @@ public:
 
 private:
     QString text(const EvaluationRecord& record, Column column) const;
+    QString tipOf(const EvaluationRecord& record) const;
     bool isBaseline(const EvaluationRecord& record) const;
     std::vector<EvaluationRecord> m_records;
     QString m_baseline;

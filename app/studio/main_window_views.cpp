@@ -17,6 +17,7 @@
 #include "app/studio/welcome_page.h"
 #include "core/base/atomic_file.h"
 #include "core/base/disk.h"
+#include "core/recipe/packed_format.h"
 #include "widgets/channels_view.h"
 #include "widgets/colour_map.h"
 #include "widgets/curves_view.h"
@@ -26,6 +27,7 @@
 #include "widgets/layers_view.h"
 #include "widgets/message_banner.h"
 #include "widgets/outliers_view.h"
+#include "widgets/plain_labels.h"
 #include "widgets/summary_bar.h"
 #include "widgets/texts_view.h"
 #include "widgets/tokens_view.h"
@@ -187,6 +189,7 @@ void MainWindow::showSummary()
         figure.error = record.result.hasDivergence ? record.result.divergence.klMeanError : record.result.perplexity.standardError;
         figure.stale = !m_document->isRecipeOf(*run);
         figure.source = record.label;
+        figure.activationGrid = toQString(record.result.activationGrid);
         if (!summary.figure || summary.figure->stale || !figure.stale)
             summary.figure = figure;
     }
@@ -195,6 +198,9 @@ void MainWindow::showSummary()
         summary.cacheTip = tr("%1 Click to change it.").arg(kvCacheSentence(cache));
     }
     summary.contract = toQString(contractName(m_document->recipe().contract));
+    const auto& plans = m_document->plans();
+    if (std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& plan) { return plan.plan.activations.quantized(); }))
+        summary.activationGrid = toQString(activationGridOf(m_document->recipe().contract));
     for (const ContractIssue& issue : m_document->contractIssues())
         if (summary.contractIssue.isEmpty() && issue.fatal)
             summary.contractIssue = issue.linear.empty() ? toQString(issue.reason) : u"%1: %2"_s.arg(toQString(issue.linear), toQString(issue.reason));
@@ -428,7 +434,7 @@ void MainWindow::announceEnd(const JobStatus& job)
     constexpr double kLong = 20;   // seconds: the person is likely to look elsewhere
     if (job.state == JobState::Cancelled || job.seconds < kLong)
         return;
-    statusBar()->showMessage(endText(job), 20000);
+    statusBar()->showMessage(plainText(endText(job)), 20000);
     if (!isActiveWindow())
         QApplication::alert(this);   // the task bar calls
 }
