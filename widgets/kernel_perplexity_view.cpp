@@ -124,7 +124,7 @@ void KernelPerplexityView::setResult(const StudyResult& result)
         const StudyFigures f = figuresOf(result, result.members[i], result.study.limits);
         if (std::isnan(f.kernel) || !std::isfinite(f.perplexity))
             continue;
-        m_points.push_back({static_cast<int>(i), toText(result.members[i].name), seriesOf(result.members[i]), f.kernel, f.lost, f.perplexity});
+        m_points.push_back({static_cast<int>(i), toText(result.members[i].name), seriesOf(result.members[i]), f.kernel, f.lost, f.perplexity, toText(result.members[i].run)});
     }
     QStringList order;
     for (const Point& p : m_points)
@@ -238,6 +238,17 @@ void KernelPerplexityView::refresh()
         line->setScatterStyle(QCPScatterStyle(look.marker, QPen(look.colour, 1), QBrush(look.colour), 8));
         line->setName(m_points[first].series);
         first = end;
+    }
+    for (const Point& p : m_points) {   // of a setting that a run quantized, over its series' marker
+        if (p.run.isEmpty())
+            continue;
+        const SeriesLook look = runLook(p.run);
+        QCPGraph* own = m_plot->addGraph();
+        own->removeFromLegend();
+        own->setName(p.run);
+        own->setLineStyle(QCPGraph::lsNone);
+        own->setScatterStyle(QCPScatterStyle(look.marker, QPen(look.colour, 1), QBrush(look.colour), 9));
+        own->setData(QVector<double>{share(p)}, QVector<double>{p.perplexity});
     }
     for (const Point& p : m_points)
         if (p.member == m_chosen) {

@@ -24,6 +24,7 @@ public:
         int member = -1;
         QString name, series;
         double kernel = 0, lost = 0, perplexity = 0;
+        QString run = {};   ///< that quantized it; empty: none did
     };
 
     explicit KernelPerplexityView(QWidget* parent = nullptr);

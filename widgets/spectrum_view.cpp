@@ -2,6 +2,7 @@
 
 #include "widgets/colour_map.h"
 #include "widgets/palette.h"
+#include "widgets/part_look.h"
 #include "widgets/plot_style.h"
 #include "widgets/qcustomplot_wrapper.h"
 
@@ -242,7 +243,7 @@ void SpectrumView::drawSpectrum(const Linear& linear)
             graph->removeFromLegend();
         others = true;
     }
-    const SeriesLook look = seriesLook(0);
+    const SeriesLook look = partLook(m_run, 0);
     QCPGraph* graph = add(linear.result);
     graph->setPen(QPen(look.colour, 2));
     graph->setScatterStyle(QCPScatterStyle(look.marker, QPen(look.colour, 1), QBrush(look.colour), 4));
@@ -287,7 +288,7 @@ void SpectrumView::drawShares(const Linear& linear)
         if (std::isfinite(one.result.compensated))
             high = std::max(high, one.result.compensated);
     }
-    const SeriesLook look = seriesLook(0);
+    const SeriesLook look = partLook(m_run, 0);
     auto* bars = new QCPBars(m_shares->xAxis, m_shares->yAxis);
     auto* here = new QCPBars(m_shares->xAxis, m_shares->yAxis);
     QColor pale = look.colour;
@@ -312,7 +313,7 @@ void SpectrumView::drawShares(const Linear& linear)
                 xs << one.block;
                 ys << one.result.compensated;
             }
-        const SeriesLook other = seriesLook(index++);
+        const SeriesLook other = partLook(m_run, index++);
         QCPGraph* graph = m_shares->addGraph();
         graph->setData(xs, ys, true);
         graph->setPen(QPen(other.colour, 1, other.dash));

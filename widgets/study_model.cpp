@@ -4,6 +4,7 @@
 #include "widgets/jobs_view.h"
 #include "widgets/palette.h"
 #include "widgets/plain_labels.h"
+#include "widgets/plot_style.h"
 
 #include <QApplication>
 #include <QPainter>
@@ -153,6 +154,10 @@ QVariant StudyModel::data(const QModelIndex& index, int role) const
     const bool left = column == Setting || column == Run;
     switch (role) {
     case Qt::DisplayRole: return plainText(text(index.row(), column));
+    case Qt::DecorationRole: {
+        const std::string& run = m_result.members[static_cast<std::size_t>(index.row())].run;
+        return column == Setting && !run.empty() ? QVariant(runMark(toText(run), qApp->devicePixelRatio())) : QVariant();
+    }
     case Qt::ToolTipRole: return plainTip(tip(index.row(), column));
     case kSortRole: return sortValue(index.row(), column);
     case kClassRole: return column == Class ? QVariant(figures(index.row()).sensitivity) : QVariant();

@@ -194,7 +194,10 @@ void StudyView::refresh()
         stem->setData(QVector<double>{std::min(x, reference), std::max(x, reference)}, QVector<double>{y, y});
         QCPGraph* graph = m_plot->addGraph();
         graph->setLineStyle(QCPGraph::lsNone);
-        graph->setScatterStyle(QCPScatterStyle(markerOf(figures[i].sensitivity), QPen(chosen ? c.text : look.colour, chosen ? 2 : 1), QBrush(look.colour), chosen ? 10 : 7));
+        const std::string& run = m_result.members[static_cast<std::size_t>(shown[i])].run;
+        const SeriesLook mark = run.empty() ? SeriesLook{look.colour, markerOf(figures[i].sensitivity), Qt::SolidLine} : runLook(toText(run));   // the stem has the class's colour
+        graph->setScatterStyle(QCPScatterStyle(mark.marker, QPen(chosen ? c.text : mark.colour, chosen ? 2 : 1), QBrush(mark.colour), chosen ? 10 : 7));
+        graph->setName(toText(run));
         graph->setData(QVector<double>{x}, QVector<double>{y});
         auto* value = new QCPItemText(m_plot);
         value->position->setCoords(x, y);

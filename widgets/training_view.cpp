@@ -2,6 +2,7 @@
 
 #include "widgets/colour_map.h"
 #include "widgets/palette.h"
+#include "widgets/part_look.h"
 #include "widgets/plot_style.h"
 #include "widgets/qcustomplot_wrapper.h"
 #include "widgets/segmented_control.h"
@@ -293,10 +294,10 @@ void TrainingView::refresh()
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
-/// A lone curve has its run's look; several are told apart by their own.
-SeriesLook TrainingView::lookOf(const std::vector<Curve>& curves, int index) const
+/// All are of one run, and have its colour.
+SeriesLook TrainingView::lookOf(int index) const
 {
-    return curves.size() == 1 && !m_run.isEmpty() ? runLook(m_run) : seriesLook(index);
+    return partLook(m_run, index);
 }
 
 void TrainingView::drawFront(int block)
@@ -306,7 +307,7 @@ void TrainingView::drawFront(int block)
         return;
     int index = 0;
     for (const Curve& curve : found->second) {
-        const SeriesLook look = lookOf(found->second, index++);
+        const SeriesLook look = lookOf(index++);
         const bool chosen = found->second.size() == 1 || curve.loss.what == m_selection.linear;
         QVector<double> xs, ys, backXs, backYs;
         const std::size_t run = std::max<std::size_t>(1, curve.loss.losses.size() / kRaw);
@@ -363,7 +364,7 @@ void TrainingView::drawJudged(const Curve& curve, int index)
         xs << curve.loss.bestStep;
         ys << end;
     }
-    const SeriesLook look = lookOf(m_blocks.at(front()), index);
+    const SeriesLook look = lookOf(index);
     QCPGraph* judged = m_plot->addGraph();
     judged->setData(xs, ys, false);
     judged->setLineStyle(QCPGraph::lsNone);

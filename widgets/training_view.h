@@ -71,7 +71,7 @@ private:
     static void smooth(Curve& curve);
     double drawn(const Curve& curve, double loss) const;
     void refresh();
-    SeriesLook lookOf(const std::vector<Curve>& curves, int index) const;
+    SeriesLook lookOf(int index) const;
     void drawFront(int block);
     void drawJudged(const Curve& curve, int index);
     void describe();

@@ -5,6 +5,7 @@
 #include "widgets/heatmap_view.h"
 #include "widgets/learned_view.h"
 #include "widgets/palette.h"
+#include "widgets/plot_style.h"
 #include "widgets/qcustomplot_wrapper.h"
 #include "widgets/spectrum_view.h"
 #include "widgets/training_view.h"
@@ -12,6 +13,7 @@
 #include <QComboBox>
 #include <QDir>
 #include <QElapsedTimer>
+#include <QSet>
 #include <QSignalSpy>
 #include <QSlider>
 #include <QSpinBox>
@@ -187,6 +189,33 @@ private Q_SLOTS:
         QVERIFY(std::abs(judged->data()->at(0)->value - 1) < 1e-12 && std::abs(judged->data()->at(1)->value - 0.3) < 1e-12);
         applyTheme(*qApp, Theme::Light);
         keep(view, u"training-relative"_s);
+    }
+
+    /// Colours of other runs would say that they are of other runs.
+    void severalCurvesOfOneRunHaveItsColour()
+    {
+        TrainingView view;
+        show(view);
+        view.setRun(u"run-002"_s);
+        std::vector<LossCurve> several;
+        for (int i = 0; i < 7; ++i) {
+            several.push_back(curve(0, 64, 0.01 * (i + 1)));
+            several.back().what = "model.layers.0.linear_" + std::to_string(i);
+        }
+        view.setBlock(0, several);
+        const QColor run = runLook(u"run-002"_s).colour;
+        QSet<QString> looks;
+        for (int i = 0; i < 7; ++i) {
+            QCPGraph* mean = graphNamed(view.plot(), u"linear_%1"_s.arg(i));
+            QVERIFY(mean);
+            const QColor colour = mean->pen().color();
+            QVERIFY2(std::abs(colour.hslHue() - run.hslHue()) <= 4, qPrintable(colour.name() + u' ' + run.name()));
+            looks.insert(u"%1 %2"_s.arg(colour.name()).arg(mean->pen().style()));
+        }
+        QCOMPARE(looks.size(), qsizetype(7));   // and yet each is told from the others
+        keep(view, u"training-several"_s);
+        applyTheme(*qApp, Theme::Light);
+        keep(view, u"training-several-light"_s);
     }
 
     void trainingGrowsWhileItRuns()

@@ -1,6 +1,7 @@
 #include "gui_test.h"
 #include "widgets/kernel_perplexity_view.h"
 #include "widgets/palette.h"
+#include "widgets/plot_style.h"
 #include "widgets/qcustomplot_wrapper.h"
 #include "widgets/study_model.h"
 #include "widgets/study_view.h"
@@ -227,6 +228,33 @@ private Q_SLOTS:
         QVERIFY(!view.isEmptyStateShown());
         view.setResult({}, {});
         QVERIFY(view.isEmptyStateShown());
+    }
+
+    /// A run is known by its colour and marker, in a study's table and plots too.
+    void aSettingThatARunQuantizedHasTheRunsLook()
+    {
+        StudyResult result = makeStudy();
+        result.members[1].run = "run-003";
+        const SeriesLook look = runLook(u"run-003"_s);
+        StudyModel model;
+        model.setResult(result);
+        const QImage mark = runMark(u"run-003"_s, qApp->devicePixelRatio()).toImage();
+        QCOMPARE(model.index(1, StudyModel::Setting).data(Qt::DecorationRole).value<QPixmap>().toImage(), mark);
+        QVERIFY(!model.index(0, StudyModel::Setting).data(Qt::DecorationRole).isValid());
+        StudyView study;
+        study.setResult(result, {});
+        KernelPerplexityView kernel;
+        kernel.setResult(result);
+        for (QCustomPlot* plot : {study.plot(), kernel.plot()}) {
+            int marked = 0;
+            for (int i = 0; i < plot->graphCount(); ++i)
+                if (plot->graph(i)->name() == u"run-003"_s) {
+                    ++marked;
+                    QCOMPARE(plot->graph(i)->scatterStyle().shape(), look.marker);
+                    QCOMPARE(plot->graph(i)->scatterStyle().brush().color(), look.colour);
+                }
+            QCOMPARE(marked, 1);
+        }
     }
 
     void bothAreSavedAsPicturesAndNumbers()
