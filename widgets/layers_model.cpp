@@ -450,7 +450,7 @@ QVariant LayersModel::headerData(int section, Qt::Orientation orientation, int r
     case Activations: return tip ? tr("Grid of the input: scheme and bits") : tr("A");
     case Kernel: return tip ? tr("Share of the input that rounds to zero (bar: 25 % fills it)") : tr("Kernel");
     case Error: return tip ? tr("Weight error of the last run, relative to the weights (bar: in decibels, 60 dB is empty). In parentheses: the plan has changed since. It does not say where bits are worth most; output error and drift do") : tr("Error");
-    case Size: return tip ? tr("What an export stores under this plan: codes, scales and zero points; bf16 for what stays float") : tr("Size");
+    case Size: return tip ? tr("What an export stores under this plan: codes, scales and zero points; bf16 (f16 where the model is stored so) for what is not quantized") : tr("Size");
     case State: return tip ? tr("Dot: changed since the run shown. Chain: tied by the contract. Triangle: breaks it") : QString();
     case Kurtosis: return tip ? tr("How far single weights stand out: 3 for a normal distribution") : tr("Kurtosis");
     case Shape: return tip ? tr("Outputs × inputs") : tr("Shape");

@@ -1,7 +1,6 @@
 #include "app/studio/what_if_figures.h"
 
 #include "widgets/colour_map.h"
-#include "widgets/layer_texts.h"
 #include "widgets/palette.h"
 
 #include <QCoreApplication>
@@ -92,8 +91,8 @@ std::vector<WhatIfFigure> whatIfFigures(const WhatIfAnswer& answer, const WhatIf
 
     const double before = static_cast<double>(sizes.now), after = static_cast<double>(sizes.then);
     WhatIfFigure size{u"size"_s, Texts::tr("Size"),
-                      sizes.linears == 1 ? Texts::tr("Stored size of this linear, scales and zero points included")
-                                         : Texts::tr("Stored size of the %1 linears together, scales and zero points included").arg(sizes.linears), formatBytes(static_cast<std::uint64_t>(before)),
+                      (sizes.linears == 1 ? Texts::tr("Of this linear in an export, ") : Texts::tr("Of the %1 linears together in an export, ").arg(sizes.linears))
+                          + (sizes.dense ? Texts::tr("as large as in the float model: no packed format holds the recipe with this") : Texts::tr("scales and zero points included")), formatBytes(static_cast<std::uint64_t>(before)),
                       formatBytes(static_cast<std::uint64_t>(after)), {}, 0};
     if (before > 0 && after != before) {
         const double percent = (after / before - 1) * 100;
@@ -150,9 +149,9 @@ void WhatIfFigures::setMedian(const WhatIfMedian& median, const WhatIfSizes& siz
     refresh();
 }
 
-void WhatIfFigures::setAnswer(const WhatIfAnswer& answer, const LinearInfo& linear)
+void WhatIfFigures::setAnswer(const WhatIfAnswer& answer, const WhatIfSizes& sizes)
 {
-    m_figures = whatIfFigures(answer, {1, layer_texts::storedBytes(linear, answer.now.plan), layer_texts::storedBytes(linear, answer.then.plan)});
+    m_figures = whatIfFigures(answer, sizes);
     if (answer.then.plan.transform.method != "none")
         m_text = tr("Without the transform, which a run makes from calibration text: see its figures after a run.");
     else

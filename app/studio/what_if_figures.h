@@ -23,6 +23,7 @@ struct WhatIfFigure {
 struct WhatIfSizes {
     int linears = 1;
     std::uint64_t now = 0, then = 0;
+    bool dense = false;   ///< what is tried leaves no packed format that holds the recipe
 };
 /// The lines of an answer. With the same plan twice there is no "after".
 std::vector<WhatIfFigure> whatIfFigures(const WhatIfAnswer& answer, const WhatIfSizes& sizes);
@@ -32,7 +33,7 @@ class WhatIfFigures : public QWidget {
     Q_OBJECT
 public:
     explicit WhatIfFigures(QWidget* parent = nullptr);
-    void setAnswer(const WhatIfAnswer& answer, const LinearInfo& linear);
+    void setAnswer(const WhatIfAnswer& answer, const WhatIfSizes& sizes);
     /// Of several linears together; says of how many.
     void setMedian(const WhatIfMedian& median, const WhatIfSizes& sizes);
     /// A sentence instead of figures.

@@ -17,6 +17,8 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include <unordered_map>
+
 namespace halftone {
 
 using namespace Qt::StringLiterals;
@@ -210,7 +212,7 @@ void WhatIfPanel::ask()
     Asked asked{m_linear, *now, applied(*now, m_plan->candidate()), site ? site->sample.get() : nullptr, m_document.analysis().settings};
     if (m_asked == asked) {
         if (m_answer && m_cases.size() < 2)
-            m_figures->setAnswer(*m_answer, *linear);   // after several, the one that was there before
+            m_figures->setAnswer(*m_answer, sizesOf({{m_linear, m_answer->now.plan, m_answer->then.plan}}));   // after several, the one that was there before
         return;
     }
     if (!m_asked || m_asked->linear != asked.linear) {
@@ -224,11 +226,35 @@ void WhatIfPanel::ask()
     showWeights();
 }
 
+/// As the header counts: packed where a packed format holds the whole recipe, with these plans in it, else dense.
+WhatIfSizes WhatIfPanel::sizesOf(const std::vector<WhatIfCase>& cases) const
+{
+    WhatIfSizes sizes{static_cast<int>(cases.size()), 0, 0, false};
+    std::unordered_map<std::string, const Plan*> tried;
+    for (const WhatIfCase& one : cases)
+        if (one.then != one.now)
+            tried.emplace(one.linear, &one.then);
+    const bool dense = m_document.packing().packing == Packing::DenseOnly;
+    sizes.dense = dense;
+    if (!tried.empty()) {
+        std::vector<ResolvedPlan> plans = m_document.plans();
+        for (ResolvedPlan& resolved : plans)
+            if (const auto found = tried.find(resolved.linear); found != tried.end())
+                resolved.plan = *found->second;
+        sizes.dense = packingOf(plans, m_document.model(), m_document.recipe().kvCache).packing == Packing::DenseOnly;
+    }
+    for (const WhatIfCase& one : cases)
+        if (const LinearInfo* info = m_document.linear(one.linear)) {
+            sizes.now += layer_texts::storedBytes(*info, one.now, dense);
+            sizes.then += layer_texts::storedBytes(*info, one.then, sizes.dense);
+        }
+    return sizes;
+}
+
 /// Of several linears, all are meant: their sizes are added, their errors looked at together.
 void WhatIfPanel::askMany()
 {
     std::vector<WhatIfCase> cases;
-    m_sizes = {0, 0, 0};
     for (const QString& name : m_targets.size() > 1 ? m_targets : QStringList()) {
         const std::string key = name.toStdString();
         const Plan* plan = m_document.plan(key);
@@ -236,10 +262,8 @@ void WhatIfPanel::askMany()
         if (!plan || !info)
             continue;
         cases.push_back({key, *plan, applied(*plan, m_plan->candidate())});
-        ++m_sizes.linears;
-        m_sizes.now += layer_texts::storedBytes(*info, cases.back().now);
-        m_sizes.then += layer_texts::storedBytes(*info, cases.back().then);
     }
+    m_sizes = sizesOf(cases);
     const AnalysisSettings settings = m_document.analysis().settings;
     if (cases == m_cases && m_askedSites == m_document.analysis().sites.size() && m_askedSettings == settings)
         return;
@@ -290,7 +314,7 @@ void WhatIfPanel::showAnswer(const WhatIfAnswer& answer)
         return;
     m_answer = answer;
     if (m_cases.size() < 2)
-        m_figures->setAnswer(answer, *linear);
+        m_figures->setAnswer(answer, sizesOf({{m_linear, answer.now.plan, answer.then.plan}}));
     showWeights();
 }
 

@@ -43,6 +43,7 @@ protected:
 private:
     void ask();
     void askMany();
+    WhatIfSizes sizesOf(const std::vector<WhatIfCase>& cases) const;
     void showAnswer(const WhatIfAnswer& answer);
     void showWeights();
     void updateButtons();

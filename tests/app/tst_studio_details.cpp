@@ -1,4 +1,7 @@
 #include "tests/app/window_fixture.h"
+
+#include "app/studio/evaluation_table.h"
+#include "app/studio/text.h"
 #include "widgets/colour_map.h"
 #include "widgets/differences_view.h"
 #include "widgets/heatmap_view.h"
@@ -14,6 +17,7 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QLabel>
+#include <QPushButton>
 #include <QTreeView>
 
 using namespace halftone;
@@ -128,6 +132,96 @@ private Q_SLOTS:
         const LinearInfo* other = document().linear(m_window->findChild<LayersView*>()->selectedLinears().front().toStdString());
         QTRY_COMPARE(figure(u"size-now"_s), formatBytes(layer_texts::storedBytes(*other, *document().plan(other->name))));
         QTRY_VERIFY(!note->text().contains(u"edian"_s));
+    }
+
+    /// The header and the what-if count alike: where no packed format holds the recipe, a linear is as large as it was.
+    void theWhatIfCountsAsTheHeaderDoes()
+    {
+        STEP(openModel());
+        const std::string name = "model.layers.0.mlp.up_proj";
+        const LinearInfo& linear = *document().linear(name);
+        STEP(trigger(u"preset-w4a16-rtn-g64"_s));
+        QCOMPARE(document().packing().packing, Packing::Packed);
+        document().select({0, SiteKind::MlpInput, name, -1, -1});
+        Plan plan = *document().plan(name);
+        QTRY_COMPARE(figure(u"size-now"_s), formatBytes(layer_texts::storedBytes(linear, plan)));
+        auto* bits = m_window->findChild<QComboBox*>(u"planBits"_s);
+        const std::uint64_t before = document().exportBytes();
+        bits->setFocus();
+        while (bits->currentData().toInt() != 3)   // which no packed format holds
+            STEP(press(Qt::Key_Up));
+        plan.weights.bits = 3;
+        const QString dense = formatBytes(layer_texts::storedBytes(linear, plan, true));
+        QTRY_COMPARE(figure(u"size-then"_s), dense);
+        QVERIFY(m_window->findChild<QLabel*>(u"whatIf-size-then"_s)->toolTip().contains(u"no packed format"_s));
+        QTest::mouseClick(m_window->findChild<QPushButton*>(u"whatIfApply"_s), Qt::LeftButton);
+        QTRY_COMPARE(document().packing().packing, Packing::DenseOnly);
+        QVERIFY(document().exportBytes() > before);
+        QTRY_COMPARE(figure(u"size-now"_s), dense);
+    }
+
+    void theLastRunsErrorSaysThatItIsOfAnotherPlan()
+    {
+        STEP(openModel());
+        STEP(trigger(u"preset-w4a16-rtn-g64"_s));
+        QVERIFY(document().setCalibration({4, 64, 0}));
+        m_window->tasks().quantize({textFile(), false, false});
+        QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && document().latestRun(), 60000);
+        document().select({0, SiteKind::MlpInput, "model.layers.0.mlp.up_proj", -1, -1});
+        const auto title = [this] {
+            const auto* box = m_window->findChild<QWidget*>(u"resultSection"_s);
+            return box->isVisible() ? box->findChild<QLabel*>()->text() : QString();
+        };
+        QTRY_COMPARE(title(), u"Last run"_s);
+        PlanPatch eight;
+        eight.bits = 8;
+        QVERIFY(document().editPlans({u"model.layers.0.mlp.up_proj"_s}, eight));
+        QTRY_COMPARE(title(), u"Last run, of another plan"_s);
+        document().select({0, SiteKind::MlpMiddle, "model.layers.0.mlp.down_proj", -1, -1});
+        QTRY_COMPARE(title(), u"Last run"_s);
+        document().undoStack().undo();
+        document().select({0, SiteKind::MlpInput, "model.layers.0.mlp.up_proj", -1, -1});
+        QTRY_COMPARE(title(), u"Last run"_s);
+    }
+
+    /// Two runtimes round activations by two formulas, and one recipe has two perplexities: whose they were stands beside the figure.
+    void whoseGridRoundsTheActivationsIsSaid()
+    {
+        STEP(openModel());
+        const auto contract = [this] { return m_window->findChild<QWidget*>(u"summaryContract"_s)->accessibleName(); };
+        QVERIFY2(!contract().contains(u"grid"_s), qPrintable(contract()));
+        STEP(trigger(u"preset-w8a8-token"_s));
+        QTRY_VERIFY2(contract().contains(u"transformers' grid"_s), qPrintable(contract()));
+        QVERIFY(document().setCalibration({4, 64, 0}));
+        m_window->tasks().quantize({textFile(), false, false});
+        QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && document().latestRun(), 60000);
+        EvaluateRequest request;
+        request.text = textFile();
+        request.windows = 1;
+        request.length = 32;
+        m_window->tasks().evaluate(request);   // the float model, which rounds none
+        request.target = EvaluationRecord::Target::Run;
+        request.run = toQString(document().latestRun()->id);
+        m_window->tasks().evaluate(request);
+        QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && document().evaluations().size() == 2, 60000);
+        const auto grids = [this] {
+            QStringList list;
+            const auto* model = m_window->findChild<EvaluationModel*>();
+            for (int row = 0; row < model->rowCount(); ++row)
+                list << model->index(row, EvaluationModel::Grid).data().toString();
+            return list;
+        };
+        QCOMPARE(grids(), (QStringList{u"–"_s, u"transformers'"_s}));
+        QVERIFY(m_window->findChild<QWidget*>(u"summaryFigure"_s)->toolTip().contains(u"transformers"_s));
+        m_window->setWorkspace(Workspaces::Compare);
+        QTest::qWait(300);
+        STEP(keepPicture(m_window.get(), u"activation-grid"_s));
+        end();
+        start();
+        STEP(openModel());
+        QTRY_COMPARE(grids(), (QStringList{u"–"_s, u"transformers'"_s}));   // the project keeps it
+        QVERIFY(document().setContract(u"vllm"_s));
+        QTRY_VERIFY(m_window->findChild<QWidget*>(u"summaryContract"_s)->toolTip().contains(u"vLLM's formulas"_s));
     }
 
     void kernelCellsStayCellsInALargeWindow()
