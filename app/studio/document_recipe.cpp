@@ -32,8 +32,7 @@ std::vector<std::string> names(const QStringList& linears)
 /// What is wrong, without the place in the file that a person here never sees.
 QString Document::sentenceOf(const Error& error)
 {
-    const QString sentence = toQString(withoutRules(error.what())), place = u"recipe: %1: "_s.arg(toQString(error.subject()));
-    return !error.subject().empty() && sentence.startsWith(place) ? sentence.mid(place.size()) : sentence;
+    return toQString(withoutPlace(error));
 }
 
 const Plan* Document::plan(const std::string& name) const
@@ -223,15 +222,7 @@ bool Document::resetPlans(const QStringList& linears)
 
 bool Document::applyPreset(const Preset& preset)
 {
-    return pushRecipe(tr("Preset %1").arg(toQString(preset.name)), EditRecipe::Single, {}, [&](Recipe& recipe) {
-        const Recipe fitted = presetForModel(preset, m_model, m_analysis);
-        recipe.defaults = fitted.defaults;
-        recipe.rules = fitted.rules;
-        if (!(fitted.calibration == CalibrationSettings{})) {   // methods that learn say how much text they want
-            recipe.calibration.samples = fitted.calibration.samples;
-            recipe.calibration.length = static_cast<int>(std::min<std::int64_t>(fitted.calibration.length, std::max<std::int64_t>(2, m_model.config.maxPositions)));
-        }
-    });
+    return pushRecipe(tr("Preset %1").arg(toQString(preset.name)), EditRecipe::Single, {}, [&](Recipe& recipe) { recipe = withPreset(std::move(recipe), preset, m_model, m_analysis); });
 }
 
 bool Document::applyPreset(const Preset& preset, const QStringList& linears)

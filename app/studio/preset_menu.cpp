@@ -3,7 +3,6 @@
 #include "app/studio/document.h"
 #include "app/studio/preset_rows.h"
 #include "app/studio/text.h"
-#include "core/base/error.h"
 #include "core/recipe/preset_fit.h"
 #include "widgets/action_reason.h"
 #include "widgets/colour_map.h"
@@ -54,15 +53,13 @@ void PresetMenu::refresh(const Document& document)
         const QString name = all ? toQString(rows[i].name) : action->text().section(u'\t', 0, 0), mark = isRecommended(preset) ? tr("recommended") : QString();
         QString right = mark, reason = tr("Open a model first."), tip = toQString(rows[i].summary);
         if (document.isOpen()) {
-            try {
-                const std::vector<ResolvedPlan> plans = resolve(presetForModel(preset, document.model(), document.analysis()), document.model());
-                const SizeEstimate estimate = estimateSize(plans, document.model());
-                const bool dense = packingOf(plans, document.model(), recipe.kvCache).packing == Packing::DenseOnly;
+            const PresetFit fit = fitPreset(recipe, preset, document.model(), document.analysis());
+            reason = toQString(fit.refusal);
+            if (!fit.plans.empty()) {
+                const SizeEstimate estimate = estimateSize(fit.plans, document.model());
+                const bool dense = packingOf(fit.plans, document.model(), recipe.kvCache).packing == Packing::DenseOnly;
                 const QString size = formatBytes(dense ? estimate.denseBytes : estimate.bytes);
                 right = mark.isEmpty() ? size : u"%1 · %2"_s.arg(mark, size);
-                reason = presetRefusal(document, plans);
-            } catch (const Error& e) {
-                reason = toQString(e.what());
             }
             if (followsOutliers(preset))
                 tip += u' ' + (document.hasAnalysis() ? tr("As analyzed: the quarter of the sites with the largest outlier ratios.") : tr("Analyze first, and it is the sites with the largest outlier ratios."));
@@ -71,16 +68,6 @@ void PresetMenu::refresh(const Document& document)
         describeAction(*action, tip, reason);
         setActionEnabled(*action, reason.isEmpty(), reason);
     }
-}
-
-QString presetRefusal(const Document& document, const std::vector<ResolvedPlan>& plans)
-{
-    if (document.recipe().contract.empty())
-        return {};
-    for (const ContractIssue& issue : checkContract(document.recipe().contract, plans, document.model(), document.recipe().kvCache))
-        if (issue.fatal && !issue.linear.empty())
-            return toQString(issue.reason);
-    return {};
 }
 
 } // namespace halftone

@@ -12,7 +12,7 @@ namespace halftone {
 
 class Document;
 
-/// Presets by kind, each with the size that it would give the open model; what the contract cannot take is off, with the reason.
+/// Presets by kind, each with the size that it would give the open model; what the model or the contract cannot take is off, with the reason.
 class PresetMenu : public QMenu {
     Q_OBJECT
 public:
@@ -37,8 +37,5 @@ private:
     std::optional<Seen> m_seen;
     std::vector<std::pair<Preset, QAction*>> m_presets;
 };
-
-/// Why the contract of the open recipe cannot take a preset for the whole model, as a sentence; empty where it can.
-QString presetRefusal(const Document& document, const std::vector<ResolvedPlan>& plans);
 
 } // namespace halftone
