@@ -84,7 +84,7 @@ QString RunModel::text(const Row& row, Column column) const
     const QString none = u"–"_s;
     switch (column) {
     case Linear: return halftone::text(result.linear);
-    case Method: return result.method == "none" ? tr("left float") : halftone::text(methodLabel(MethodKind::Rounding, result.method));
+    case Method: return result.method == "none" ? tr("not quantized") : halftone::text(methodLabel(MethodKind::Rounding, result.method));
     case Bits: return bitsText(result.weights);
     case Group: return !rounded ? none : result.weights.perTensor ? tr("tensor") : result.weights.group > 0 ? QString::number(result.weights.group) : tr("channel");
     case Activations: return activationsText(result.activations);

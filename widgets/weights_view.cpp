@@ -233,7 +233,7 @@ void WeightsView::present()
         if (!map.note.empty())
             text += u" · "_s + QString::fromStdString(map.note);
     } else {
-        text += map.note.empty() ? tr(" · left float") : u" · "_s + QString::fromStdString(map.note);
+        text += map.note.empty() ? tr(" · not quantized") : u" · "_s + QString::fromStdString(map.note);
     }
     setSubtitle(text);
     for (int plot : {ByOutput, ByInput, ByGroup})

@@ -81,7 +81,7 @@ QString editName(const QString& subject, const PlanPatch& patch)
         what += info ? toQString(info->name) : toQString(patch.rounding->method);
     }
     if (patch.bits)
-        what += *patch.bits == 16 ? tr("left float") : tr("%1 bits").arg(*patch.bits);
+        what += *patch.bits == 16 ? tr("not quantized") : tr("%1 bits").arg(*patch.bits);
     if (patch.group)
         what += *patch.group == 0 ? tr("per channel") : tr("groups of %1").arg(*patch.group);
     if (patch.clip)

@@ -173,7 +173,7 @@ PlanEditor::PlanEditor(QWidget* parent)
                              return plan.activations.quantized() ? text.left(text.lastIndexOf(u' ')) : text;
                          },
                          [](const PlanPatch& patch) { return patch.scheme.has_value() || patch.transform.has_value(); });
-    const std::array schemeNames{tr("left float"), tr("per tensor (static)"), tr("per token"), tr("per channel (static)"), tr("CrossQuant (analysis)"),
+    const std::array schemeNames{tr("not quantized"), tr("per tensor (static)"), tr("per token"), tr("per channel (static)"), tr("CrossQuant (analysis)"),
                                  tr("CrossQuant, static channels"), tr("CrossQuant, folded (exports)")};
     for (std::size_t i = 0; i < schemeNames.size(); ++i) {
         const bool folded = i == kSchemes.size();
@@ -444,8 +444,8 @@ void PlanEditor::refresh()
     single(m_activationSymmetric, &PlanPatch::activationSymmetric, [](const QVariant& value) { return value.toBool(); });
     single(m_activationBits, &PlanPatch::activationBits, number);
 
-    const QString weightsFloat = tr("The weights are left float: choose fewer weight bits first."), inputFloat = tr("The input is left float: choose how activations are rounded first."),
-                  noZeroPoint = tr("The input is left float, or CrossQuant, which has no zero point."), notCross = tr("Only CrossQuant has it: choose it for the activations first.");
+    const QString weightsFloat = tr("The weights are not quantized: choose fewer weight bits first."), inputFloat = tr("The input is not quantized: choose how activations are rounded first."),
+                  noZeroPoint = tr("The input is not quantized, or CrossQuant, which has no zero point."), notCross = tr("Only CrossQuant has it: choose it for the activations first.");
     for (const Field& field : m_fields) {
         const QString why = field.editor == m_alpha ? notCross : field.editor == m_activationBits ? inputFloat : field.editor == m_activationSymmetric ? noZeroPoint : weightsFloat;
         field.editor->setToolTip(!isEnabled() ? tr("The project is read-only.") : field.editor->isEnabled() ? field.tip : field.tip + u"\n"_s + why);

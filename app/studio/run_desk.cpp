@@ -113,7 +113,7 @@ void RunDesk::resume(const QString& id)
     try {
         request.recipe = Recipe::parse(run->recipeJson, run->id);
     } catch (const Error& e) {
-        m_messages.showMessage(errorMessage(u"quantize"_s, {e.kind(), toQString(withoutRules(e.what())), toQString(e.subject()), {}}));
+        m_messages.showMessage(errorMessage(u"quantize"_s, {e.kind(), toQString(withoutPlace(e)), toQString(e.subject()), {}}));
         return;
     }
     for (const QString& message : {QString::fromUtf8(kOffer), u"quantize"_s, u"quantized"_s})

@@ -115,7 +115,7 @@ void Tasks::quantize(const QuantizeRequest& request)
         try {
             plans = plansOfRun(job.recipe, m_document.model());
         } catch (const Error& e) {
-            Q_EMIT quantizeRefused({e.kind(), toQString(withoutRules(e.what())), toQString(e.subject()), {}});
+            Q_EMIT quantizeRefused({e.kind(), toQString(withoutPlace(e)), toQString(e.subject()), {}});
             return;
         }
     }

@@ -51,7 +51,7 @@ std::string headlineOf(const std::vector<Plan>& plans, const KvCacheGrid& kvCach
     }
     const std::string cache = kvCache.quantized() ? "KV" + std::to_string(kvCache.bits) : std::string();
     if (weights.empty() && activations.empty())
-        return cache.empty() ? "left float" : cache;
+        return cache.empty() ? "not quantized" : cache;
     std::vector<std::string> names = transforms;
     for (const std::string& name : roundings)   // beside a transform, plain rounding goes without saying
         if (name != "RTN" || (transforms.empty() && compensations.empty()))

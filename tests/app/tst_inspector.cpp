@@ -334,7 +334,7 @@ private Q_SLOTS:
     {
         STEP(click(m_down));
         auto* box = inspector()->findChild<QComboBox*>(u"planActivationSymmetric"_s);
-        QVERIFY(!box->isEnabled() && box->toolTip().contains(u"left float"_s));
+        QVERIFY(!box->isEnabled() && box->toolTip().contains(u"not quantized"_s));
         for (const ActivationScheme scheme : {ActivationScheme::PerTensor, ActivationScheme::PerToken, ActivationScheme::PerChannel}) {
             STEP(choose(u"planScheme"_s, int(scheme)));
             STEP(choose(u"planActivationSymmetric"_s, false));

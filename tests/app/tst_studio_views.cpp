@@ -188,7 +188,7 @@ private Q_SLOTS:
         QVERIFY(!expected.empty());
         const auto cells = weights()->map()->data().cells();
         QVERIFY(std::equal(cells.begin(), cells.end(), expected.begin(), expected.end()));
-        QVERIFY(weights()->subtitle().contains(u"left float"_s));
+        QVERIFY(weights()->subtitle().contains(u"not quantized"_s));
         // The plan's grid follows the recipe.
         PlanPatch patch;
         patch.bits = 4;

@@ -174,7 +174,7 @@ private Q_SLOTS:
         view.setLinear(kLinear);
         view.setMode(WeightsRequest::Mode::Weight);
         answer(view, map);
-        QVERIFY(view.subtitle().contains(u"left float"_s));
+        QVERIFY(view.subtitle().contains(u"not quantized"_s));
         QVERIFY(!view.findChild<SegmentedControl*>(u"weightsMode"_s)->findChild<QPushButton*>(u"segment2"_s)->isEnabled());
     }
 
