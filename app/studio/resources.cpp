@@ -13,12 +13,8 @@ using namespace Qt::StringLiterals;
 
 QString resourceFile(const QString& name)
 {
-    for (const QString& folder : {QCoreApplication::applicationDirPath() + u"/../share/halftone"_s, QStringLiteral(HALFTONE_RESOURCE_FOLDER)}) {
-        const QFileInfo file(folder + u'/' + name);
-        if (file.isFile())
-            return file.canonicalFilePath();
-    }
-    return {};
+    const QFileInfo file(QCoreApplication::applicationDirPath() + u"/../share/halftone/"_s + name);
+    return file.isFile() ? file.canonicalFilePath() : QString();
 }
 
 namespace {
@@ -61,8 +57,6 @@ QString sampleModel()
     for (const QString& data : QStandardPaths::standardLocations(QStandardPaths::GenericDataLocation) + QStringList{QCoreApplication::applicationDirPath() + u"/../share"_s})
         if (const QString model = ggufIn(QDir(data + u"/halftone/sample"_s)); !model.isEmpty())
             return found(QDir::cleanPath(model));
-    if (const QString model = sampleOf(QDir(QStringLiteral(HALFTONE_RESOURCE_FOLDER "/../build/python"))); !model.isEmpty())
-        return found(QDir::cleanPath(model));
     return QFileInfo::exists(settings.sample()) ? settings.sample() : QString();
 }
 

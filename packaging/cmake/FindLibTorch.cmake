@@ -38,8 +38,9 @@ if(NOT LibTorch_ROOT_DIR)
 endif()
 
 if(LibTorch_ROOT_DIR AND EXISTS ${LibTorch_ROOT_DIR}/include/torch/headeronly/version.h)
-    file(STRINGS ${LibTorch_ROOT_DIR}/include/torch/headeronly/version.h _version REGEX "define TORCH_VERSION ")
-    string(REGEX REPLACE ".*\"([^\"]+)\".*" "\\1" LibTorch_VERSION "${_version}")
+    file(STRINGS ${LibTorch_ROOT_DIR}/include/torch/headeronly/version.h _version REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
+    string(REGEX REPLACE "[^0-9;]" "" _version "${_version}")
+    list(JOIN _version . LibTorch_VERSION)
 endif()
 
 include(FindPackageHandleStandardArgs)
@@ -48,14 +49,15 @@ find_package_handle_standard_args(LibTorch REQUIRED_VARS LibTorch_ROOT_DIR VERSI
 
 if(LibTorch_FOUND AND NOT TARGET Halftone::torch)
     add_library(Halftone::torch INTERFACE IMPORTED)
+    # Whole paths: CMake then sees to the run path of what lies in the build folder, and takes it out of what is installed.
     set(_lib ${LibTorch_ROOT_DIR}/lib)
-    set(_link -L${_lib} -Wl,-rpath,${_lib} -Wl,--no-as-needed -ltorch -ltorch_cpu)
+    set(_link -Wl,--no-as-needed ${_lib}/libtorch.so ${_lib}/libtorch_cpu.so)
     if(EXISTS ${_lib}/libtorch_cuda.so)
-        list(APPEND _link -ltorch_cuda)
+        list(APPEND _link ${_lib}/libtorch_cuda.so)
     endif()
-    list(APPEND _link -lc10)
+    list(APPEND _link ${_lib}/libc10.so)
     if(EXISTS ${_lib}/libc10_cuda.so)
-        list(APPEND _link -lc10_cuda)
+        list(APPEND _link ${_lib}/libc10_cuda.so)
     endif()
     list(APPEND _link -Wl,--as-needed -lgomp)
     set_target_properties(Halftone::torch PROPERTIES
