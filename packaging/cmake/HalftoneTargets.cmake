@@ -3,7 +3,7 @@
 add_library(halftone_flags INTERFACE)
 target_compile_options(halftone_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-stringop-overflow> # GCC 12 sees overlaps in "text" + std::string (its bug 105651)
-    $<$<BOOL:${HALFTONE_DEVELOPER}>:-Werror>)
+    $<$<BOOL:${HALFTONE_WERROR}>:-Werror>)
 target_include_directories(halftone_flags INTERFACE ${PROJECT_SOURCE_DIR})
 
 # halftone_core_part(NAME [TENSORS] SOURCES ... [NEEDS parts ...] [LINK targets ...])
