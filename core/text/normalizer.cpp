@@ -7,6 +7,8 @@
 #include "core/text/regex.h"
 #include "core/text/unicode.h"
 
+#include <algorithm>
+
 namespace halftone {
 
 namespace {
@@ -33,11 +35,33 @@ private:
     std::string m_out;
 };
 
-std::string replaced(const Regex& pattern, std::string_view by, std::string_view text, Growing out, const TextBudget& budget, bool& dropped)
+/// What comes of the first character when [begin, end) becomes `size` bytes: as in tokenizers, they belong to the last character that they replace.
+class FirstCharacter {
+public:
+    explicit FirstCharacter(std::size_t& bytes)
+        : m_bytes(bytes)
+        , m_old(bytes)
+    {
+    }
+    void replace(std::size_t begin, std::size_t end, std::size_t size)
+    {
+        if (begin > m_old || (begin == m_old && 0 < begin && begin < end))
+            return;
+        const std::size_t taken = std::min(end, m_old) - begin;
+        m_bytes += (end <= m_old ? size : 0) - taken;
+    }
+
+private:
+    std::size_t& m_bytes;
+    std::size_t m_old;
+};
+
+std::string replaced(const Regex& pattern, std::string_view by, std::string_view text, Growing out, const TextBudget& budget, std::size_t& ofFirst)
 {
     std::size_t at = 0;
+    FirstCharacter first(ofFirst);
     for (const auto& [begin, end] : pattern.all(text, budget)) {
-        dropped = dropped || (begin == 0 && end > 0 && by.empty());
+        first.replace(begin, end, by.size());
         out.add(text.substr(at, begin - at));
         out.add(by);
         at = end;
@@ -46,14 +70,15 @@ std::string replaced(const Regex& pattern, std::string_view by, std::string_view
     return out.finish();
 }
 
-std::string replacedLiteral(std::string_view what, std::string_view by, std::string_view text, Growing out, bool& dropped)
+std::string replacedLiteral(std::string_view what, std::string_view by, std::string_view text, Growing out, std::size_t& ofFirst)
 {
-    dropped = by.empty() && text.starts_with(what);
+    FirstCharacter first(ofFirst);
     for (std::size_t at = 0;;) {
         const std::size_t found = text.find(what, at);
         out.add(text.substr(at, found - at));
         if (found == std::string_view::npos)
             return out.finish();
+        first.replace(found, found + what.size(), by.size());
         out.add(by);
         at = found + what.size();
     }
@@ -61,34 +86,48 @@ std::string replacedLiteral(std::string_view what, std::string_view by, std::str
 
 /// Character by character; `change` appends what it becomes, nothing where it is dropped.
 template <typename Change>
-std::string mapped(std::string_view text, Change change, bool& dropped)
+std::string mapped(std::string_view text, Change change, std::size_t& ofFirst)
 {
     std::string out;
     out.reserve(text.size());
+    std::size_t first = 0;
     for (std::size_t at = 0; at < text.size();) {
-        const bool first = at == 0;
         change(unicode::next(text, at), out);
-        dropped = first ? out.empty() : dropped;
+        if (at <= ofFirst)
+            first = out.size();
     }
+    ofFirst = first;
+    return out;
+}
+
+/// A change that drops nothing at the front, and whose result for the front alone is the front of its result, unless characters were composed.
+template <typename Change>
+std::string whole(const std::string& text, Change change, std::size_t& ofFirst)
+{
+    std::string out = change(text);
+    if (ofFirst == 0 || out.empty())
+        return out;
+    const std::string front = change(text.substr(0, ofFirst));
+    ofFirst = !front.empty() && out.starts_with(front) ? front.size() : unicode::lengthAt(out, 0);
     return out;
 }
 
 template <typename Predicate>
-std::string without(std::string_view text, Predicate isDropped, bool& dropped)
+std::string without(std::string_view text, Predicate isDropped, std::size_t& ofFirst)
 {
     return mapped(text, [&](char32_t p, std::string& out) {
         if (!isDropped(p))
             unicode::append(out, p);
-    }, dropped);
+    }, ofFirst);
 }
 
-std::string cleaned(std::string_view text, bool& dropped)
+std::string cleaned(std::string_view text, std::size_t& ofFirst)
 {
     return mapped(text, [](char32_t p, std::string& out) {
         const bool space = p == '\t' || p == '\n' || p == '\r' || unicode::isSpace(p);
         if (p != 0 && p != 0xFFFD && (p == '\t' || p == '\n' || p == '\r' || !unicode::isControl(p)))
             unicode::append(out, space ? U' ' : p);
-    }, dropped);
+    }, ofFirst);
 }
 
 bool isChinese(char32_t p)
@@ -107,7 +146,7 @@ void nmt(char32_t p, std::string& out)
     unicode::append(out, space ? U' ' : p);
 }
 
-std::string stripped(std::string_view text, bool left, bool right, bool& dropped)
+std::string stripped(std::string_view text, bool left, bool right, std::size_t& ofFirst)
 {
     std::size_t begin = 0;
     while (left && begin < text.size()) {
@@ -126,7 +165,7 @@ std::string stripped(std::string_view text, bool left, bool right, bool& dropped
             break;
         end = start;
     }
-    dropped = begin > 0;
+    ofFirst -= std::min(ofFirst, begin);
     return std::string(text.substr(begin, end - begin));
 }
 
@@ -146,8 +185,8 @@ void Normalizer::add(const Json& description, int depth)
     fields::object(description, "normalizer", subject);
     const std::string type = fields::text(description, "type", subject);
     const auto step = [&](Change change) { m_steps.push_back({type, std::move(change)}); };
-    const auto plain = [&](std::string (*change)(std::string_view)) { step([change](const std::string& t, const TextBudget&, bool&) { return change(t); }); };
-    const auto dropping = [&](std::string (*change)(std::string_view, bool&)) { step([change](const std::string& t, const TextBudget&, bool& dropped) { return change(t, dropped); }); };
+    const auto plain = [&](std::string (*change)(std::string_view)) { step([change](const std::string& t, const TextBudget&, std::size_t& first) { return whole(t, change, first); }); };
+    const auto dropping = [&](std::string (*change)(std::string_view, std::size_t&)) { step([change](const std::string& t, const TextBudget&, std::size_t& first) { return change(t, first); }); };
     if (type == "Sequence" && depth < 8) {
         for (const Json& one : fields::list(description, "normalizers", subject))
             add(one, depth + 1);
@@ -164,23 +203,26 @@ void Normalizer::add(const Json& description, int depth)
     } else if (type == "ByteLevel") {
         plain(byte_level::mapped);
     } else if (type == "Nmt") {
-        dropping([](std::string_view t, bool& dropped) { return mapped(t, nmt, dropped); });
+        dropping([](std::string_view t, std::size_t& first) { return mapped(t, nmt, first); });
     } else if (type == "StripAccents") {
-        dropping([](std::string_view t, bool& dropped) { return without(t, unicode::isMark, dropped); });
+        dropping([](std::string_view t, std::size_t& first) { return without(t, unicode::isMark, first); });
     } else if (type == "BertNormalizer") {
         addBert(description);
     } else if (type == "Precompiled") {
         if (!fields::member(description, "precompiled_charsmap").is_null()) {
             const PrecompiledMap map(fields::text(description, "precompiled_charsmap", subject), subject);
-            step([map](const std::string& t, const TextBudget&, bool&) { return map.apply(t); });
+            step([map](const std::string& t, const TextBudget&, std::size_t& first) { return whole(t, [&](const std::string& part) { return map.apply(part); }, first); });
         }
     } else if (type == "Strip") {
         const bool left = fields::flag(description, "strip_left", false, subject);
         const bool right = fields::flag(description, "strip_right", false, subject);
-        step([=](const std::string& t, const TextBudget&, bool& dropped) { return stripped(t, left, right, dropped); });
+        step([=](const std::string& t, const TextBudget&, std::size_t& first) { return stripped(t, left, right, first); });
     } else if (type == "Prepend") {
         const std::string prefix = fields::text(description, "prepend", subject);
-        step([=](const std::string& t, const TextBudget&, bool&) { return t.empty() ? t : prefix + t; });
+        step([=](const std::string& t, const TextBudget&, std::size_t& first) {
+            first += first > 0 ? prefix.size() : 0;
+            return t.empty() ? t : prefix + t;
+        });
     } else if (type == "Replace") {
         const Json& pattern = fields::object(fields::member(description, "pattern"), "pattern", subject);
         const std::string by = fields::text(description, "content", subject);
@@ -189,10 +231,10 @@ void Normalizer::add(const Json& description, int depth)
         if (pattern.contains("String")) {
             if (what.empty())
                 fields::refuse(subject, "pattern", "a string with characters");
-            m_steps.push_back({rule, [=, file = m_subject](const std::string& t, const TextBudget& b, bool& dropped) { return replacedLiteral(what, by, t, Growing(b, file, rule), dropped); }});
+            m_steps.push_back({rule, [=, file = m_subject](const std::string& t, const TextBudget& b, std::size_t& first) { return replacedLiteral(what, by, t, Growing(b, file, rule), first); }});
         } else {
             const Regex regex(what, subject);
-            m_steps.push_back({rule, [=, file = m_subject](const std::string& t, const TextBudget& b, bool& dropped) { return replaced(regex, by, t, Growing(b, file, rule), b, dropped); }});
+            m_steps.push_back({rule, [=, file = m_subject](const std::string& t, const TextBudget& b, std::size_t& first) { return replaced(regex, by, t, Growing(b, file, rule), b, first); }});
         }
     } else {
         throw Error(ErrorKind::Unsupported, m_subject + ": the normalizer \"" + printable(type) + "\" is not known.", m_subject);
@@ -201,14 +243,14 @@ void Normalizer::add(const Json& description, int depth)
 
 void Normalizer::addBert(const Json& description)
 {
-    const auto step = [&](const char* rule, std::string (*change)(std::string_view, bool&)) {
-        m_steps.push_back({std::string("BertNormalizer, ") + rule, [change](const std::string& t, const TextBudget&, bool& dropped) { return change(t, dropped); }});
+    const auto step = [&](const char* rule, std::string (*change)(std::string_view, std::size_t&)) {
+        m_steps.push_back({std::string("BertNormalizer, ") + rule, [change](const std::string& t, const TextBudget&, std::size_t& first) { return change(t, first); }});
     };
     const bool lower = fields::flag(description, "lowercase", true, m_subject);
     if (fields::flag(description, "clean_text", true, m_subject))
         step("clean_text", cleaned);
     if (fields::flag(description, "handle_chinese_chars", true, m_subject))
-        step("handle_chinese_chars", [](std::string_view t, bool& dropped) {
+        step("handle_chinese_chars", [](std::string_view t, std::size_t& first) {
             return mapped(t, [](char32_t p, std::string& out) {
                 const bool apart = isChinese(p);
                 if (apart)
@@ -216,27 +258,27 @@ void Normalizer::addBert(const Json& description)
                 unicode::append(out, p);
                 if (apart)
                     out += ' ';
-            }, dropped);
+            }, first);
         });
     if (fields::flag(description, "strip_accents", lower, m_subject)) {
-        step("strip_accents", [](std::string_view t, bool&) { return unicode::nfd(t); });
-        step("strip_accents", [](std::string_view t, bool& dropped) { return without(t, unicode::isNonspacingMark, dropped); });
+        step("strip_accents", [](std::string_view t, std::size_t& first) { return whole(std::string(t), unicode::nfd, first); });
+        step("strip_accents", [](std::string_view t, std::size_t& first) { return without(t, unicode::isNonspacingMark, first); });
     }
     if (lower)
-        step("lowercase", [](std::string_view t, bool&) { return unicode::lowered(t); });
+        step("lowercase", [](std::string_view t, std::size_t& first) { return whole(std::string(t), unicode::lowered, first); });
 }
 
-std::string Normalizer::apply(std::string_view text, const TextBudget& budget, bool* fromStart) const
+std::string Normalizer::apply(std::string_view text, const TextBudget& budget, std::size_t* ofFirst) const
 {
     std::string out(text);
+    std::size_t first = text.empty() ? 0 : unicode::lengthAt(text, 0);
     for (const Step& step : m_steps) {
-        bool dropped = false;
-        out = step.change(out, budget, dropped);
-        if (dropped && fromStart != nullptr)
-            *fromStart = false;
+        out = step.change(out, budget, first);
         budget.checkSize(out.size(), m_subject, step.rule);
         budget.check(m_subject, step.rule);
     }
+    if (ofFirst != nullptr)
+        *ofFirst = first;
     return out;
 }
 

@@ -3,6 +3,7 @@
 #include "core/base/json.h"
 #include "core/text/text_budget.h"
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -19,12 +20,13 @@ public:
     Normalizer(const Json& description, std::string_view subject);
 
     bool empty() const { return m_steps.empty(); }
-    /// `text`: valid UTF-8. `fromStart` becomes false where the first characters were dropped. @throws Error{BadFile} naming the rule that takes too long or grows the text beyond `budget`.
-    std::string apply(std::string_view text, const TextBudget& budget, bool* fromStart = nullptr) const;
+    /// `text`: valid UTF-8. `ofFirst`, if given, becomes how many bytes at the front come from the text's first character: 0 where it was dropped.
+    /// @throws Error{BadFile} naming the rule that takes too long or grows the text beyond `budget`.
+    std::string apply(std::string_view text, const TextBudget& budget, std::size_t* ofFirst = nullptr) const;
 
 private:
-    /// Sets the flag where it drops the text's first characters.
-    using Change = std::function<std::string(const std::string&, const TextBudget&, bool& dropped)>;
+    /// Keeps count of the bytes at the front that come from the first character.
+    using Change = std::function<std::string(const std::string&, const TextBudget&, std::size_t& ofFirst)>;
     struct Step {
         std::string rule;   ///< for messages
         Change change;

@@ -83,14 +83,14 @@ std::vector<std::int32_t> PipelineTokenizer::encode(std::string_view input, bool
             continue;
         }
         const std::string_view raw = text.substr(segment.begin, segment.end - segment.begin);
-        bool fromStart = segment.begin == 0;
-        const std::string normalized = m_normalizer.empty() ? std::string() : m_normalizer.apply(raw, budget, &fromStart);
+        std::size_t ofFirst = 1;   // bytes at the front that come from the first character
+        const std::string normalized = m_normalizer.empty() ? std::string() : m_normalizer.apply(raw, budget, &ofFirst);
         const std::string_view ready = m_normalizer.empty() ? raw : std::string_view(normalized);
         for (const Segment& inner : m_normalized.split(ready, budget)) {
             if (inner.id >= 0)
                 ids.push_back(inner.id);
             else
-                encodePart(ready.substr(inner.begin, inner.end - inner.begin), fromStart && inner.begin == 0, budget, cache,
+                encodePart(ready.substr(inner.begin, inner.end - inner.begin), segment.begin == 0 && inner.begin < ofFirst, budget, cache,
                            ids);
         }
     }

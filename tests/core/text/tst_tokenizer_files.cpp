@@ -251,6 +251,57 @@ private Q_SLOTS:
         QVERIFY_THROWS_EXCEPTION(Error, tokenizer->decode(tokenizer->encode("aaaa", false)));
     }
 
+    /// A mark is put before what begins the text, and what comes of its first character begins it. Right: tokenizers 0.23.3.
+    void whatComesOfTheFirstCharacterBeginsTheText_data()
+    {
+        QTest::addColumn<QString>("rules");
+        QTest::addColumn<QString>("text");
+        QTest::addColumn<QString>("becomes");
+        QTest::addColumn<bool>("first");
+        const char* const strip = R"({"type":"Strip","strip_left":true,"strip_right":true})";
+        const auto row = [](const char* name, const QString& rules, const QString& text, const QString& becomes, bool first) {
+            QTest::newRow(name) << rules << text << becomes << first;
+        };
+        const QString compatible = QString(R"({"type":"NFKC"},%1)").arg(strip);
+        row("a space of a sign that is taken apart", compatible, u"\u00a8x"_qs, u"\u0308x"_qs, true);
+        row("the same behind a space", compatible, u" \u00a8x"_qs, u"\u0308x"_qs, false);
+        row("a space", compatible, " x", "x", false);
+        row("composed", QString(R"({"type":"NFC"},%1)").arg(strip), u"e\u0301x"_qs, u"\u00e9x"_qs, true);
+        row("a mark", R"({"type":"NFD"},{"type":"StripAccents"})", u"\u0301x"_qs, "x", false);
+        row("prepended spaces", QString(R"({"type":"Prepend","prepend":"  "},%1)").arg(strip), "x", "x", true);
+        row("prepended to a space", QString(R"({"type":"Prepend","prepend":"  "},%1)").arg(strip), " x", "x", false);
+        row("two for one", R"({"type":"Replace","pattern":{"String":"  "},"content":"b"})", "  x", "bx", false);
+        row("one for two", R"({"type":"Replace","pattern":{"String":"a"},"content":"bb"})", "ax", "bbx", true);
+        row("an expression", R"({"type":"Replace","pattern":{"Regex":"\\s+"},"content":"b"})", "   x", "bx", false);
+        row("an empty match", R"({"type":"Replace","pattern":{"Regex":"^"},"content":"b"})", "ax", "bax", true);
+        row("a part of what came of it", R"({"type":"Replace","pattern":{"String":"a"},"content":"cde"},{"type":"Replace","pattern":{"String":"c"},"content":""})", "abx", "debx", true);
+        row("nothing of what came of it", R"({"type":"Replace","pattern":{"String":"ab"},"content":"cde"},{"type":"Replace","pattern":{"String":"c"},"content":""})", "abx", "dex", false);
+        row("bytes as characters", R"({"type":"ByteLevel"},{"type":"Replace","pattern":{"String":"Ã"},"content":""})", u"\u00e9x"_qs, u"\u00a9x"_qs, true);
+        row("a Chinese sign", QString(R"({"type":"BertNormalizer","lowercase":false},%1)").arg(strip), u"\u4e2dx"_qs, u"\u4e2d_x"_qs, true);
+    }
+
+    void whatComesOfTheFirstCharacterBeginsTheText()
+    {
+        QFETCH(QString, rules);
+        QFETCH(QString, text);
+        QFETCH(QString, becomes);
+        QFETCH(bool, first);
+        Json vocabulary = {{"?", 0}, {"_", 1}};
+        for (const QChar c : becomes)
+            vocabulary.emplace(QString(c).toStdString(), vocabulary.size());
+        const Json document{{"version", "1.0"}, {"added_tokens", Json::array()}, {"post_processor", nullptr}, {"decoder", nullptr},
+                            {"normalizer", {{"type", "Sequence"}, {"normalizers", Json::parse("[" + rules.toStdString() + "]")}}},
+                            {"pre_tokenizer", {{"type", "Metaspace"}, {"replacement", "_"}, {"prepend_scheme", "first"}, {"split", false}}},
+                            {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", Json::array()}, {"unk_token", "?"}}}};
+        const QTemporaryDir folder;
+        write(folder, "tokenizer.json", document.dump());
+        const auto tokenizer = Tokenizer::openFolder(folder.path().toStdString());
+        std::string got;
+        for (const std::int32_t id : tokenizer->encode(text.toStdString(), false))
+            got += tokenizer->tokenText(id);
+        QCOMPARE(QString::fromStdString(got), (first ? "_" : "") + becomes);
+    }
+
     void linksThatLeadOutOfTheFolderAreNotFollowed()
     {
         const QTemporaryDir folder;
