@@ -40,6 +40,9 @@ ModelConfig fromHuggingFace(const ConfigReader& reader)
     config.normEpsilon = reader.real("layer_norm_epsilon", 0, 1, 1e-5);
     config.residualAfterNorm = reader.boolean("apply_residual_connection_post_layernorm", false);
     config.tiedEmbeddings = reader.boolean("tie_word_embeddings", true);
+    if (reader.boolean("slow_but_exact", false) && reader.integer("pretraining_tp", 0, kMaxHeads, 1) > 1)
+        reader.unsupported("slow_but_exact", "is true beside a pretraining_tp above 1: transformers then leaves out the biases of dense and dense_4h_to_h, "
+                                             "with which such models were trained; set it to false to use them");
     return config;
 }
 

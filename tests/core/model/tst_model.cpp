@@ -120,6 +120,19 @@ private Q_SLOTS:
         QVERIFY2(message.find(says.toStdString()) != std::string::npos, message.c_str());
     }
 
+    void bloomWithoutSomeOfItsBiasesIsRefused()
+    {
+        for (const auto& [parts, slow] : {std::pair{2, true}, std::pair{1, true}, std::pair{2, false}}) {
+            const golden::Copy copy("goldens/bloom", [&, parts = parts, slow = slow](Json& config) {
+                config["pretraining_tp"] = parts;
+                config["slow_but_exact"] = slow;
+            });
+            const std::string message = errorOf([&] { Model::open(copy.path()); });
+            QCOMPARE(message.find("\"slow_but_exact\" is true") != std::string::npos, parts == 2 && slow);
+            QCOMPARE(message.empty(), parts == 1 || !slow);
+        }
+    }
+
     void missingTensorIsNamedWithItsShape()
     {
         const golden::Copy copy("goldens/llama");
