@@ -1,5 +1,6 @@
 #include "widgets/elided_label.h"
 
+#include "core/base/shown_text.h"
 #include "widgets/palette.h"
 
 #include <QEvent>
@@ -18,10 +19,12 @@ ElidedLabel::ElidedLabel(QWidget* parent, Qt::TextElideMode mode) : QWidget(pare
 
 void ElidedLabel::setText(const QString& text)
 {
-    if (text == m_text)
+    constexpr std::size_t kMost = 2000;
+    const QString shown = QString::fromStdString(shownText(text.toStdString(), kMost));   // it may be a file's
+    if (shown == m_text)
         return;
-    m_text = text;
-    setAccessibleName(text);
+    m_text = shown;
+    setAccessibleName(shown);
     updateGeometry();
     update();
 }

@@ -1,6 +1,8 @@
 #include "widgets/message_banner.h"
 
+#include "core/base/shown_text.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 
 #include <QApplication>
 #include <QClipboard>
@@ -24,7 +26,7 @@ public:
     MessageCard(const Message& message, QWidget* parent) : QWidget(parent), m_message(message)
     {
         setObjectName(u"message-"_s + message.id);
-        setAccessibleName(message.sentence);
+        setAccessibleName(QString::fromStdString(shownText(message.sentence.toStdString(), 4000, true)));
         setAccessibleDescription(message.nextStep);
         auto* row = new QHBoxLayout(this);
         row->setContentsMargins(12, 8, 8, 8);
@@ -40,7 +42,7 @@ public:
         for (const auto& [text, key] : {std::pair{message.sentence, u"sentence"_s}, std::pair{message.nextStep, u"nextStep"_s}}) {
             if (text.isEmpty())
                 continue;
-            auto* words = new QLabel(text, this);
+            auto* words = new QLabel(QString::fromStdString(shownText(text.toStdString(), 4000, true)), this);
             words->setObjectName(key);
             words->setTextFormat(Qt::PlainText);
             words->setWordWrap(true);
@@ -121,7 +123,7 @@ void MessageBanner::showMessage(const Message& message)
         auto* action = new QPushButton(actions[i], card);
         action->setObjectName(i == 0 ? u"action"_s : u"action%1"_s.arg(i));
         action->setAccessibleName(QString(actions[i]).remove(u'&'));
-        action->setToolTip((message.nextStep.isEmpty() ? action->accessibleName() : message.nextStep).toHtmlEscaped());
+        action->setToolTip(plainTip(message.nextStep.isEmpty() ? action->accessibleName() : message.nextStep));
         connect(action, &QPushButton::clicked, this, [this, id, i] { Q_EMIT actionRequested(id, i); });
         buttons->addWidget(action, 0, Qt::AlignTop);
     }

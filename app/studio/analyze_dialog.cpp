@@ -6,6 +6,7 @@
 #include "app/studio/text_field.h"
 #include "core/pipeline/memory_plan.h"
 #include "widgets/colour_map.h"
+#include "widgets/plain_labels.h"
 
 #include <QDoubleSpinBox>
 #include <QFormLayout>
@@ -20,7 +21,7 @@ using namespace Qt::StringLiterals;
 AnalyzeDialog::AnalyzeDialog(const Document& document, const AnalyzeRequest& last, QWidget* parent)
     : JobDialog(u"analyzeDialog"_s, tr("Analyze"),
                 tr("Runs the text through %1 once, block by block, and measures every activation that feeds a linear: channel ranges, "
-                   "outliers, and the share of elements that each activation grid rounds to zero.").arg(document.name()),
+                   "outliers, and the share of elements that each activation grid rounds to zero.").arg(plainText(document.name())),
                 tr("&Analyze"), parent)
     , m_document(document)
 {

@@ -124,7 +124,7 @@ QVariant EvaluationModel::data(const QModelIndex& index, int role) const
     case Qt::ToolTipRole:
         if (record.result.notFinite > 0)
             return tr("%1 positions have logits that are not finite.").arg(record.result.notFinite);
-        return column == Text ? plainTip(record.textPath) : column == Target ? plainTip(tipOf(record)) : QVariant();
+        return column == Text ? plainTip(plainText(record.textPath)) : column == Target ? plainTip(tipOf(record)) : QVariant();
     case Qt::TextAlignmentRole: return int(Qt::AlignVCenter | (column == Target || column == Grid || column == Text ? Qt::AlignLeft : Qt::AlignRight));
     case Qt::FontRole: return column == Target || column == Grid || column == Text ? QVariant() : QVariant(tabularFont(QApplication::font()));
     case Qt::ForegroundRole:

@@ -6,6 +6,7 @@
 #include "widgets/colour_map.h"
 #include "widgets/message_banner.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 
 #include <QApplication>
 #include <QClipboard>
@@ -104,7 +105,7 @@ ExportReport::ExportReport(const ExportNews& news, QWidget* parent)
     layout->setContentsMargins(20, 16, 20, 16);
     layout->setSpacing(12);
     auto* what = new QLabel(ExportReport::tr("%1 files, %2, in %3. Every one was read again and compared.")
-                                .arg(news.result.files.size()).arg(formatBytes(news.result.bytes), news.request.out), this);
+                                .arg(news.result.files.size()).arg(formatBytes(news.result.bytes), plainText(news.request.out)), this);
     what->setTextFormat(Qt::PlainText);
     what->setWordWrap(true);
     what->setTextInteractionFlags(Qt::TextSelectableByMouse);
@@ -175,7 +176,7 @@ void ExportBanner::tell(const ExportNews& news)
     const auto warnings = news.result.warnings.size();
     m_messages.showMessage({Message::Kind::Notice, QString::fromUtf8(kId),
                             tr("%1 is exported to %2: %3 files, %4, read again and compared.")
-                                .arg(news.request.run, news.request.out).arg(news.result.files.size()).arg(formatBytes(news.result.bytes)),
+                                .arg(news.request.run, plainText(news.request.out)).arg(news.result.files.size()).arg(formatBytes(news.result.bytes)),
                             warnings == 0 ? QString() : warnings == 1 ? tr("A runtime does one thing otherwise: Show says which.") : tr("A runtime does %1 things otherwise: Show says which.").arg(warnings),
                             tr("&Show"), {}, {tr("Show in the file mana&ger"), tr("Copy the co&mmand")}});
 }

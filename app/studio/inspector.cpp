@@ -6,6 +6,7 @@
 #include "widgets/colour_map.h"
 #include "widgets/elided_label.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 
 #include <QCoreApplication>
 #include <QGridLayout>
@@ -191,9 +192,9 @@ void Inspector::refresh()
     } else if (m_document.isOpen()) {
         const ModelDescription& model = m_document.model();
         m_name->setText(m_document.name());
-        m_facts->setText(tr("%1 · %2 · %3 parameters · %4 blocks · %5 linears · %6 on disk")
+        m_facts->setText(plainText(tr("%1 · %2 · %3 parameters · %4 blocks · %5 linears · %6 on disk")
                              .arg(toQString(model.format), toQString(model.config.architecture), countText(model.parameters))
-                             .arg(model.config.blocks).arg(model.linears.size()).arg(formatBytes(model.bytes)));
+                             .arg(model.config.blocks).arg(model.linears.size()).arg(formatBytes(model.bytes))));
     } else {
         m_name->setText({});
         m_facts->setText({});

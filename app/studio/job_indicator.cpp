@@ -3,6 +3,7 @@
 #include "app/studio/job_rows.h"
 #include "widgets/elided_label.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 
 #include <QHBoxLayout>
 #include <QMouseEvent>
@@ -63,7 +64,7 @@ void JobIndicator::setJobs(const std::vector<JobStatus>& jobs)
     setAccessibleName(tr("The job at work"));
     setAccessibleDescription(m_text->text());
     m_bar->setAccessibleName(row.title);
-    setToolTip(u"%1\n%2\n%3"_s.arg(row.title, jobLine(row), tr("Click to see the jobs")).toHtmlEscaped().replace(u'\n', u"<br>"_s));
+    setToolTip(plainTip(u"%1\n%2\n%3"_s.arg(row.title, jobLine(row), tr("Click to see the jobs"))));
 }
 
 QString JobIndicator::text() const

@@ -3,6 +3,7 @@
 #include "app/studio/job_estimate.h"
 #include "core/base/error_text.h"
 #include "core/base/foreign_error.h"
+#include "widgets/plain_labels.h"
 
 #include <QCoreApplication>
 #include <QDateTime>
@@ -202,7 +203,7 @@ int JobRunner::enqueue(const JobSpec& spec, Task task)
     job->task = std::move(task);
     job->status.id = m_nextId++;
     job->status.tag = spec.tag;
-    job->status.title = spec.title;
+    job->status.title = plainText(spec.title);
     job->status.listed = spec.listed;
     job->status.resumable = static_cast<bool>(spec.resume);
     m_jobs.push_back(job);
@@ -233,7 +234,7 @@ void JobRunner::run(const std::shared_ptr<Job>& job)
     Delivery deliver;
     JobError error;
     JobState state = JobState::Cancelled;
-    QString outcome = u"cancelled"_s;
+    QString outcome = u"cancelled"_s, plain;
     if (!job->stop.stop_requested()) {
         {
             const std::lock_guard lock(job->mutex);
@@ -251,6 +252,7 @@ void JobRunner::run(const std::shared_ptr<Job>& job)
             state = JobState::Cancelled;
         } catch (const Error& e) {
             state = JobState::Failed;
+            plain = text(withoutPlace(e));
             error = {e.kind(), QString::fromUtf8(e.what()), text(e.subject()),
                      u"%1 error at %2:%3"_s.arg(kindName(e.kind()), QString::fromUtf8(e.where().file_name())).arg(e.where().line())};
         } catch (const std::bad_alloc&) {
@@ -265,8 +267,8 @@ void JobRunner::run(const std::shared_ptr<Job>& job)
             error = {ErrorKind::Internal, tr("An unknown error stopped \"%1\".").arg(job->spec.title), {}, {}};
         }
         if (state == JobState::Failed) {
-            outcome = u"failed: "_s + error.sentence;   // the log keeps the rules' codes
-            error.sentence = text(withoutRules(error.sentence.toStdString()));
+            outcome = u"failed: "_s + error.sentence;   // the log keeps the rules' codes, and the key's place
+            error.sentence = plain.isEmpty() ? text(withoutRules(error.sentence.toStdString())) : plain;
             error.details += u"\njob: "_s + job->spec.title;
             const std::lock_guard lock(job->mutex);
             if (!job->status.logFile.isEmpty())

@@ -17,6 +17,7 @@
 #include "widgets/layers_view.h"
 #include "widgets/message_banner.h"
 #include "widgets/outliers_view.h"
+#include "widgets/plain_labels.h"
 #include "widgets/summary_bar.h"
 
 #include <QAction>
@@ -257,7 +258,7 @@ void MainWindow::askArrangementName()
         if (name.isEmpty())
             return;
         m_workspaces->saveAs(name);
-        statusBar()->showMessage(tr("The arrangement is saved as %1.").arg(name), 6000);
+        statusBar()->showMessage(plainText(tr("The arrangement is saved as %1.").arg(name)), 6000);
     });
     dialog->open();
 }

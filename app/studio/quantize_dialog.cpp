@@ -12,6 +12,7 @@
 #include "core/recipe/text_needs.h"
 #include "core/text/text_choice.h"
 #include "widgets/colour_map.h"
+#include "widgets/plain_labels.h"
 
 #include <QCheckBox>
 #include <QComboBox>
@@ -53,7 +54,7 @@ CalibrationSettings calibrationOf(const RunInfo& run, const CalibrationSettings&
 QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const QString& lastText, const QString& branchFrom, QWidget* parent)
     : JobDialog(u"quantizeDialog"_s, tr("Quantize"),
                 tr("Runs the recipe on %1 in the background, block by block. Each finished block is on disk at once: a run that is stopped "
-                   "goes on where it was.").arg(document.name()),
+                   "goes on where it was.").arg(plainText(document.name())),
                 tr("&Quantize"), parent)
     , m_document(document)
     , m_jobs(&jobs)

@@ -44,7 +44,7 @@ QString factsText(const RecentFacts& facts, const QDateTime& now)
 RecentRow::RecentRow(const QString& path, const RecentFacts& facts, QWidget* parent)
     : QPushButton(parent)
     , m_path(path)
-    , m_name(QFileInfo(path).fileName())
+    , m_name(plainText(QFileInfo(path).fileName()))
     , m_below(factsText(facts, QDateTime::currentDateTime()))
     , m_badge(facts.interrupted.isEmpty() || facts.missing ? QString() : tr("interrupted"))
     , m_missing(facts.missing)
@@ -58,7 +58,7 @@ RecentRow::RecentRow(const QString& path, const RecentFacts& facts, QWidget* par
     setText(words.join(u"   "_s).replace(u'&', u"&&"_s));   // not drawn: what is heard and found
     setAccessibleName(m_missing ? tr("Open %1 again: it is not there").arg(m_name) : tr("Open %1 again").arg(m_name));
     setAccessibleDescription(m_badge.isEmpty() ? m_below : tr("%1; %2 was interrupted").arg(m_below, facts.interrupted));
-    QString tip = m_missing ? tr("%1 is not there now; it is tried all the same").arg(path) : path;
+    QString tip = m_missing ? tr("%1 is not there now; it is tried all the same").arg(plainText(path)) : plainText(path);
     if (!m_badge.isEmpty())
         tip += u'\n' + tr("%1 was interrupted: once it is open, it can go on.").arg(facts.interrupted);
     setToolTip(plainTip(tip));

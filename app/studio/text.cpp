@@ -4,6 +4,7 @@
 #include "core/quant/kv_cache_grid.h"
 #include "core/text/text_choice.h"
 #include "widgets/colour_map.h"
+#include "widgets/plain_labels.h"
 
 #include <QCoreApplication>
 
@@ -23,7 +24,7 @@ QString tr(const char* text)
 QString schemeText(const ActivationGrid& grid)
 {
     switch (grid.scheme) {
-    case ActivationScheme::None: return tr("left float");
+    case ActivationScheme::None: return tr("not quantized");
     case ActivationScheme::PerTensor: return tr("per tensor");
     case ActivationScheme::PerToken: return tr("per token");
     case ActivationScheme::PerChannel: return tr("per channel");
@@ -47,7 +48,7 @@ QString textsTitle(const QString& line)
     const std::vector<std::filesystem::path> paths = TextChoice::parse(line.toStdString()).paths;
     if (paths.empty())
         return {};
-    const QString first = pathText(paths.front().filename().empty() ? paths.front().parent_path().filename() : paths.front().filename());
+    const QString first = plainText(pathText(paths.front().filename().empty() ? paths.front().parent_path().filename() : paths.front().filename()));
     return paths.size() == 1 ? first : tr("%1 and %2 more").arg(first).arg(paths.size() - 1);
 }
 
@@ -68,14 +69,14 @@ QString countText(std::int64_t count)
 QString weightGridText(const WeightGrid& grid)
 {
     if (!grid.quantized())
-        return tr("left float");
+        return tr("not quantized");
     const QString granularity = grid.perTensor ? tr("per tensor") : grid.group > 0 ? tr("groups of %1").arg(grid.group) : tr("per channel");
     return tr("%1 bits, %2, %3").arg(grid.bits).arg(granularity, grid.symmetric ? tr("symmetric") : tr("asymmetric"));
 }
 
 QString activationGridText(const ActivationGrid& grid)
 {
-    return grid.quantized() ? tr("%1 bits, %2").arg(grid.bits).arg(schemeText(grid)) : tr("left float");
+    return grid.quantized() ? tr("%1 bits, %2").arg(grid.bits).arg(schemeText(grid)) : tr("not quantized");
 }
 
 QString kvCacheText(const KvCacheGrid& grid)

@@ -210,7 +210,7 @@ void WelcomePage::setRecent(const QStringList& paths, const QStringList& pinned)
         pin->setIcon(icon(u"pin"_s));
         pin->setCheckable(true);
         pin->setChecked(fixed);
-        pin->setAccessibleName(fixed ? tr("Unpin %1").arg(name) : tr("Pin %1").arg(name));
+        pin->setAccessibleName(fixed ? tr("Unpin %1").arg(plainText(name)) : tr("Pin %1").arg(plainText(name)));
         pin->setToolTip(fixed ? tr("Pinned: it stays at the top of this list. Click to let it go") : tr("Keep it at the top of this list"));
         connect(pin, &QToolButton::clicked, this, [this, path, fixed] { Q_EMIT pinRequested(path, !fixed); });
         row->addWidget(pin);

@@ -310,6 +310,7 @@ private Q_SLOTS:
         m_window->resize(1366, 768);
         const QTableView* view = table()->table();
         QTRY_VERIFY(view->isVisible());
+        QTest::qWait(300);   // the columns follow the room
         QTRY_COMPARE(view->horizontalScrollBar()->maximum(), 0);
         QVERIFY(!view->isColumnHidden(RunsModel::Id) && !view->isColumnHidden(RunsModel::Method) && !view->isColumnHidden(RunsModel::State) && !view->isColumnHidden(RunsModel::Bits));
         const QString tip = table()->model()->index(1, RunsModel::Id).data(Qt::ToolTipRole).toString();
