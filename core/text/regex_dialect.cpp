@@ -1,4 +1,5 @@
 #include "core/base/error.h"
+#include "core/text/newer_characters.h"
 #include "core/text/regex.h"
 #include "core/text/unicode.h"
 
@@ -15,6 +16,13 @@ namespace {
 
 // Ranges that may stand inside a class; the joiners that Rust's regex adds are added by the caller that needs them.
 constexpr std::string_view kWord = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+
+/// Of a category, script or set ("word", "alpha"), what PCRE2's version of Unicode may lack; empty where nothing is.
+std::string_view newerOf(std::string_view name)
+{
+    const auto found = std::find_if(kNewerCharacters.begin(), kNewerCharacters.end(), [&](const auto& entry) { return entry.first == name; });
+    return found == kNewerCharacters.end() ? std::string_view() : found->second;
+}
 
 /// Walks a pattern once and writes PCRE2's spelling of it.
 class Translator {
@@ -149,7 +157,17 @@ private:
             copy(1);
     }
 
-    void property(bool negated)
+    /// A property of that many bytes, and the characters of it that are newer than PCRE2. Negated inside a class it stays without them.
+    void withNewer(std::size_t bytes, const std::string& name, std::string_view own, bool inverse, bool inClass)
+    {
+        const std::string_view newer = newerOf(own);
+        if (newer.empty() || (inverse && inClass))
+            return replace(bytes, (inverse ? "\\P{" : "\\p{") + name + "}");
+        const std::string all = "\\p{" + name + "}" + std::string(newer);
+        replace(bytes, inClass ? all : (inverse ? "[^" : "[") + all + "]");
+    }
+
+    void property(bool negated, bool inClass)
     {
         const std::size_t close = m_in.find('}', m_at);
         if (peek(2) != '{' || close == std::string_view::npos)
@@ -166,32 +184,27 @@ private:
         static constexpr std::array kScripts = {"Han",    "Hiragana", "Katakana", "Hangul", "Latin",   "Greek", "Cyrillic", "Arabic",
                                                 "Hebrew", "Thai",     "Lao",      "Khmer",  "Myanmar", "Bopomofo", "Devanagari"};
         for (const std::string_view known : kCategories)
-            if (name == known) {
-                replace(close + 1 - m_at, std::string(inverse ? "\\P{" : "\\p{") + std::string(known) + "}");
-                return;
-            }
+            if (name == known)
+                return withNewer(close + 1 - m_at, std::string(known), known, inverse, inClass);
         for (const std::string_view known : kScripts)
-            if (name == known) {
-                // Without "sc:" PCRE2 would take the script extensions.
-                replace(close + 1 - m_at, std::string(inverse ? "\\P{sc:" : "\\p{sc:") + std::string(known) + "}");
-                return;
-            }
+            if (name == known)   // without "sc:" PCRE2 would take the script extensions
+                return withNewer(close + 1 - m_at, "sc:" + std::string(known), known, inverse, inClass);
         refuse("the property \"" + std::string(name) + "\"");
     }
 
     void escape(bool inClass)
     {
         const char c = peek(1);
-        const std::string word(kWord);
+        const std::string word = std::string(kWord) + std::string(newerOf("word"));
         switch (c) {
         case 's':
             return replace(2, "\\p{White_Space}");
         case 'S':
             return replace(2, "\\P{White_Space}");
         case 'd':
-            return replace(2, "\\p{Nd}");
+            return withNewer(2, "Nd", "Nd", false, inClass);
         case 'D':
-            return replace(2, "\\P{Nd}");
+            return withNewer(2, "Nd", "Nd", true, inClass);
         case 'w':
             return replace(2, inClass ? word : "[" + word + "]");
         case 'W':
@@ -205,9 +218,9 @@ private:
                 return replace(2, "\\x08");
             return replace(2, "(?:(?<=[" + word + "])(?![" + word + "])|(?<![" + word + "])(?=[" + word + "]))");
         case 'p':
-            return property(false);
+            return property(false, inClass);
         case 'P':
-            return property(true);
+            return property(true, inClass);
         case 'v':
             return replace(2, "\\x0B");
         case 'u': {
@@ -259,6 +272,7 @@ private:
         for (const auto& [name, by] : kNames)
             if (m_in.substr(m_at).starts_with(name)) {
                 replace(name.size(), by);
+                m_out += newerOf(name.substr(2, name.size() - 4) == "digit" ? "Nd" : name.substr(2, name.size() - 4));
                 return true;
             }
         return false;

@@ -48,6 +48,13 @@ private Q_SLOTS:
         row("empty matches once a place", "x*", "axb", {"", "x", ""});
         row("look-ahead ends at the text", "\\s+(?!\\S)|\\s+", "a   b  ", {"  ", " ", "  "});
         row("escaped characters", "[\\-\\]\\[]+\\/", "a-][/", {"-][/"});
+        // Characters newer than PCRE2's version of Unicode: an ideograph, a hieroglyph, a digit, an emoji.
+        row("newer letters", "\\p{L}+", QStringLiteral("a\U00031350\U00013460-"), {QStringLiteral("a\U00031350\U00013460")});
+        row("newer digits", "\\d+|[\\p{N}]+", QStringLiteral("1\U0001E4F0a"), {QStringLiteral("1\U0001E4F0")});
+        row("neither letters nor digits", "[^\\s\\p{L}\\p{N}]+", QStringLiteral("\U00031350\U0001E4F0\U0001FAE8!"), {QStringLiteral("\U0001FAE8!")});
+        row("no newer letters", "\\P{L}+", QStringLiteral("-\U00031350\U0001FAE8"), {"-", QStringLiteral("\U0001FAE8")});
+        row("words of newer letters", "\\w+", QStringLiteral("a\U00031350!"), {QStringLiteral("a\U00031350")});
+        row("a newer script", "\\p{Han}+", QStringLiteral("a\U00031350"), {QStringLiteral("\U00031350")});
         // As tokenizers 0.23.3 (Oniguruma) splits them.
         row("from nothing", "a{,3}", "aaaaab", {"aaa", "aa", ""});
         row("so many", "a{2}|b{2,}|c{1,2}", "aaabbbcccc", {"aa", "bbb", "cc", "cc"});
