@@ -13,8 +13,8 @@ class Document;
 /// other merge; a merged step that ends where it began is obsolete.
 class EditRecipe final : public QUndoCommand {
 public:
-    /// One list of what can merge.
-    enum Kind { Single = -1, Bits = 1, Group, Symmetry, Method, Activations, Alpha, Calibration, Contract, KvCache };
+    /// What can merge: steps of one kind. A step on one field of a plan is of kind Field + the field's place in eachPlanField().
+    enum Kind { Single = -1, Calibration = 1, Contract, KvCache, Field };
 
     /// @param subject the linears it touches: only steps with the same subject merge
     EditRecipe(Document& document, Recipe edited, const QString& name, int kind, QStringList subject);

@@ -3,6 +3,7 @@
 #include "app/studio/text.h"
 #include "core/recipe/bulk_edit.h"
 #include "core/recipe/contract_ties.h"
+#include "core/recipe/plan_fields.h"
 #include "widgets/colour_map.h"
 #include "widgets/layer_texts.h"
 #include "widgets/palette.h"
@@ -352,23 +353,12 @@ void PlanEditor::stage(const PlanPatch& patch)
     const PlanPatch before = m_candidate;
     m_candidate.merge(patch);
     // What is as it stands is no part of the candidate.
-    const auto drop = [&](auto PlanPatch::* key) {
+    eachPlanField([&](const auto& field) {
         PlanPatch without = m_candidate;
-        (without.*key).reset();
+        (without.*field.key).reset();
         if (std::all_of(m_plans.begin(), m_plans.end(), [&](const Plan& plan) { return applied(plan, m_candidate) == applied(plan, without); }))
             m_candidate = without;
-    };
-    drop(&PlanPatch::transform);
-    drop(&PlanPatch::rounding);
-    drop(&PlanPatch::compensation);
-    drop(&PlanPatch::bits);
-    drop(&PlanPatch::group);
-    drop(&PlanPatch::symmetric);
-    drop(&PlanPatch::clip);
-    drop(&PlanPatch::scheme);
-    drop(&PlanPatch::activationBits);
-    drop(&PlanPatch::activationSymmetric);
-    drop(&PlanPatch::alpha);
+    });
     refresh();
     if (!(m_candidate == before))
         Q_EMIT candidateChanged();

@@ -1,6 +1,7 @@
 #include "core/recipe/bulk_edit.h"
 
 #include "core/base/error.h"
+#include "core/recipe/plan_fields.h"
 
 #include <algorithm>
 #include <map>
@@ -50,23 +51,10 @@ std::vector<Plan> plansOf(const Recipe& recipe, const ModelDescription& model)
 /// Takes from `from` what `keys` sets.
 void strip(PlanPatch& from, const PlanPatch& keys)
 {
-    const auto drop = [](auto& value, const auto& key) {
-        if (key)
-            value.reset();
-    };
-    drop(from.transform, keys.transform);
-    drop(from.rounding, keys.rounding);
-    drop(from.compensation, keys.compensation);
-    drop(from.bits, keys.bits);
-    drop(from.group, keys.group);
-    drop(from.symmetric, keys.symmetric);
-    drop(from.perTensor, keys.perTensor);
-    drop(from.range, keys.range);
-    drop(from.clip, keys.clip);
-    drop(from.scheme, keys.scheme);
-    drop(from.activationBits, keys.activationBits);
-    drop(from.activationSymmetric, keys.activationSymmetric);
-    drop(from.alpha, keys.alpha);
+    eachPlanField([&](const auto& field) {
+        if (field.isIn(keys))
+            (from.*field.key).reset();
+    });
 }
 
 void dropEmptyRules(Recipe& recipe)
@@ -128,19 +116,7 @@ Recipe tidied(const Recipe& recipe, const ModelDescription& model, const std::ve
 PlanPatch wholePatch(const Plan& plan)
 {
     PlanPatch patch;
-    patch.transform = plan.transform;
-    patch.rounding = plan.rounding;
-    patch.compensation = plan.compensation;
-    patch.bits = plan.weights.bits;
-    patch.group = plan.weights.group;
-    patch.symmetric = plan.weights.symmetric;
-    patch.perTensor = plan.weights.perTensor;
-    patch.range = plan.weights.range;
-    patch.clip = plan.weights.clip;
-    patch.scheme = plan.activations.scheme;
-    patch.activationBits = plan.activations.bits;
-    patch.activationSymmetric = plan.activations.symmetric;
-    patch.alpha = plan.activations.alpha;
+    eachPlanField([&](const auto& field) { patch.*field.key = field.of(plan); });
     return patch;
 }
 
@@ -288,25 +264,12 @@ void setRule(Recipe& recipe, const ModelDescription& model, const std::string& g
     recipe.rules.push_back({glob, wholePatch(plan)});
     // Only what it changes: each key alone is left out where it changes no plan.
     const std::vector<Plan> wanted = plansOf(recipe, model);
-    const auto without = [&](auto PlanPatch::* key) {
+    eachPlanField([&](const auto& field) {
         Recipe less = recipe;
-        (less.rules.back().patch.*key).reset();
+        (less.rules.back().patch.*field.key).reset();
         if (plansOf(less, model) == wanted)
             recipe = std::move(less);
-    };
-    without(&PlanPatch::transform);
-    without(&PlanPatch::rounding);
-    without(&PlanPatch::compensation);
-    without(&PlanPatch::bits);
-    without(&PlanPatch::group);
-    without(&PlanPatch::symmetric);
-    without(&PlanPatch::perTensor);
-    without(&PlanPatch::range);
-    without(&PlanPatch::clip);
-    without(&PlanPatch::scheme);
-    without(&PlanPatch::activationBits);
-    without(&PlanPatch::activationSymmetric);
-    without(&PlanPatch::alpha);
+    });
     dropEmptyRules(recipe);
 }
 

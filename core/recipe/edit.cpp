@@ -1,5 +1,5 @@
 #include "core/base/error.h"
-#include "core/recipe/recipe.h"
+#include "core/recipe/plan_fields.h"
 
 #include <algorithm>
 
@@ -8,21 +8,21 @@ namespace {
 
 /// What of `wanted` must be written so that, on top of `base`, it counts. Compared as whole plans: a value that equals what is inherited,
 /// or the method's own default, is left out.
-template <typename Value>
-void keepDifference(std::optional<Value>& written, const Value& wanted, const Value& base)
+template <typename Value, typename Notation>
+void keepDifference(std::optional<Value>& written, const Value& wanted, const Value& base, const Notation&)
 {
     if (!(wanted == base))
         written = wanted;
 }
 
-void keepDifference(std::optional<MethodChoice>& written, const MethodChoice& wanted, const MethodChoice& base, MethodKind kind)
+void keepDifference(std::optional<MethodChoice>& written, const MethodChoice& wanted, const MethodChoice& base, const AsMethod& as)
 {
     if (wanted == base)
         return;
     // Same method: rules merge parameters, so only those that differ. Other method: those that differ from its defaults.
     MethodChoice against = base;
     if (wanted.method != base.method)
-        against = wanted.method == "none" ? MethodChoice{} : defaultChoice(kind, wanted.method);
+        against = wanted.method == "none" ? MethodChoice{} : defaultChoice(as.kind, wanted.method);
     MethodChoice choice{wanted.method, {}};
     for (const auto& parameter : wanted.parameters)
         if (std::find(against.parameters.begin(), against.parameters.end(), parameter) == against.parameters.end())
@@ -33,19 +33,7 @@ void keepDifference(std::optional<MethodChoice>& written, const MethodChoice& wa
 PlanPatch difference(const Plan& wanted, const Plan& base)
 {
     PlanPatch patch;
-    keepDifference(patch.transform, wanted.transform, base.transform, MethodKind::Transform);
-    keepDifference(patch.rounding, wanted.rounding, base.rounding, MethodKind::Rounding);
-    keepDifference(patch.compensation, wanted.compensation, base.compensation, MethodKind::Compensation);
-    keepDifference(patch.bits, wanted.weights.bits, base.weights.bits);
-    keepDifference(patch.group, wanted.weights.group, base.weights.group);
-    keepDifference(patch.symmetric, wanted.weights.symmetric, base.weights.symmetric);
-    keepDifference(patch.perTensor, wanted.weights.perTensor, base.weights.perTensor);
-    keepDifference(patch.range, wanted.weights.range, base.weights.range);
-    keepDifference(patch.clip, wanted.weights.clip, base.weights.clip);
-    keepDifference(patch.scheme, wanted.activations.scheme, base.activations.scheme);
-    keepDifference(patch.activationBits, wanted.activations.bits, base.activations.bits);
-    keepDifference(patch.activationSymmetric, wanted.activations.symmetric, base.activations.symmetric);
-    keepDifference(patch.alpha, wanted.activations.alpha, base.activations.alpha);
+    eachPlanField([&](const auto& field) { keepDifference(patch.*field.key, field.of(wanted), field.of(base), field.notation); });
     return patch;
 }
 

@@ -3,6 +3,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/recipe/plan_fields.h"
 
 #include <algorithm>
 
@@ -17,7 +18,7 @@ void take(std::optional<Value>& into, const std::optional<Value>& from)
 }
 
 /// The same method: its parameters join those already there. Another method: replaces.
-void takeChoice(std::optional<MethodChoice>& into, const std::optional<MethodChoice>& from)
+void take(std::optional<MethodChoice>& into, const std::optional<MethodChoice>& from)
 {
     if (!from)
         return;
@@ -58,19 +59,7 @@ bool PlanPatch::empty() const { return *this == PlanPatch{}; }
 
 void PlanPatch::merge(const PlanPatch& over)
 {
-    takeChoice(transform, over.transform);
-    takeChoice(rounding, over.rounding);
-    takeChoice(compensation, over.compensation);
-    take(bits, over.bits);
-    take(group, over.group);
-    take(symmetric, over.symmetric);
-    take(perTensor, over.perTensor);
-    take(range, over.range);
-    take(clip, over.clip);
-    take(scheme, over.scheme);
-    take(activationBits, over.activationBits);
-    take(activationSymmetric, over.activationSymmetric);
-    take(alpha, over.alpha);
+    eachPlanField([&](const auto& field) { take(this->*field.key, over.*field.key); });
 }
 
 PlanPatch patchOf(const Recipe& recipe, std::string_view linear, int* rule)
@@ -91,25 +80,13 @@ PlanPatch patchOf(const Recipe& recipe, std::string_view linear, int* rule)
 Plan planOf(const PlanPatch& patch)
 {
     Plan plan;
-    if (patch.transform)
-        plan.transform = *patch.transform;
-    if (patch.rounding)
-        plan.rounding = *patch.rounding;
-    if (patch.compensation)
-        plan.compensation = *patch.compensation;
-    plan.transform = filled(MethodKind::Transform, plan.transform);
-    plan.rounding = filled(MethodKind::Rounding, plan.rounding);
-    plan.compensation = filled(MethodKind::Compensation, plan.compensation);
-    plan.weights.bits = patch.bits.value_or(plan.weights.bits);
-    plan.weights.group = patch.group.value_or(plan.weights.group);
-    plan.weights.symmetric = patch.symmetric.value_or(plan.weights.symmetric);
-    plan.weights.perTensor = patch.perTensor.value_or(plan.weights.perTensor);
-    plan.weights.range = patch.range.value_or(plan.weights.range);
-    plan.weights.clip = patch.clip.value_or(plan.weights.clip);
-    plan.activations.scheme = patch.scheme.value_or(plan.activations.scheme);
-    plan.activations.bits = patch.activationBits.value_or(plan.activations.bits);
-    plan.activations.symmetric = patch.activationSymmetric.value_or(plan.activations.symmetric);
-    plan.activations.alpha = patch.alpha.value_or(plan.activations.alpha);
+    eachPlanField([&](const auto& field) {
+        auto& value = field.of(plan);
+        if (patch.*field.key)
+            value = *(patch.*field.key);
+        if constexpr (requires { field.notation.kind; })
+            value = filled(field.notation.kind, value);
+    });
     return plan;
 }
 

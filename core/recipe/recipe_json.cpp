@@ -1,14 +1,14 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/recipe/json_node.h"
-#include "core/recipe/recipe.h"
+#include "core/recipe/plan_fields.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <initializer_list>
 #include <limits>
-#include <set>
+#include <stdexcept>
+#include <utility>
 
 namespace halftone {
 namespace {
@@ -18,7 +18,6 @@ using Node = JsonNode;
 constexpr int kMaxRules = 100'000;
 constexpr int kMaxSamples = 1'000'000;
 constexpr int kMaxLength = 1 << 20;
-constexpr int kMaxGroup = 1 << 20;
 constexpr int kMaxBlocks = 10'000;
 
 ParameterValue parseParameter(const Node& node, const ParameterInfo& info)
@@ -75,60 +74,52 @@ int parseBits(const Node& node, bool orFloat)
     return bits;
 }
 
-void parseWeights(const Node& node, PlanPatch& patch)
+MethodChoice parsed(const Node& node, const AsMethod& as) { return parseChoice(node, as.kind); }
+int parsed(const Node& node, const AsBits& as) { return parseBits(node, as.orFloat); }
+int parsed(const Node& node, const AsCount& as) { return static_cast<int>(node.integer(as.minimum, as.maximum)); }
+bool parsed(const Node& node, AsFlag) { return node.boolean(); }
+double parsed(const Node& node, const AsReal& as) { return node.real(as.minimum, as.maximum); }
+template <typename Value> Value parsed(const Node& node, const AsWord<Value>& as)
 {
-    node.object({"bits", "group", "symmetric", "range", "clip", "per_tensor"});
-    if (node.has("bits"))
-        patch.bits = parseBits(node["bits"], true);
-    if (node.has("group"))
-        patch.group = static_cast<int>(node["group"].integer(0, kMaxGroup));
-    if (node.has("symmetric"))
-        patch.symmetric = node["symmetric"].boolean();
-    if (node.has("range"))
-        patch.range = node["range"].word({"narrow", "full"}) == 0 ? WeightGrid::Range::Narrow : WeightGrid::Range::Full;
-    if (node.has("clip"))
-        patch.clip = node["clip"].word({"none", "mse"}) == 0 ? WeightGrid::Clip::None : WeightGrid::Clip::Mse;
-    if (node.has("per_tensor"))
-        patch.perTensor = node["per_tensor"].boolean();
+    std::vector<std::string> words;
+    for (const auto& word : as.words)
+        words.emplace_back(word.word);
+    return as.words[node.word(words)].value;
 }
 
-void parseActivations(const Node& node, PlanPatch& patch)
+/// "weights.bits" → {"weights", "bits"}; "transform" → {"", "transform"}.
+std::pair<std::string, std::string> placeOf(std::string_view path)
 {
-    node.object({"scheme", "bits", "symmetric", "alpha"});
-    if (node.has("scheme")) {
-        constexpr ActivationScheme kSchemes[] = {ActivationScheme::None, ActivationScheme::PerTensor, ActivationScheme::PerToken,
-            ActivationScheme::PerChannel, ActivationScheme::Cross, ActivationScheme::CrossStatic};
-        std::vector<std::string> words;
-        for (const ActivationScheme scheme : kSchemes)
-            words.emplace_back(name(scheme));
-        patch.scheme = kSchemes[node["scheme"].word(words)];
-    }
-    if (node.has("bits"))
-        patch.activationBits = parseBits(node["bits"], false);
-    if (node.has("symmetric"))
-        patch.activationSymmetric = node["symmetric"].boolean();
-    if (node.has("alpha"))
-        patch.alpha = node["alpha"].real(0, 1);
+    const std::size_t dot = path.find('.');
+    return dot == std::string_view::npos ? std::pair{std::string(), std::string(path)} : std::pair{std::string(path.substr(0, dot)), std::string(path.substr(dot + 1))};
 }
 
 /// `node`: defaults, or a rule with "match".
 PlanPatch parsePatch(const Node& node, bool rule)
 {
-    std::vector<std::string> keys{"transform", "rounding", "compensation", "weights", "activations"};
+    std::vector<std::pair<std::string, std::vector<std::string>>> objects{{"", {}}};   // keys of the node itself, then of each object in it
     if (rule)
-        keys.insert(keys.begin(), "match");
-    node.object(keys);
+        objects.front().second.push_back("match");
+    eachPlanField([&](const auto& field) {
+        const auto [object, key] = placeOf(field.path);
+        auto at = std::find_if(objects.begin(), objects.end(), [&, &wanted = object](const auto& known) { return known.first == wanted; });
+        if (at == objects.end()) {
+            objects.front().second.push_back(object);
+            at = objects.insert(objects.end(), {object, {}});
+        }
+        at->second.push_back(key);
+    });
+    for (const auto& [object, keys] : objects)
+        if (object.empty())
+            node.object(keys);
+        else if (node.has(object))
+            node[object].object(keys);
     PlanPatch patch;
-    if (node.has("transform"))
-        patch.transform = parseChoice(node["transform"], MethodKind::Transform);
-    if (node.has("rounding"))
-        patch.rounding = parseChoice(node["rounding"], MethodKind::Rounding);
-    if (node.has("compensation"))
-        patch.compensation = parseChoice(node["compensation"], MethodKind::Compensation);
-    if (node.has("weights"))
-        parseWeights(node["weights"], patch);
-    if (node.has("activations"))
-        parseActivations(node["activations"], patch);
+    eachPlanField([&](const auto& field) {
+        const auto [object, key] = placeOf(field.path);
+        if (object.empty() ? node.has(key) : node.has(object) && node[object].has(key))
+            patch.*field.key = parsed(object.empty() ? node[key] : node[object][key], field.notation);
+    });
     return patch;
 }
 
@@ -187,40 +178,31 @@ Json kvCacheJson(const KvCacheGrid& grid)
     return json;
 }
 
-Json choiceJson(const MethodChoice& choice)
+Json written(const MethodChoice& choice, const AsMethod&)
 {
     Json json{{"method", choice.method}};
     for (const auto& [key, value] : choice.parameters)
         std::visit([&json, &k = key](const auto& v) { json[k] = v; }, value);
     return json;
 }
+template <typename Value> Json written(Value value, const AsWord<Value>& as)
+{
+    for (const auto& word : as.words)
+        if (word.value == value)
+            return std::string(word.word);
+    throw std::logic_error("a value without a word");
+}
+template <typename Value, typename Notation> Json written(const Value& value, const Notation&) { return value; }
 
 Json patchJson(const PlanPatch& patch)
 {
     Json json = Json::object();
-    if (patch.transform)
-        json["transform"] = choiceJson(*patch.transform);
-    if (patch.rounding)
-        json["rounding"] = choiceJson(*patch.rounding);
-    if (patch.compensation)
-        json["compensation"] = choiceJson(*patch.compensation);
-    const auto put = [&json](const char* part, const char* key, const auto& value) {
-        if (value)
-            json[part][key] = *value;
-    };
-    put("weights", "bits", patch.bits);
-    put("weights", "group", patch.group);
-    put("weights", "symmetric", patch.symmetric);
-    put("weights", "per_tensor", patch.perTensor);
-    if (patch.range)
-        json["weights"]["range"] = *patch.range == WeightGrid::Range::Full ? "full" : "narrow";
-    if (patch.clip)
-        json["weights"]["clip"] = *patch.clip == WeightGrid::Clip::Mse ? "mse" : "none";
-    if (patch.scheme)
-        json["activations"]["scheme"] = std::string(name(*patch.scheme));
-    put("activations", "bits", patch.activationBits);
-    put("activations", "symmetric", patch.activationSymmetric);
-    put("activations", "alpha", patch.alpha);
+    eachPlanField([&](const auto& field) {
+        if (!field.isIn(patch))
+            return;
+        const auto [object, key] = placeOf(field.path);
+        (object.empty() ? json : json[object])[key] = written(*(patch.*field.key), field.notation);
+    });
     return json;
 }
 

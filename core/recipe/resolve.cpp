@@ -1,5 +1,5 @@
 #include "core/base/error.h"
-#include "core/recipe/recipe.h"
+#include "core/recipe/plan_fields.h"
 #include "core/recipe/text_needs.h"
 
 #include <algorithm>
@@ -27,19 +27,9 @@ std::string origin(const Recipe& recipe, std::string_view linear, const Sets& se
 /// Whether a patch sets the key that validate() blames ("weights.group").
 bool setsKey(const PlanPatch& patch, const std::string& key)
 {
-    if (key == "weights.bits")
-        return patch.bits.has_value();
-    if (key == "weights.group")
-        return patch.group.has_value();
-    if (key == "weights.range")
-        return patch.range.has_value();
-    if (key == "activations.bits")
-        return patch.activationBits.has_value();
-    if (key == "activations.symmetric")
-        return patch.activationSymmetric.has_value();
-    if (key == "activations.alpha")
-        return patch.alpha.has_value();
-    return false;
+    bool sets = false;
+    eachPlanField([&](const auto& field) { sets = sets || (field.path == key && field.isIn(patch)); });
+    return sets;
 }
 
 [[noreturn]] void failAtKey(const Recipe& recipe, const std::string& linear, const Error& error)

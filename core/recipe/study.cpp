@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/number_text.h"
+#include "core/recipe/plan_fields.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -26,17 +27,11 @@ void stripIdle(Recipe& recipe)
 {
     if (!weightsAreFloat(recipe))
         return;
-    PlanPatch& defaults = recipe.defaults;
-    defaults.rounding.reset();
-    defaults.compensation.reset();
-    defaults.bits.reset();
-    defaults.group.reset();
-    defaults.symmetric.reset();
-    defaults.perTensor.reset();
-    defaults.range.reset();
-    defaults.clip.reset();
-    if (activationsAreFloat(recipe))
-        defaults.transform.reset();
+    const bool allFloat = activationsAreFloat(recipe);
+    eachPlanField([&](const auto& field) {
+        if (field.part == PlanPart::Weights || (field.part == PlanPart::Both && allFloat))
+            (recipe.defaults.*field.key).reset();
+    });
 }
 
 StudyMember describe(const Recipe& recipe)

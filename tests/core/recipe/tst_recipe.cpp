@@ -1,5 +1,6 @@
 #include "core/base/error.h"
-#include "core/recipe/recipe.h"
+#include "core/recipe/bulk_edit.h"
+#include "core/recipe/plan_fields.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -30,6 +31,43 @@ QByteArray defaultsWith(const char* inside) { return recipeWith((QByteArray("\"d
 class TestRecipe : public QObject {
     Q_OBJECT
 private Q_SLOTS:
+    void everyFieldOfAPlanStandsInTheOneListOfThem()
+    {
+        Plan plan;
+        plan.transform = defaultChoice(MethodKind::Transform, "smoothquant");
+        plan.rounding = defaultChoice(MethodKind::Rounding, "gptq");
+        plan.compensation = defaultChoice(MethodKind::Compensation, "lorc");
+        plan.weights = {3, 32, false, true, WeightGrid::Range::Full, WeightGrid::Clip::Mse};
+        plan.activations = {ActivationScheme::Cross, 6, false, 0.25};
+        const PlanPatch whole = wholePatch(plan);
+        QVERIFY(planOf(whole) == plan);
+        // Counted by the members themselves: a new one does not compile here before it is counted.
+        const auto& [transform, rounding, compensation, bits, group, symmetric, perTensor, range, clip, scheme, activationBits, activationSymmetric, alpha] = whole;
+        std::size_t members = 0;
+        const auto count = [&](const auto&... each) { ((members += each.has_value()), ...); };
+        count(transform, rounding, compensation, bits, group, symmetric, perTensor, range, clip, scheme, activationBits, activationSymmetric, alpha);
+        QCOMPARE(members, std::size_t(13));
+        std::size_t fields = 0;
+        std::set<std::string_view> paths;
+        eachPlanField([&](const auto& field) {
+            ++fields;
+            paths.insert(field.path);
+            // Each alone is written, read, merged, named and taken away.
+            Recipe recipe;
+            recipe.defaults.*field.key = whole.*field.key;
+            QVERIFY(Recipe::parse(recipe.toJson(), "one.json") == recipe);
+            PlanPatch merged;
+            merged.merge(recipe.defaults);
+            QVERIFY(merged == recipe.defaults && !merged.empty());
+            QVERIFY(field.of(plan) == *(whole.*field.key));
+            QVERIFY(!field.label.empty());
+            (merged.*field.key).reset();
+            QVERIFY(merged.empty());
+        });
+        QCOMPARE(fields, members);
+        QCOMPARE(paths.size(), members);
+    }
+
     void theExampleOfTheDesignIsUnderstood()
     {
         const Recipe recipe = Recipe::parse(kExample, "example.json");
