@@ -126,8 +126,8 @@ namespace {
 /// Tokens that a learned method trains a block on, all its steps together; 0 for others.
 double trainedTokens(const MethodChoice& choice, MethodKind kind, const CalibrationSettings& calibration)
 {
-    const MethodInfo* info = findMethod(kind, choice.method);
-    return info && info->needs.block ? static_cast<double>(choice.integer("steps")) * static_cast<double>(choice.integer("batch")) * calibration.length : 0;
+    const MethodNeeds needs = needsOf(kind, choice);
+    return needs.block && needs.training ? static_cast<double>(needs.training->steps) * needs.training->batch * calibration.length : 0;
 }
 
 } // namespace
@@ -141,7 +141,7 @@ double quantizeWork(const ModelDescription& model, const std::vector<ResolvedPla
     for (std::size_t i = 0; i < std::min(plans.size(), model.linears.size()); ++i) {
         const Plan& plan = plans[i].plan;
         const auto in = static_cast<double>(model.linears[i].in), weights = static_cast<double>(model.linears[i].weights());
-        if (plan.weights.quantized() && plan.rounding.method != "rtn")
+        if (plan.weights.quantized() && !roundsToNearest(plan.rounding))
             work += in * weights + in * in * in;
         const double rounding = plan.weights.quantized() ? trainedTokens(plan.rounding, MethodKind::Rounding, calibration) : 0;
         work += 3 * weights * (rounding + trainedTokens(plan.transform, MethodKind::Transform, calibration));   // forward and two backwards
@@ -153,16 +153,15 @@ QString quantizeKind(const std::vector<ResolvedPlan>& plans)
 {
     std::set<std::string> methods;
     for (const ResolvedPlan& resolved : plans) {
-        if (resolved.plan.weights.quantized())
+        if (resolved.plan.weights.quantized() && !roundsToNearest(resolved.plan.rounding))
             methods.insert(resolved.plan.rounding.method);
         methods.insert(resolved.plan.transform.method);
     }
-    methods.erase("rtn");
     methods.erase("none");
     QString kind = u"quantize/"_s;
     for (const std::string& method : methods)
         kind += toQString(method) + u'+';
-    return methods.empty() ? kind + u"rtn"_s : kind.chopped(1);
+    return methods.empty() ? kind + toQString(kNearestRounding) : kind.chopped(1);
 }
 
 } // namespace halftone

@@ -54,9 +54,16 @@ template <typename Value> void showCommon(QComboBox* box, const std::optional<Va
 
 /// CrossQuant's third form is a transform with a grid per token; the list of activation grids offers it beside the two that are grids.
 constexpr int kFolded = 100;
-constexpr const char* kFoldedTransform = "crossquant";
 
-bool isFolded(const Plan& plan) { return plan.transform.method == kFoldedTransform && plan.activations.scheme == ActivationScheme::PerToken; }
+/// The transform that stands in the list of schemes: CrossQuant's grid, folded.
+const MethodInfo& foldedTransform()
+{
+    static const std::vector<MethodInfo> infos = methodInfos();
+    return *std::find_if(infos.begin(), infos.end(), [](const MethodInfo& info) { return info.foldsCrossGrid; });
+}
+
+bool hasFolded(const Plan& plan) { return plan.transform.method == foldedTransform().id; }
+bool isFolded(const Plan& plan) { return hasFolded(plan) && plan.activations.scheme == ActivationScheme::PerToken; }
 int schemeItem(const Plan& plan) { return isFolded(plan) ? kFolded : int(plan.activations.scheme); }
 double alphaOf(const Plan& plan) { return isFolded(plan) ? plan.transform.real("alpha") : plan.activations.alpha; }
 
@@ -179,7 +186,7 @@ PlanEditor::PlanEditor(QWidget* parent)
     for (std::size_t i = 0; i < schemeNames.size(); ++i) {
         const bool folded = i == kSchemes.size();
         m_scheme->addItem(schemeNames[i], folded ? kFolded : int(kSchemes[i]));
-        if (const MethodInfo* info = folded ? findMethod(MethodKind::Transform, kFoldedTransform) : findMethod(MethodKind::Activation, name(kSchemes[i])))
+        if (const MethodInfo* info = folded ? &foldedTransform() : findMethod(MethodKind::Activation, name(kSchemes[i])))
             m_scheme->setItemData(static_cast<int>(i), tr("%1 Folds into a plain checkpoint: %2. %3").arg(toQString(info->summary), toQString(name(info->folds.how)), toQString(info->folds.note)), kTipRole);
     }
     m_scheme->view()->setMinimumWidth(m_scheme->view()->sizeHintForColumn(0) + 24);   // the list shows whole names, though the box is narrow
@@ -231,7 +238,7 @@ PlanEditor::PlanEditor(QWidget* parent)
         PlanPatch patch;
         const std::vector<Plan> plans = tried();
         if (std::any_of(plans.begin(), plans.end(), isFolded))
-            patch.transform = MethodChoice{kFoldedTransform, {{"alpha", value}}};
+            patch.transform = MethodChoice{foldedTransform().id, {{"alpha", value}}};
         else
             patch.alpha = value;
         stage(patch);
@@ -244,14 +251,14 @@ PlanPatch PlanEditor::schemePatch(int item) const
     if (item == kFolded) {
         patch.scheme = ActivationScheme::PerToken;
         patch.activationSymmetric = true;
-        patch.transform = MethodChoice{kFoldedTransform, {}};
+        patch.transform = MethodChoice{foldedTransform().id, {}};
         return patch;
     }
     patch.scheme = static_cast<ActivationScheme>(item);
     if (*patch.scheme == ActivationScheme::Cross || *patch.scheme == ActivationScheme::CrossStatic)
         patch.activationSymmetric = true;   // they have no zero point
     const std::vector<Plan> plans = tried();
-    if (std::any_of(plans.begin(), plans.end(), [](const Plan& plan) { return plan.transform.method == kFoldedTransform; }))
+    if (std::any_of(plans.begin(), plans.end(), hasFolded))
         patch.transform = MethodChoice{"none", {}};
     return patch;
 }

@@ -35,7 +35,7 @@ std::vector<StudyMethod> knownMethods()
     std::vector<StudyMethod> known;
     for (const MethodInfo& info : methodInfos())
         if (info.kind == MethodKind::Rounding) {
-            StudyMethod method{info.id == "rtn" ? "RTN" : info.name, {}};
+            StudyMethod method{info.nearest ? info.label() : info.name, {}};
             method.patch.rounding = MethodChoice{info.id, {}};
             known.push_back(std::move(method));
         }
@@ -43,7 +43,7 @@ std::vector<StudyMethod> knownMethods()
         if (info.kind == MethodKind::Transform) {
             StudyMethod method{info.name, {}};
             method.patch.transform = MethodChoice{info.id, {}};
-            method.patch.rounding = MethodChoice{"rtn", {}};
+            method.patch.rounding = MethodChoice{kNearestRounding, {}};
             known.push_back(std::move(method));
         }
     return known;

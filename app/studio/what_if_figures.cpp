@@ -155,7 +155,7 @@ void WhatIfFigures::setAnswer(const WhatIfAnswer& answer, const WhatIfSizes& siz
     if (answer.then.plan.transform.method != "none")
         m_text = tr("Without the transform, which a run makes from calibration text: see its figures after a run.");
     else
-        m_text = answer.then.plan.weights.quantized() && answer.then.plan.rounding.method != "rtn" ? tr("For rounding to nearest on these grids; a run measures the method itself.") : QString();
+        m_text = answer.then.plan.weights.quantized() && !roundsToNearest(answer.then.plan.rounding) ? tr("For rounding to nearest on these grids; a run measures the method itself.") : QString();
     refresh();
 }
 

@@ -236,9 +236,9 @@ MethodEntry affinequantMethod()
     info.kind = MethodKind::Transform;
     info.paper = "arXiv 2403.12544";
     info.summary = "As OmniQuant, with an invertible matrix a head behind the values and between queries and keys, grown from its diagonal outwards; everything folds into the model.";
-    info.needs = {.calibration = true, .gradients = true, .block = true};
+    info.needs.calibration = info.needs.gradients = info.needs.block = true;
     info.folds = {MethodFolds::How::Fully, "Scales go into norms, head matrices into values and output projections, query and key blocks into their rows (rotations of pairs under RoPE); nothing is left for a runtime to do."};
-    info.parameters = trainingParameters(5e-3, "Learning rate of matrices, scales and shifts", true, "late");
+    declareTraining(info, 5e-3, "Learning rate of matrices, scales and shifts", Schedule::Late);
     info.parameters.push_back({"alpha", Type::Real, 0, 1, 0.5, {}, "Where the diagonals start: how much of the activations' range goes into the weights"});
     info.parameters.push_back({"query_key", Type::Choice, 0, 0, std::string("matrix"), {"matrix", "scale", "none"},
                                "Between queries and keys: a matrix a head (under RoPE a rotation and a scale for each rotated pair), a scale a channel, or nothing"});

@@ -172,7 +172,7 @@ MethodEntry awqMethod()
     info.kind = MethodKind::Transform;
     info.paper = "arXiv 2306.00978";
     info.summary = "Enlarges the weight columns that strong activations meet, by a searched power of the activations, and searches every group's range.";
-    info.needs = {.calibration = true};
+    info.needs.calibration = true;
     info.folds = {MethodFolds::How::Fully, "Scales go into norms, values and up projections, clipping into the weights' scales; nothing is left for a runtime to do."};
     info.parameters = {{"clip", ParameterInfo::Type::Boolean, 0, 0, true, {}, "Search how far to clip every row or group too (never queries and keys)"}};
     return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new Awq); }, 

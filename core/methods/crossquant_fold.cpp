@@ -37,7 +37,8 @@ MethodEntry crossquantMethod()
     info.kind = MethodKind::Transform;
     info.paper = "arXiv 2410.07505";
     info.summary = "Divides every channel by a power of its calibrated maximum and folds that into the model; with per-token activations a stock runtime serves it.";
-    info.needs = {.calibration = true};
+    info.needs.calibration = true;
+    info.foldsCrossGrid = true;
     info.folds = {MethodFolds::How::Fully, "Goes into norms, values and up projections; with 8-bit activations per_token, transformers and vLLM serve it."};
     info.parameters = {{"alpha", ParameterInfo::Type::Real, 0, 1, 0.15, {}, "Exponent left to the token's maximum: 1 changes nothing, 0 makes all channels alike"}};
     return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new CrossQuantFold); }, .whyNotTransform = whyNotBehindNorm, .whyIdle = whyNotFoldable};

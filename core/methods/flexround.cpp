@@ -61,9 +61,9 @@ MethodEntry flexroundMethod()
     info.kind = MethodKind::Rounding;
     info.paper = "arXiv 2306.00317";
     info.summary = "Learns a divisor for every weight and the scales, so that the block's output stays what it was; large weights move further.";
-    info.needs = {.calibration = true, .gradients = true, .block = true};
+    info.needs.calibration = info.needs.gradients = info.needs.block = true;
     info.folds = {MethodFolds::How::Fully, "The divisors are used up by the rounding: codes and scales remain, which every contract serves."};
-    info.parameters = trainingParameters(3e-3, "Learning rate of the logs of scales and divisors", true);
+    declareTraining(info, 3e-3, "Learning rate of the logs of scales and divisors");
     return {std::move(info), [] { return std::unique_ptr<Rounding>(new FlexRound); }};
 }
 

@@ -222,7 +222,7 @@ MethodEntry gptqMethod()
     info.kind = MethodKind::Rounding;
     info.paper = "arXiv 2210.17323";
     info.summary = "Rounds column by column and lets the columns still to come make up for the error, as the calibration activations weigh it.";
-    info.needs = {.calibration = true, .hessian = true, .gradients = false};
+    info.needs.calibration = info.needs.hessian = true;
     info.folds = {MethodFolds::How::Fully, "Its result is codes and scales alone; the order of the columns is used while rounding only, so no runtime needs a group index."};
     info.parameters = {
         {"activation_order", Type::Boolean, 0, 0, true, {}, "Visit the input channels by decreasing activation instead of from left to right"},
@@ -235,6 +235,7 @@ MethodEntry gptqMethod()
         {"true_sequential", Type::Boolean, 0, 0, true, {},
          "Calibrate each site of a block with the linears before it already quantized"},
     };
+    info.refine = [](MethodNeeds& needs, const MethodChoice& choice) { needs.sequential = choice.boolean("true_sequential"); };
     return {std::move(info), [] { return std::unique_ptr<Rounding>(new Gptq); }};
 }
 

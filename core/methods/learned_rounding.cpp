@@ -90,8 +90,9 @@ RoundingResult LearnedRounding::round(const RoundingInputs& in, const MethodChoi
     const at::Tensor weight = weightForLearning(in);
     LinearObjective objective(*learned, weight, in.hessian->h);
     RoundingResult result;
-    const int steps = static_cast<int>(choice.integer("steps"));
-    result.curve = train(objective, {.what = in.linear, .steps = steps, .schedule = scheduleFromName(choice.choice("schedule"))}, stop, [&](int step, double loss) {
+    const TrainingNeeds training = needsOf(MethodKind::Rounding, choice).training.value();
+    const int steps = static_cast<int>(training.steps);
+    result.curve = train(objective, {.what = in.linear, .steps = steps, .schedule = training.schedule}, stop, [&](int step, double loss) {
         if (in.trained)
             in.trained(step, steps, loss);
     });
@@ -102,20 +103,33 @@ RoundingResult LearnedRounding::round(const RoundingInputs& in, const MethodChoi
     return result;
 }
 
-std::vector<ParameterInfo> trainingParameters(double rate, std::string rateHelp, bool block, std::string schedule)
+namespace {
+
+void refineTraining(MethodNeeds& needs, const MethodChoice& choice)
+{
+    needs.training = {.steps = choice.integer("steps"), .schedule = scheduleFromName(choice.choice("schedule"))};
+    if (needs.block) {
+        needs.training->batch = static_cast<int>(choice.integer("batch"));
+        needs.training->activations = choice.boolean("activations");
+    }
+}
+
+} // namespace
+
+void declareTraining(MethodInfo& info, double rate, std::string rateHelp, Schedule schedule)
 {
     using Type = ParameterInfo::Type;
-    std::vector<ParameterInfo> parameters{
+    info.parameters = {
         {"rate", Type::Real, 0, 1, rate, {}, std::move(rateHelp)},
         {"steps", Type::Integer, 0, 100000, std::int64_t{256}, {}, "Updates a block; the papers take thousands"},
-        {"schedule", Type::Choice, 0, 0, std::move(schedule), {"cosine", "constant", "late"},
+        {"schedule", Type::Choice, 0, 0, std::string(name(schedule)), {"cosine", "constant", "late"},
          "How the learning rate falls: to 0 along a cosine, not at all, or to 0 in the last quarter of the steps"},
     };
-    if (block) {
-        parameters.push_back({"activations", Type::Boolean, 0, 0, true, {}, "Round the activations too while training, where they have a grid, and the KV cache where the recipe does"});
-        parameters.push_back({"batch", Type::Integer, 1, 64, std::int64_t{2}, {}, "Calibration samples an update sees"});
+    if (info.needs.block) {
+        info.parameters.push_back({"activations", Type::Boolean, 0, 0, true, {}, "Round the activations too while training, where they have a grid, and the KV cache where the recipe does"});
+        info.parameters.push_back({"batch", Type::Integer, 1, 64, std::int64_t{2}, {}, "Calibration samples an update sees"});
     }
-    return parameters;
+    info.refine = refineTraining;
 }
 
 at::Tensor leafOf(const at::Tensor& value)

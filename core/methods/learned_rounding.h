@@ -36,8 +36,9 @@ public:
 /// Rounding to nearest in the same form, without anything to learn: its gradient goes to the source.
 std::unique_ptr<LearnedWeight> nearestWeight(const WeightGrid& grid);
 
-/// What all learned methods have: "steps", "rate", "schedule"; those fitted to a block also "batch" and "activations".
-std::vector<ParameterInfo> trainingParameters(double rate, std::string rateHelp, bool block, std::string schedule = "cosine");
+/// Gives a method the parameters that all learned ones have, and the needs that follow from them: "steps", "rate", "schedule"; where it is fitted to
+/// a block (info.needs.block) also "batch" and "activations".
+void declareTraining(MethodInfo& info, double rate, std::string rateHelp, Schedule schedule = Schedule::Cosine);
 
 /// A float32 copy that requires gradients.
 at::Tensor leafOf(const at::Tensor& value);

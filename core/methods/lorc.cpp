@@ -57,6 +57,7 @@ MethodEntry lorcMethod()
         {"rank", Type::Integer, 0, 1024, std::int64_t{8}, {}, "Directions kept; 0: none"},
         {"whiten", Type::Boolean, 0, 0, false, {}, "Weigh the error by the calibration activations before taking its directions"},
     };
+    info.refine = [](MethodNeeds& needs, const MethodChoice& choice) { needs.calibration = choice.boolean("whiten"); };
     return {.info = std::move(info), .makeRounding = {}, .makeCompensation = [] { return std::unique_ptr<Compensation>(new Lorc); },
             .compensationBits = bitsOf};
 }

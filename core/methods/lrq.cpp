@@ -113,9 +113,9 @@ MethodEntry lrqMethod()
     info.kind = MethodKind::Rounding;
     info.paper = "arXiv 2407.11534";
     info.summary = "FlexRound with a divisor matrix of low rank: fewer parameters than weights, so that it holds on other text than it learned from.";
-    info.needs = {.calibration = true, .gradients = true, .block = true};
+    info.needs.calibration = info.needs.gradients = info.needs.block = true;
     info.folds = {MethodFolds::How::Fully, "The low-rank divisors are used up by the rounding: codes and scales remain, which every contract serves."};
-    info.parameters = trainingParameters(3e-3, "Learning rate of the logs of scales and divisors", true);
+    declareTraining(info, 3e-3, "Learning rate of the logs of scales and divisors");
     info.parameters.push_back({"rank_rule", Type::Choice, 0, 0, std::string("ratio"), {"ratio", "paper", "released"},
                                "ratio: by the share of parameters; paper: 1024, or 2048 for matrices of 6656 and more; released: as the code, which is FlexRound where one side is above 4096 and one not"});
     info.parameters.push_back({"ratio", Type::Real, 0, 1, 0.4, {}, "Learnable parameters per weight under the rule \"ratio\""});

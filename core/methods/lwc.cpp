@@ -80,9 +80,9 @@ MethodEntry lwcMethod()
     info.kind = MethodKind::Rounding;
     info.paper = "arXiv 2308.13137";
     info.summary = "Learns how far to clip every row or group, so that the block's output stays what it was.";
-    info.needs = {.calibration = true, .gradients = true, .withTransform = true, .block = true};
+    info.needs.calibration = info.needs.gradients = info.needs.withTransform = info.needs.block = true;
     info.folds = {MethodFolds::How::Fully, "The clipping is in the scales and zero points: codes and scales remain, which every contract serves."};
-    info.parameters = trainingParameters(1e-2, "Learning rate of the clipping factors' logits", true, "late");
+    declareTraining(info, 1e-2, "Learning rate of the clipping factors' logits", Schedule::Late);
     info.parameters.push_back({"start", Type::Real, 0, 40, 4.0, {}, "Logit of the clipping factors at the start: 4 is 0.982; from 5 bits on ln 2 more with each bit"});
     return {std::move(info), [] { return std::unique_ptr<Rounding>(new LearnableClipping); }};
 }

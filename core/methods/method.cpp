@@ -2,6 +2,8 @@
 
 #include "core/base/error.h"
 
+#include <algorithm>
+
 namespace halftone {
 namespace {
 
@@ -49,6 +51,43 @@ std::string_view name(MethodFolds::How how)
         break;
     }
     return "";
+}
+
+std::string_view name(Schedule schedule)
+{
+    switch (schedule) {
+    case Schedule::Cosine:
+        return "cosine";
+    case Schedule::Constant:
+        return "constant";
+    case Schedule::Late:
+        return "late";
+    }
+    return "";
+}
+
+Schedule scheduleFromName(const std::string& name)
+{
+    for (const Schedule schedule : {Schedule::Cosine, Schedule::Constant, Schedule::Late})
+        if (name == halftone::name(schedule))
+            return schedule;
+    throw Error(ErrorKind::InvalidArgument, "There is no schedule \"" + name + "\"; there are cosine, constant, late.", name);
+}
+
+std::string_view difference(const TrainingNeeds& a, const TrainingNeeds& b)
+{
+    if (a.activations != b.activations)
+        return "activations";
+    if (a.batch != b.batch)
+        return "batch";
+    if (a.schedule != b.schedule)
+        return "schedule";
+    return a.steps != b.steps ? "steps" : "";
+}
+
+TrainingNeeds together(const TrainingNeeds& a, const TrainingNeeds& b)
+{
+    return {std::max(a.steps, b.steps), std::max(a.batch, b.batch), a.activations || b.activations, b.schedule};
 }
 
 bool MethodChoice::boolean(std::string_view key) const

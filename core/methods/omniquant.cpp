@@ -25,9 +25,9 @@ MethodEntry omniquantMethod()
     info.kind = MethodKind::Transform;
     info.paper = "arXiv 2308.13137";
     info.summary = "Learns scales and shifts of the activations, together with learned clipping (lwc) where weights have it; everything folds into the model.";
-    info.needs = {.calibration = true, .gradients = true, .block = true};
+    info.needs.calibration = info.needs.gradients = info.needs.block = true;
     info.folds = {MethodFolds::How::Fully, "Scales go into norms, values, queries and keys (tied in pairs under RoPE), shifts into biases that the model has; nothing is left for a runtime to do."};
-    info.parameters = trainingParameters(5e-3, "Learning rate of scales and shifts", true, "late");
+    declareTraining(info, 5e-3, "Learning rate of scales and shifts", Schedule::Late);
     info.parameters.push_back({"alpha", Type::Real, 0, 1, 0.5, {}, "Where the scales start: how much of the activations' range goes into the weights"});
     info.parameters.push_back({"shift", Type::Boolean, 0, 0, true, {}, "Learn shifts too, where activations are rounded and the model has biases to take them"});
     return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new OmniQuant); }, .whyNotTransform = whyNotBehindNorm,

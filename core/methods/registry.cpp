@@ -61,6 +61,25 @@ std::string methodLabel(MethodKind kind, std::string_view id)
     return info != nullptr ? info->label() : std::string(id);
 }
 
+MethodNeeds needsOf(MethodKind kind, const MethodChoice& choice)
+{
+    const MethodInfo* info = findMethod(kind, choice.method);
+    if (info == nullptr)
+        return {};
+    MethodNeeds needs = info->needs;
+    if (info->refine)
+        info->refine(needs, choice);
+    return needs;
+}
+
+TrainingNeeds trainingOf(MethodKind kind, const MethodChoice& choice) { return needsOf(kind, choice).training.value_or(TrainingNeeds{}); }
+
+bool roundsToNearest(const MethodChoice& rounding)
+{
+    const MethodInfo* info = findMethod(MethodKind::Rounding, rounding.method);
+    return info != nullptr && info->nearest;
+}
+
 namespace {
 
 [[noreturn]] void throwUnknown(MethodKind kind, std::string_view id)

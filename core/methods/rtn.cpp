@@ -19,11 +19,12 @@ public:
 MethodEntry rtnMethod()
 {
     MethodInfo info;
-    info.id = "rtn";
+    info.id = kNearestRounding;
     info.name = "Round to nearest";
     info.shortName = "RTN";
     info.kind = MethodKind::Rounding;
     info.summary = "Rounds every weight to the nearest value of its grid; needs no calibration text.";
+    info.nearest = true;
     info.folds = {MethodFolds::How::Fully, "Its result is codes and scales alone, which every contract serves as far as the weight grid goes."};
     return {std::move(info), [] { return std::unique_ptr<Rounding>(new RoundToNearest); }};
 }

@@ -49,7 +49,7 @@ MethodEntry smoothquantMethod()
     info.kind = MethodKind::Transform;
     info.paper = "arXiv 2211.10438";
     info.summary = "Moves outliers of the activations behind a norm into the weights; the inputs of the output and down projections stay as they are.";
-    info.needs = {.calibration = true};
+    info.needs.calibration = true;
     info.folds = {MethodFolds::How::Fully, "Goes into the norms and the weights behind them before the export; nothing is left for a runtime to do."};
     info.parameters = {{"alpha", ParameterInfo::Type::Real, 0, 1, 0.5, {}, "How much of the activations' range goes into the weights: 0 none, 1 all"}};
     return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new SmoothQuant); },

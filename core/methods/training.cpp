@@ -103,17 +103,6 @@ std::vector<std::size_t> miniBatch(std::size_t count, int batch, std::uint64_t s
     return chosen;
 }
 
-Schedule scheduleFromName(const std::string& name)
-{
-    if (name == "cosine")
-        return Schedule::Cosine;
-    if (name == "constant")
-        return Schedule::Constant;
-    if (name == "late")
-        return Schedule::Late;
-    throw Error(ErrorKind::InvalidArgument, "There is no schedule \"" + name + "\"; there are cosine, constant, late.", name);
-}
-
 double rateAt(Schedule schedule, int step, int steps)
 {
     constexpr double kHeld = 0.75;

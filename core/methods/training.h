@@ -2,6 +2,7 @@
 
 #include "core/base/progress.h"
 #include "core/methods/linear_result.h"
+#include "core/methods/method.h"
 
 #include <ATen/core/Tensor.h>
 
@@ -30,10 +31,6 @@ public:
     virtual double judge() = 0;
 };
 
-/// How the rate falls: to 0 along a cosine, not at all, or along a cosine in the last quarter of the steps only.
-enum class Schedule { Cosine, Constant, Late };
-/// "cosine", "constant", "late". @throws Error{InvalidArgument}.
-Schedule scheduleFromName(const std::string& name);
 /// Share of the rate at a step.
 double rateAt(Schedule schedule, int step, int steps);
 

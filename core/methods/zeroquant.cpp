@@ -47,9 +47,11 @@ MethodEntry distillation(std::string id, std::string name, std::string summary, 
     info.kind = MethodKind::Rounding;
     info.paper = "arXiv 2303.08302";
     info.summary = std::move(summary);
-    info.needs = {.calibration = true, .hessian = !block, .gradients = true, .block = block};
+    info.needs.calibration = info.needs.gradients = true;
+    info.needs.hessian = !block;
+    info.needs.block = block;
     info.folds = {MethodFolds::How::Fully, "The weights that were learned are rounded: codes and scales remain, which every contract serves."};
-    info.parameters = trainingParameters(block ? 0.005 : 0.01, "Learning rate as a share of the matrix's mean grid step", block);
+    declareTraining(info, block ? 0.005 : 0.01, "Learning rate as a share of the matrix's mean grid step");
     return {std::move(info), [] { return std::unique_ptr<Rounding>(new Distillation); }};
 }
 

@@ -56,9 +56,8 @@ BlockDriver::BlockDriver(DecoderBlock& block, const std::vector<Plan>& plans, Ca
 bool BlockDriver::trueSequential() const
 {
     for (const Plan& plan : m_plans)
-        for (const auto& [key, value] : plan.rounding.parameters)
-            if (key == "true_sequential" && !std::get<bool>(value) && plan.weights.quantized())
-                return false;
+        if (plan.weights.quantized() && !needsOf(MethodKind::Rounding, plan.rounding).sequential)
+            return false;
     return true;
 }
 

@@ -104,10 +104,7 @@ std::unique_ptr<LearnedWeight> learnedWeight(const Plan& plan, const Linear& lin
 
 bool fittedToBlock(const Plan& plan)
 {
-    if (!plan.weights.quantized())
-        return false;
-    const MethodInfo* info = findMethod(MethodKind::Rounding, plan.rounding.method);
-    return info && info->needs.block;
+    return plan.weights.quantized() && needsOf(MethodKind::Rounding, plan.rounding).block;
 }
 
 int trainingSteps(const std::vector<Plan>& plans)
@@ -115,7 +112,7 @@ int trainingSteps(const std::vector<Plan>& plans)
     std::int64_t steps = 0;
     for (const Plan& plan : plans)
         if (fittedToBlock(plan))
-            steps = std::max(steps, plan.rounding.integer("steps"));
+            steps = std::max(steps, trainingOf(MethodKind::Rounding, plan.rounding).steps);
     return static_cast<int>(steps);
 }
 
@@ -128,9 +125,7 @@ LearnedRoundings learnRoundings(const DecoderBlock& block, const std::vector<Pla
     const std::uint64_t seed = derivedSeed(streams.seed, static_cast<std::uint64_t>(block.index()));
     DecoderBlock held = block;
     std::vector<RoundingParameters::Item> items;
-    int batch = 1;
-    bool activations = false;
-    Schedule schedule = Schedule::Cosine;
+    TrainingNeeds shared;
     for (std::size_t i = 0; i < plans.size(); ++i) {
         throwIfStopped(stop);
         const Plan& plan = plans[i];
@@ -145,19 +140,17 @@ LearnedRoundings learnRoundings(const DecoderBlock& block, const std::vector<Pla
             continue;
         }
         items.push_back({i, learnedWeight(plan, linear, derivedSeed(seed, i))});
-        batch = std::max(batch, static_cast<int>(plan.rounding.integer("batch")));
-        activations = activations || plan.rounding.boolean("activations");
-        schedule = scheduleFromName(plan.rounding.choice("schedule"));
+        shared = together(shared, trainingOf(MethodKind::Rounding, plan.rounding));
     }
     if (items.empty())
         return result;
-    if (activations) {
+    if (shared.activations) {
         applyTrainingGrids(held, plans, streams, stop);
         held.kvCache = kvCacheOfBlock(streams.kvCache, block.index());
     }
 
     RoundingParameters parameters(std::move(items));
-    LossCurve curve = fitBlock(held, parameters, streams, {here, trainingSteps(plans), batch, schedule}, stop, step);
+    LossCurve curve = fitBlock(held, parameters, streams, {here, trainingSteps(plans), shared.batch, shared.schedule}, stop, step);
     for (RoundingParameters::Item& item : parameters.items()) {
         RoundingResult rounded;
         rounded.weight = item.learned->codes(block.linears()[item.linear].weight);

@@ -123,8 +123,7 @@ private:
 /// A rounding that is learned while the transform still moves the weight.
 bool learnedTogether(const Plan& plan)
 {
-    const MethodInfo* info = plan.weights.quantized() ? findMethod(MethodKind::Rounding, plan.rounding.method) : nullptr;
-    return info && info->needs.withTransform;
+    return plan.weights.quantized() && needsOf(MethodKind::Rounding, plan.rounding).withTransform;
 }
 
 void keepAsleep(TransformedBlock& result, AsleepChannels asleep)
@@ -141,18 +140,14 @@ void learnTransforms(DecoderBlock& block, const std::vector<Plan>& plans, const 
     const std::string here = "block " + std::to_string(block.index());
     const std::uint64_t seed = derivedSeed(streams.seed, static_cast<std::uint64_t>(block.index()));
     std::vector<std::unique_ptr<TransformParameters>> parts;
-    int batch = 1;
-    bool activations = false;
-    Schedule schedule = Schedule::Cosine;
+    TrainingNeeds shared;
     for (const auto& [choice, sites] : learned) {
         const std::unique_ptr<Transform> transform = makeTransform(choice.method);
         const auto* trained = dynamic_cast<const LearnedTransform*>(transform.get());
         if (trained == nullptr)
             throw Error(ErrorKind::Internal, choice.method + " says that it is learned, but cannot be", here);
         parts.push_back(trained->learn(block, sites, choice));
-        batch = std::max(batch, static_cast<int>(choice.integer("batch")));
-        activations = activations || choice.boolean("activations");
-        schedule = scheduleFromName(choice.choice("schedule"));
+        shared = together(shared, trainingOf(MethodKind::Transform, choice));
     }
     std::vector<RoundingParameters::Item> items;
     std::vector<Plan> grids = plans;
@@ -165,11 +160,11 @@ void learnTransforms(DecoderBlock& block, const std::vector<Plan>& plans, const 
     }
     TransformAndRounding parameters(std::move(parts), RoundingParameters(std::move(items)));
     DecoderBlock held = block;
-    if (activations) {
+    if (shared.activations) {
         applyActivationGrids(held, grids, {});
         held.kvCache = kvCacheOfBlock(streams.kvCache, block.index());
     }
-    result.learned.curves.push_back(fitBlock(held, parameters, streams, {here + ", transform", transformSteps(plans), batch, schedule}, stop, step));
+    result.learned.curves.push_back(fitBlock(held, parameters, streams, {here + ", transform", transformSteps(plans), shared.batch, shared.schedule}, stop, step));
 
     const at::NoGradGuard noGrad;
     std::vector<BlockParameters*> folded;
@@ -199,18 +194,14 @@ void learnTransforms(DecoderBlock& block, const std::vector<Plan>& plans, const 
 
 } // namespace
 
-bool transformIsLearned(const Plan& plan)
-{
-    const MethodInfo* info = findMethod(MethodKind::Transform, plan.transform.method);
-    return info && info->needs.block;
-}
+bool transformIsLearned(const Plan& plan) { return needsOf(MethodKind::Transform, plan.transform).block; }
 
 int transformSteps(const std::vector<Plan>& plans)
 {
     std::int64_t steps = 0;
     for (const Plan& plan : plans)
         if (transformIsLearned(plan))
-            steps = std::max(steps, plan.transform.integer("steps"));
+            steps = std::max(steps, trainingOf(MethodKind::Transform, plan.transform).steps);
     return static_cast<int>(steps);
 }
 

@@ -89,7 +89,7 @@ std::vector<ResolvedPlan> plansOf(const Recipe& recipe, const ModelDescription& 
         throw Error(ErrorKind::BadFile, "the recipe quantizes nothing: every linear keeps 16-bit weights and float activations, and the KV cache stays float; set "
                     "weights.bits, activations.scheme or kv_cache.scheme", "/defaults");
     if (std::none_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.weights.quantized(); })) {
-        const auto idle = std::find_if(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return p.plan.rounding.method != "rtn"; });
+        const auto idle = std::find_if(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return !roundsToNearest(p.plan.rounding); });
         if (idle != plans.end())
             throw Error(ErrorKind::BadFile, "the rounding \"" + idle->plan.rounding.method + "\" has nothing to do: every linear keeps 16-bit weights; set weights.bits, or leave "
                         "rounding out to quantize activations alone", "/defaults/rounding");

@@ -79,12 +79,11 @@ BlockWork blockWork(const ModelDescription& model, const std::vector<ResolvedPla
             continue;
         block.largest = std::max(block.largest, positive(linear.weights()));
         block.learned = block.learned || learns(plan);
-        if (fittedToBlock(plan))
-            block.batch = std::max(block.batch, positive(plan.rounding.integer("batch")));
-        const MethodInfo* rounding = findMethod(MethodKind::Rounding, plan.rounding.method);
-        block.factorised = block.factorised || (rounding != nullptr && rounding->needs.hessian);
-        for (const auto& [key, value] : plan.rounding.parameters)
-            block.together = block.together || (key == "true_sequential" && std::holds_alternative<bool>(value) && !std::get<bool>(value));
+        const MethodNeeds needs = needsOf(MethodKind::Rounding, plan.rounding);
+        if (needs.block && needs.training)
+            block.batch = std::max(block.batch, positive(needs.training->batch));
+        block.factorised = block.factorised || needs.hessian;
+        block.together = block.together || !needs.sequential;
     }
     BlockWork most;
     for (const auto& [index, block] : blocks) {

@@ -30,7 +30,7 @@ double workOf(const ModelDescription& model, const std::vector<ResolvedPlan>& pl
     std::vector<std::vector<Plan>> blocks(static_cast<std::size_t>(std::max(1, model.config.blocks)));
     for (std::size_t i = 0; i < plans.size(); ++i) {
         const auto in = static_cast<double>(model.linears[i].in);
-        if (plans[i].plan.weights.quantized() && plans[i].plan.rounding.method != "rtn")
+        if (plans[i].plan.weights.quantized() && !roundsToNearest(plans[i].plan.rounding))
             work += in * in * (static_cast<double>(model.linears[i].out) + in);
         blocks[static_cast<std::size_t>(model.linears[i].block)].push_back(plans[i].plan);
     }

@@ -61,7 +61,7 @@ WeightMap WeightMaps::rounded(const std::string& linear, const WeightGrid& grid,
         }
         throwIfStopped(stop);
         map = makeWeightMap(linear, weight, quantized ? &*quantized : nullptr, stop);
-        map.method = "rtn";
+        map.method = kNearestRounding;
         map.note = note;
     });
     return map;

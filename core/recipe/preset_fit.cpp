@@ -17,11 +17,7 @@ constexpr std::int64_t kManySteps = 500;   ///< of a learned method: a paper's, 
 std::int64_t steps(const PlanPatch& patch)
 {
     const Plan plan = planOf(patch);   // a preset writes only what it sets; the methods' defaults are in the plan
-    std::int64_t most = 0;
-    for (const MethodChoice& choice : {plan.rounding, plan.transform})
-        if (std::any_of(choice.parameters.begin(), choice.parameters.end(), [](const auto& parameter) { return parameter.first == "steps"; }))
-            most = std::max(most, choice.integer("steps"));
-    return most;
+    return std::max(trainingOf(MethodKind::Rounding, plan.rounding).steps, trainingOf(MethodKind::Transform, plan.transform).steps);
 }
 
 } // namespace

@@ -18,7 +18,7 @@ namespace halftone {
 /// What will be done to one linear.
 struct Plan {
     MethodChoice transform{"none", {}};
-    MethodChoice rounding{"rtn", {}};
+    MethodChoice rounding{kNearestRounding, {}};
     MethodChoice compensation{"none", {}};
     WeightGrid weights;
     ActivationGrid activations;

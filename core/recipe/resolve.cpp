@@ -138,12 +138,10 @@ void checkIdle(const Recipe& recipe, const ModelDescription& model, const std::v
 /// A block is fitted as a whole, in one training: its linears cannot be learned by two methods, nor by one with two lengths of training.
 void checkLearned(const Recipe& recipe, const ModelDescription& model, const std::vector<ResolvedPlan>& plans)
 {
-    constexpr std::string_view kShared[] = {"activations", "batch", "schedule", "steps"};
     std::map<int, std::size_t> first;
     for (std::size_t i = 0; i < plans.size(); ++i) {
         const MethodChoice& rounding = plans[i].plan.rounding;
-        const MethodInfo* info = plans[i].plan.weights.quantized() ? findMethod(MethodKind::Rounding, rounding.method) : nullptr;
-        if (!info || !info->needs.block)
+        if (!plans[i].plan.weights.quantized() || !needsOf(MethodKind::Rounding, rounding).block)
             continue;
         const std::size_t other = first.emplace(model.linears[i].block, i).first->second;
         const MethodChoice& before = plans[other].plan.rounding;
@@ -151,15 +149,10 @@ void checkLearned(const Recipe& recipe, const ModelDescription& model, const std
         if (rounding.method != before.method)
             fail(at + "/method", "\"" + plans[i].linear + "\" is learned by \"" + rounding.method + "\" and \"" + plans[other].linear + "\" by \"" + before.method
                 + "\", but a block is fitted as a whole, by one learned rounding; give the block one of them, or a rounding that is not learned.");
-        for (const std::string_view key : kShared) {
-            const auto of = [key](const MethodChoice& choice) {
-                const auto found = std::find_if(choice.parameters.begin(), choice.parameters.end(), [key](const auto& parameter) { return parameter.first == key; });
-                return found == choice.parameters.end() ? ParameterValue{} : found->second;
-            };
-            if (of(rounding) != of(before))
-                fail(at + "/" + std::string(key), "\"" + plans[i].linear + "\" and \"" + plans[other].linear + "\" of one block differ in \"" + std::string(key)
-                    + "\", but a block is fitted as a whole, in one training; give both the same.");
-        }
+        const std::string_view key = difference(trainingOf(MethodKind::Rounding, rounding), trainingOf(MethodKind::Rounding, before));
+        if (!key.empty())
+            fail(at + "/" + std::string(key), "\"" + plans[i].linear + "\" and \"" + plans[other].linear + "\" of one block differ in \"" + std::string(key)
+                + "\", but a block is fitted as a whole, in one training; give both the same.");
     }
 }
 

@@ -36,6 +36,8 @@ STREAMS = re.compile(r"std::(cout|cerr|clog)\b")
 SAYS = re.compile(r"\bstd::(printf|fprintf|puts|fputs|fputc|cout|cerr|clog)\b")
 FLOATS = re.compile(r'"[^"\n]*%[-+0-9.*]*[aefgAEFG]\b')
 RECAST = re.compile(r"\breinterpret_cast\b")
+METHOD_ID = re.compile(r'info\.id = "([a-z0-9-]+)"|return \w+\("([a-z0-9-]+)", "[A-Z]|\bkNearestRounding = "([a-z0-9-]+)"')
+METHOD_PLACES = {"core/methods/method.h", "core/recipe/presets.cpp", "core/recipe/study_presets.cpp"}
 # Spelled in pieces, so that this file passes its own check.
 PLACES = re.compile("/(?:work|farm)/" + "|/opt/py" + r"pi|\bpy" + r"pi\.org|\bdeb\.deb" + r"ian\.org")
 UNFINISHED = re.compile(r"\b(TO" + "DO|FIX" + "ME|XX" + "X|not imple" + "mented|unimple" + r"mented|for n" + "ow|place" + r"holder)\b", re.I)
@@ -59,6 +61,23 @@ def without_comments(text):
     def blank(match):
         return re.sub(r"[^\n]", " ", match.group(0))
     return re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', blank, text, flags=re.S)
+
+
+def code_alone(text):
+    """Comments blanked, literals and lines kept."""
+    def blank(match):
+        return match.group(0) if match.group(0).startswith('"') else re.sub(r"[^\n]", " ", match.group(0))
+    return re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', blank, text, flags=re.S)
+
+
+def method_ids(texts):
+    """Ids that the methods give themselves, and the file of each. Activation grids are no methods of their own: their ids are the schemes' names."""
+    ids = {}
+    for path, text in texts.items():
+        if path.startswith("core/methods/") and CODE.search(path) and path != "core/methods/activation_methods.cpp":
+            for match in METHOD_ID.finditer(text):
+                ids[next(filter(None, match.groups()))] = path
+    return ids
 
 
 def resolve(top, here, include):
@@ -125,6 +144,15 @@ def check(top):
         for match in UNFINISHED.finditer(text):
             breaches.append(f"{line(path, match.start())}: \"{match.group(0)}\" marks something unfinished")
 
+    # A method is named by its own file, its registry line, presets and tests.
+    ids = method_ids(texts)
+    for path, text in texts.items():
+        if CODE.search(path) and room_of(path) and path not in METHOD_PLACES:
+            code = code_alone(text)
+            for word in re.finditer(r'"([a-z0-9-]+)"', code):
+                if ids.get(word.group(1), path) != path:
+                    breaches.append(f"{line(path, word.start())}: names the method {word.group(0)}; ask what it needs (MethodInfo)")
+
     # What widgets and app see, through any chain of headers, holds no tensors.
     for path in texts:
         if CODE.search(path) and room_of(path) in ("widgets", "app"):
@@ -162,6 +190,7 @@ PLANTED = {
     "a float by the locale": ("core/recipe/a.cpp", 'void f(char* t, double x) { std::snprintf(t, 9, "%.3g", x); }\n', "follows the desktop's locale"),
     "HDF5 that reads": ("core/project/a.cpp", "#include <hdf5.h>\n", "the library writes only"),
     "printing past the terminal": ("app/cli/a.cpp", "void f() { std::printf(\"x\"); }\n", "through app/cli/terminal.h alone"),
+    "a method by name": ("app/a.cpp", 'bool f(const char* id) { return id == "planted-method"; }\n', "names the method"),
     "a machine's path": ("app/a.cpp", 'const char* p = "/wo" "rk/x";\n'.replace('" "', ""), "a place of one machine"),
     "unfinished": ("app/a.cpp", "// TO" + "DO later\n", "unfinished"),
     "top level": ("notes.txt", "hello\n", "top level"),
@@ -174,7 +203,7 @@ def self_test():
         with tempfile.TemporaryDirectory() as top:
             files = {"app/main.cpp": '// assert(that) a comment is no call\n#include "core/pipeline/jobs.h"\n', "core/pipeline/jobs.h": "#pragma once\n",
                      "core/quant/planted.h": "#include <ATen/ATen.h>\n", "widgets/ok.h": '#include <QWidget>\n#include "core/recipe/r.h"\n',
-                     "core/recipe/r.h": "#pragma once\n"}
+                     "core/recipe/r.h": "#pragma once\n", "core/methods/planted.cpp": 'void f() { info.id = "planted-method"; }\n'}
             for file, content in files.items():
                 os.makedirs(os.path.join(top, os.path.dirname(file)), exist_ok=True)
                 with open(os.path.join(top, file), "w", encoding="utf-8") as out:
