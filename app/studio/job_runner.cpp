@@ -3,6 +3,7 @@
 #include "app/studio/job_estimate.h"
 #include "core/base/error_text.h"
 #include "core/base/foreign_error.h"
+#include "core/pipeline/memory_plan.h"
 #include "widgets/plain_labels.h"
 
 #include <QCoreApplication>
@@ -276,6 +277,8 @@ void JobRunner::run(const std::shared_ptr<Job>& job)
         }
         reporter.line(outcome);
         job->task = nullptr;   // what the task holds (models, projects) goes on its own thread
+        if (job->spec.listed)
+            returnFreedMemory();
     }
     QMetaObject::invokeMethod(this, [this, job, state, deliver = std::move(deliver), error] { settle(job, state, deliver, error); },
                               Qt::QueuedConnection);

@@ -137,11 +137,12 @@ void Tasks::quantize(const QuantizeRequest& request)
     JobSpec spec{u"quantize"_s, tr("Quantize %1 · %2").arg(m_document.name(), toQString(headline(plans, job.recipe.kvCache))), JobSpec::Lane::Compute, true,
                  onThisModel([this, again] { quantize(again); }), {}, false};
     const CalibrationSettings& calibration = job.recipe.calibration;
-    const std::uint64_t peak = planQuantize(m_document.model(), plans, calibration, job.options, project->folder()).peakMemory;
     const bool whole = request.branchFrom.isEmpty() && (!request.resume || !m_document.unfinishedRun());   // not one that goes on
     const int id = m_jobs.submit(
         spec,
-        [this, job, tell, plans, peak](Progress& progress, const std::stop_token& stop) {
+        [this, job, tell, plans, model = m_document.model()](Progress& progress, const std::stop_token& stop) {
+            // Planned when its turn has come: until then other jobs hold memory of their own.
+            const std::uint64_t peak = planQuantize(model, plans, job.recipe.calibration, job.options, job.project->folder()).peakMemory;
             tell([this, plans, kvCache = job.recipe.kvCache, peak] {
                 m_document.beginRun(plans, kvCache);
                 Q_EMIT quantizeStarted(peak);

@@ -38,14 +38,7 @@ std::array<std::uint64_t, kSiteKinds> channelsOf(const ModelConfig& config)
 namespace {
 
 /// At least `least`: what the libraries have not touched yet, they will.
-std::uint64_t programOr(std::uint64_t least)
-{
-    std::uint64_t held = residentBytes();
-#ifdef __GLIBC__
-    held -= std::min(held, static_cast<std::uint64_t>(::mallinfo2().fordblks));
-#endif
-    return std::max(held, least);
-}
+std::uint64_t programOr(std::uint64_t least) { return std::max(residentBytes(), least); }
 
 } // namespace
 

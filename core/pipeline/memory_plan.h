@@ -9,7 +9,7 @@
 namespace halftone {
 
 /// What this program holds while it computes, beside what a job loads: itself, its libraries once they have run, and what the allocator keeps.
-/// What it holds now counts where that is more, but for what the allocator has free: the next job takes that first.
+/// What it holds now counts where that is more. Jobs give back what they freed (returnFreedMemory), so that little of it is free.
 std::uint64_t programBytes();
 /// What the libraries of linear algebra keep for their products, which grows with the model's widest linear up to a limit.
 std::uint64_t libraryBytes(const ModelConfig& config);
@@ -17,7 +17,7 @@ std::uint64_t libraryBytes(const ModelConfig& config);
 std::uint64_t forwardBytes(const ModelConfig& config, std::uint64_t tokens);
 /// The weights of one block in float32.
 std::uint64_t blockBytes(const ModelConfig& config);
-/// Gives the system back what the allocator keeps of freed memory, before a job takes memory of another shape.
+/// Gives the system back what the allocator keeps of freed memory: after a job, and before one takes memory of another shape.
 void returnFreedMemory();
 
 /// Peak of an analysis: one block, its activations where they may be kept, and what is found of all blocks. `memoryBudget` 0: the default.
