@@ -8,7 +8,6 @@
 #include "core/methods/compensation.h"
 #include "core/methods/rounding.h"
 #include "core/pipeline/compute_scope.h"
-#include "core/pipeline/memory_plan.h"
 #include "core/pipeline/not_finite.h"
 #include "core/pipeline/sentinels.h"
 #include "core/pipeline/site_changes.h"
@@ -257,7 +256,6 @@ void BlockDriver::walkStages(bool collect)
     });
     if (collect)
         finishSite(SiteKind::MlpInput);
-    returnFreedMemory();   // the attention's stream left holes of another size than the MLP's needs
     eachBatch("MLP", [&](std::size_t i) {
         const at::Tensor mid = m_block.mlpMiddle(m_block.mlpInput(m_streams.hidden.get(i)));
         if (collect)
