@@ -78,7 +78,7 @@ JournalWriter::JournalWriter(std::filesystem::path path, std::uint64_t length) :
 {
     std::error_code ignored;
     const bool fresh = !std::filesystem::exists(std::filesystem::symlink_status(m_path, ignored));
-    m_fd = ::open(m_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    m_fd = ::open(m_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
     if (m_fd < 0)
         failIo(m_path, "cannot be written", errno);
     if (::ftruncate(m_fd, static_cast<off_t>(length)) != 0) {

@@ -56,10 +56,10 @@ std::map<std::string, FileEntry> entriesOf(const Manifest& manifest)
     return entries;
 }
 
-/// Whether a living process holds the project's lock.
+/// Whether a living process holds the project's lock. A FIFO in its place must not hang us.
 bool isHeld(const fs::path& folder)
 {
-    const int fd = ::open((folder / kLockFile).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const int fd = ::open((folder / kLockFile).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return false;
     const bool held = ::flock(fd, LOCK_SH | LOCK_NB) != 0;

@@ -45,12 +45,13 @@ bool isUsed(const Project::Impl& impl, std::string_view run)
     return std::any_of(impl.used.begin(), impl.used.end(), [&](const auto& use) { return use.first == run; });
 }
 
-/// Of the file of the run's last block, opened to be read; −1: there is none. Runs that branched from each other share their first ones.
+/// Of the file of the run's last block, opened to be read; −1: there is none. Runs that branched from each other share their first ones. A FIFO in its
+/// place must not hang us.
 int openLastBlock(const Project::Impl& impl, const RunRecord* record)
 {
     if (!record || record->blocks.empty())
         return -1;
-    return ::open((impl.folder / record->blocks.back().file.file).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return ::open((impl.folder / record->blocks.back().file.file).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
 bool isReadElsewhere(const Project::Impl& impl, const RunRecord& record)
