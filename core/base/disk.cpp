@@ -86,7 +86,7 @@ void syncFolderAfterRename(const fs::path& target)
 std::uint64_t freeDiskBytes(const fs::path& path)
 {
     std::error_code error;
-    fs::path place = fs::absolute(path, error);
+    fs::path place = fs::absolute(path.empty() ? fs::path(".") : path, error);   // empty: the parent of a bare name
     while (!fs::exists(place, error) && place.has_relative_path())
         place = place.parent_path();
     struct statvfs info {};
