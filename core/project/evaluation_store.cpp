@@ -3,6 +3,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/disk.h"
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/base/file_lock.h"
 #include "core/base/json.h"
 #include "core/base/log.h"
@@ -143,18 +144,24 @@ StoredEvaluation fromJson(const Json& json)
     return record;
 }
 
+/// The file that holds the list; nothing where there is none.
+std::optional<std::filesystem::path> listOf(const std::filesystem::path& project)
+{
+    for (const std::filesystem::path& file : {fileOf(project), project / "cache" / kEvaluationsFile})   // the second: where older versions kept it
+        if (isThere(file))
+            return file;
+    return std::nullopt;
+}
+
 /// The records as they stand in the file. @throws Error{BadFile} where it is no list.
 Json readList(const std::filesystem::path& project)
 {
-    std::error_code none;
-    std::filesystem::path file = fileOf(project);
-    if (!std::filesystem::exists(std::filesystem::symlink_status(file, none)))
-        file = project / "cache" / kEvaluationsFile;   // where older versions kept it
-    if (!std::filesystem::exists(std::filesystem::symlink_status(file, none)))
+    const std::optional<std::filesystem::path> file = listOf(project);
+    if (!file)
         return Json::array();
-    Json list = readJsonFile(file);
+    Json list = readJsonFile(*file);
     if (!list.is_array())
-        throw Error(ErrorKind::BadFile, file.string() + ": is no list of evaluations.", file.string());
+        throw Error(ErrorKind::BadFile, file->string() + ": is no list of evaluations.", file->string());
     return list;
 }
 
@@ -237,6 +244,12 @@ bool StoredEvaluation::sameSubject(const StoredEvaluation& other) const
 std::vector<StoredEvaluation> readEvaluations(const std::filesystem::path& project)
 {
     return recordsOf(readList(project));
+}
+
+void copyEvaluations(const std::filesystem::path& project, const std::filesystem::path& target)
+{
+    if (const std::optional<std::filesystem::path> file = listOf(project))
+        writeFileAtomically(fileOf(target), readTextFile(*file, JsonLimits().bytes), true);
 }
 
 std::vector<StoredEvaluation> storeEvaluation(const std::filesystem::path& project, const StoredEvaluation& record)

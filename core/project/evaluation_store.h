@@ -29,11 +29,16 @@ struct StoredEvaluation {
 /// PROJECT/evaluations.json, beside the runs that they belong to. Window and command line change it at the same time: each reads it anew under a lock
 /// of its own, which is not the project's, changes its part and leaves what it does not know. Older versions kept it in cache/; it is read from there
 /// until the first change.
+///
+/// The manifest does not vouch for it with a hash: who measures does not hold the project's lock (the window may, for hours), and only who holds it may
+/// write the manifest. A broken list is found by its form, and what it held can be measured again.
 /// @throws Error{BadFile} where the file is broken.
 std::vector<StoredEvaluation> readEvaluations(const std::filesystem::path& project);
 /// Adds one, in the place of an older one of the same subject. A broken file is kept as evaluations.json.bad-<time>, which is logged.
 /// @return all there are now. @throws Error{Io}.
 std::vector<StoredEvaluation> storeEvaluation(const std::filesystem::path& project, const StoredEvaluation& record);
+/// The list as it stands, with what this version does not know, into another project that has none. @throws Error{Io}.
+void copyEvaluations(const std::filesystem::path& project, const std::filesystem::path& target);
 /// Takes those of the same subject out.
 std::vector<StoredEvaluation> removeEvaluation(const std::filesystem::path& project, const StoredEvaluation& record);
 /// Takes those of a run out.

@@ -72,6 +72,8 @@ bool isHeld(const fs::path& folder)
 void copyProject(const Project& project, const fs::path& target, Progress& progress, const std::stop_token& stop)
 {
     const Project::Impl& impl = project.impl();
+    if (target.empty())
+        throw Error(ErrorKind::InvalidArgument, "The copy has no name.", "target");
     if (lies(target, impl.folder))
         throw Error(ErrorKind::InvalidArgument, target.string() + ": lies in the project itself; choose a place beside it.", target.string());
     std::error_code ignored;
@@ -89,7 +91,7 @@ void copyProject(const Project& project, const fs::path& target, Progress& progr
     std::uint64_t bytes = 0;
     for (const auto& [name, entry] : entries)
         bytes += entry.bytes;
-    requireDiskSpace(target.parent_path(), bytes);
+    requireDiskSpace(parentOf(target), bytes);
     progress.begin("copy", static_cast<std::int64_t>(entries.size()), "files");
     AtomicFolder made(target);
     std::int64_t done = 0;
@@ -107,8 +109,7 @@ void copyProject(const Project& project, const fs::path& target, Progress& progr
             throw Error(ErrorKind::Io, (made.path() / name).string() + ": what lies on disk is not what was written. Check the disk.", name);
         progress.update(++done, name);
     }
-    for (const StoredEvaluation& evaluation : readEvaluations(impl.folder))
-        storeEvaluation(made.path(), evaluation);
+    copyEvaluations(impl.folder, made.path());
     writeFileAtomically(made.path() / kManifestFile, manifest.toJson(), true);
     throwIfStopped(stop);
     made.commit();

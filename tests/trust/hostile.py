@@ -300,14 +300,14 @@ for at, _, files in os.walk(top):
             wrong.append(f"a file of this machine is in {at}/{file}")
 
 
-def block_path(copy):
+def block_path(copy, which=0):
     folder = os.path.join(copy, "runs", "run-001")
-    return os.path.join(folder, sorted(os.listdir(folder))[0])
+    return os.path.join(folder, sorted(os.listdir(folder))[which])
 
 
-for kind in ("FIFO", "link to /dev/zero", "folder", "missing"):
-    copy = fresh(f"block as {kind}.halftone", project)
-    path = block_path(copy)
+for kind, which in (("FIFO", 0), ("link to /dev/zero", 0), ("folder", 0), ("missing", 0), ("FIFO", -1), ("folder", -1)):   # the last one is locked while it is read
+    copy = fresh(f"block {which} as {kind}.halftone", project)
+    path = block_path(copy, which)
     os.remove(path)
     if kind == "FIFO":
         os.mkfifo(path)
@@ -315,7 +315,10 @@ for kind in ("FIFO", "link to /dev/zero", "folder", "missing"):
         os.mkdir(path)
     elif kind.startswith("link"):
         os.symlink("/dev/zero", path)
-    check(f"block as {kind}", ["export", copy, "--format", "dense", "--out", os.path.join(top, "out-kind"), "--quiet"], names=path)
+    check(f"block {which} as {kind}: export", ["export", copy, "--format", "dense", "--out", os.path.join(top, "out-kind"), "--quiet"], names=path)
+    if which == -1:
+        check(f"block {which} as {kind}: copy", ["project", "copy", copy, os.path.join(top, "out-copy.halftone")], names=path)
+        check(f"block {which} as {kind}: delete", ["run", "delete", copy + "#run-001", "--yes"], codes=(0, 3))
 
 for file in ("manifest.json", "journal.log", "lock", "cache/evaluations.json"):
     for kind in ("FIFO", "folder", "loop"):

@@ -1,4 +1,5 @@
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/project/evaluation_store.h"
 #include "core/project/run_edit.h"
 #include "core/project/run_store.h"
@@ -7,6 +8,7 @@
 
 #include <QTest>
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -156,6 +158,41 @@ private Q_SLOTS:
 
         QVERIFY(errorOf(ErrorKind::InvalidArgument, [&] { copyProject(*project, target, progress, {}); }).contains("is there already"));
         QVERIFY(errorOf(ErrorKind::InvalidArgument, [&] { copyProject(*project, fixture.folder() / "inside.halftone", progress, {}); }).contains("lies in the project"));
+    }
+
+    void whatThisVersionDoesNotKnowOfEvaluationsIsCopied()
+    {
+        const ProjectFixture fixture;
+        const auto project = fixture.open();
+        aRun(*project, 1);
+        const std::string list = R"([{"version": 99, "of": "a later version"}])";
+        ProjectFixture::write(fixture.folder() / "evaluations.json", list);
+        NoProgress progress;
+        const std::filesystem::path target = fixture.root() / "copy.halftone";
+        copyProject(*project, target, progress, {});
+        QCOMPARE(readTextFile(target / "evaluations.json", 1000), list);
+    }
+
+    void aFifoInTheProjectHoldsNobody()
+    {
+        const ProjectFixture fixture;
+        {
+            const auto project = fixture.open();
+            aRun(*project, 2);
+            beginRun(*project, "{}", "other", 5);
+        }
+        std::filesystem::remove(fixture.folder() / "lock");
+        QCOMPARE(::mkfifo((fixture.folder() / "lock").c_str(), 0600), 0);
+        QVERIFY(glanceAt(fixture.folder()));   // the list of recent projects, in the window
+        std::filesystem::remove(fixture.folder() / "lock");
+        const auto project = fixture.open();
+        for (const auto& [name, content] : fixture.files())
+            if (name.starts_with("runs/run-001/")) {
+                std::filesystem::remove(fixture.folder() / name);
+                QCOMPARE(::mkfifo((fixture.folder() / name).c_str(), 0600), 0);
+            }
+        { const RunReading reading(*project, "run-001"); }
+        removeRun(*project, "run-001");
     }
 
     void aDamagedFileIsNotCopied()
