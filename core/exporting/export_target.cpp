@@ -3,10 +3,12 @@
 #include "core/base/atomic_folder.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/sha256.h"
 #include "core/exporting/export_job.h"
 #include "core/project/replace_guard.h"
 
 #include <algorithm>
+#include <map>
 
 namespace fs = std::filesystem;
 
@@ -22,6 +24,42 @@ bool isPlainName(std::string_view name)
     const fs::path path(name);
     return !path.empty() && path.is_relative() && name.find('\0') == std::string_view::npos && name.back() != '/'
         && std::all_of(path.begin(), path.end(), [](const fs::path& part) { return !part.empty() && part.string().front() != '.'; });
+}
+
+/// What the certificate lists, each with its hash, and the certificate.
+std::optional<std::map<std::string, std::string>> certifiedFiles(const fs::path& folder)
+{
+    std::error_code error;
+    const fs::path certificate = folder / kCertificateFile;
+    if (!fs::is_regular_file(fs::symlink_status(certificate, error)))
+        return std::nullopt;
+    std::map<std::string, std::string> files{{kCertificateFile, {}}};
+    try {
+        const Json json = readJsonFile(certificate, kCertificateLimits);
+        if (!json.is_object() || !json.contains("halftone_certificate") || !json.contains("files") || !json["files"].is_object())
+            return std::nullopt;
+        for (const auto& [name, hash] : json["files"].items()) {
+            if (!isPlainName(name) || !hash.is_string())
+                return std::nullopt;
+            files[name] = hash.get<std::string>();
+        }
+    } catch (const Error&) {
+        return std::nullopt;
+    }
+    return files;
+}
+
+/// Files that are there and no longer what the export wrote: somebody's work by now.
+std::vector<std::string> changedFiles(const fs::path& folder, const std::map<std::string, std::string>& files)
+{
+    std::vector<std::string> changed;
+    std::error_code error;
+    for (const auto& [name, hash] : files) {
+        const fs::file_status status = fs::symlink_status(folder / name, error);
+        if (name != kCertificateFile && status.type() != fs::file_type::not_found && (!fs::is_regular_file(status) || sha256File(folder / name) != hash))
+            changed.push_back(name);
+    }
+    return changed;
 }
 
 /// A replacement that was cut short by an older version left the earlier export beside its target.
@@ -43,39 +81,33 @@ void requireNothingSetAside(const fs::path& target)
 
 std::optional<std::vector<std::string>> exportedFiles(const fs::path& folder)
 {
-    std::error_code error;
-    const fs::path certificate = folder / kCertificateFile;
-    if (!fs::is_regular_file(fs::symlink_status(certificate, error)))
+    const std::optional<std::map<std::string, std::string>> files = certifiedFiles(folder);
+    if (!files)
         return std::nullopt;
-    std::vector<std::string> files{kCertificateFile};
-    try {
-        const Json json = readJsonFile(certificate, kCertificateLimits);
-        if (!json.is_object() || !json.contains("halftone_certificate") || !json.contains("files") || !json["files"].is_object())
-            return std::nullopt;
-        for (const auto& [name, hash] : json["files"].items()) {
-            if (!isPlainName(name))
-                return std::nullopt;
-            files.push_back(name);
-        }
-    } catch (const Error&) {
-        return std::nullopt;
-    }
-    return files;
+    std::vector<std::string> names;
+    for (const auto& [name, hash] : *files)
+        names.push_back(name);
+    return names;
 }
 
 std::vector<std::string> requireExportTarget(const ExportJob& job)
 {
+    if (job.out.empty())
+        throw Error(ErrorKind::InvalidArgument, "The folder to write has no name.", "out");
     const fs::path target = job.out.has_filename() ? job.out : job.out.parent_path();
     std::error_code error;
     const fs::file_status status = fs::symlink_status(target, error);
     if (status.type() == fs::file_type::none)
         throw Error(ErrorKind::InvalidArgument, job.out.string() + ": cannot be written: " + error.message() + ".", job.out.string());
     if (status.type() == fs::file_type::not_found) {
+        requireOutsideProjects(target);
         requireNothingSetAside(target);
         return {};
     }
-    if (fs::is_directory(status) && otherEntries(target, {}).empty())
+    if (fs::is_directory(status) && otherEntries(target, {}).empty()) {
+        requireOutsideProjects(target);
         return {};
+    }
     if (!job.overwrite)
         throw Error(ErrorKind::InvalidArgument, job.out.string() + " exists already: choose another folder, or overwrite it", job.out.string());
     const fs::path model = job.project->modelPath();
@@ -85,15 +117,19 @@ std::vector<std::string> requireExportTarget(const ExportJob& job)
     requireReplaceable(target, precious);
     if (!fs::is_directory(status))
         throw Error(ErrorKind::InvalidArgument, job.out.string() + ": is no folder; choose another name.", job.out.string());
-    const std::optional<std::vector<std::string>> files = exportedFiles(target);
-    const std::vector<std::string> others = otherEntries(target, files.value_or(std::vector<std::string>{}));
-    if (!files)
+    const std::optional<std::map<std::string, std::string>> certified = certifiedFiles(target);
+    const std::vector<std::string> files = exportedFiles(target).value_or(std::vector<std::string>{});
+    const std::vector<std::string> others = otherEntries(target, files);
+    if (!certified)
         throw Error(ErrorKind::InvalidArgument, job.out.string() + ": is not replaced, since it is no earlier export of Halftone's (it has no "
                     + std::string(kCertificateFile) + ") and holds " + shortList(others) + "; choose another folder.", job.out.string());
     if (!others.empty())
         throw Error(ErrorKind::InvalidArgument, job.out.string() + ": is not replaced, since it holds what no export of Halftone's wrote: " + shortList(others)
                     + "; move that away or choose another folder.", job.out.string());
-    return *files;
+    if (const std::vector<std::string> changed = changedFiles(target, *certified); !changed.empty())
+        throw Error(ErrorKind::InvalidArgument, job.out.string() + ": is not replaced, since it holds what was changed after the export: " + shortList(changed)
+                    + "; move that away or choose another folder.", job.out.string());
+    return files;
 }
 
 } // namespace halftone

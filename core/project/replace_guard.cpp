@@ -120,6 +120,17 @@ void requireReplaceable(const fs::path& target, const std::vector<Precious>& pre
         refuse(target, "it is or holds the folder that this program works in");
 }
 
+void requireOutsideProjects(const fs::path& target)
+{
+    for (fs::path folder = resolved(target).parent_path();; folder = folder.parent_path()) {
+        if (looksLikeProject(folder))
+            throw Error(ErrorKind::InvalidArgument, target.string() + ": is not written: it lies in the Halftone project " + folder.string() + ". Choose a place beside it.",
+                        target.string());
+        if (folder == folder.parent_path())
+            return;
+    }
+}
+
 void requireFileTarget(const fs::path& target, bool allowed, const std::vector<Precious>& precious)
 {
     std::error_code error;

@@ -18,6 +18,9 @@ struct Precious {
 /// @throws Error{InvalidArgument} naming what is there.
 void requireReplaceable(const std::filesystem::path& target, const std::vector<Precious>& precious);
 
+/// A project holds what Halftone keeps in it: whatever else is put there is left behind by a copy. @throws Error{InvalidArgument} for a target in one.
+void requireOutsideProjects(const std::filesystem::path& target);
+
 /// Before a file is written that a person named: what stands there is replaced only where that was `allowed`, and only if it is a file that
 /// requireReplaceable() gives up. @throws Error{InvalidArgument}.
 void requireFileTarget(const std::filesystem::path& target, bool allowed, const std::vector<Precious>& precious);
