@@ -144,12 +144,29 @@ int removeNamed(const fs::path& folder, const std::vector<std::string>& names)
     return ::rmdir(folder.c_str()) == 0 ? 0 : errno;
 }
 
+constexpr std::string_view kOld = ".old-";
+
+/// What a kill left beside a target that was replaced by two renames: NAME.old-<milliseconds> with the mark that says what of it may go.
+std::vector<fs::path> replacedBeside(const fs::path& target)
+{
+    const std::string stem = target.filename().string() + std::string(kOld);
+    std::vector<fs::path> found;
+    std::error_code error, ignored;
+    for (fs::directory_iterator it(parentOf(target), error), end; !error && it != end; it.increment(error)) {
+        const std::string name = it->path().filename().string();
+        if (name.size() > stem.size() && name.starts_with(stem) && name.find_first_not_of("0123456789", stem.size()) == std::string::npos && isRealFolder(it->path())
+            && fs::is_regular_file(fs::symlink_status(it->path() / kMark, ignored)) && readTextFile(it->path() / kMark, kMostMark).starts_with(kReplaced))
+            found.push_back(it->path());
+    }
+    return found;
+}
+
 /// NAME.old-<milliseconds>, where nothing stands yet.
 fs::path nameAside(const fs::path& target)
 {
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
     for (std::int64_t n = now;; ++n) {
-        fs::path name = parentOf(target) / (target.filename().string() + ".old-" + std::to_string(n));
+        fs::path name = parentOf(target) / (target.filename().string() + std::string(kOld) + std::to_string(n));
         if (!isThere(name))
             return name;
     }
@@ -196,6 +213,9 @@ AtomicFolder::AtomicFolder(fs::path target, std::vector<std::string> replaces)
         throw Error(ErrorKind::Io, m_target.string() + ": is being written by " + attempt.owner + "; wait for it or choose another name.", m_target.string());
     m_lock = std::move(attempt.lock);
     clearTheWay();
+    if (isThere(m_target))
+        for (const fs::path& old : replacedBeside(m_target))
+            removeReplaced(old, lines(std::string_view(readTextFile(old / kMark, kMostMark)).substr(kReplaced.size())));
     if (isThere(m_target))
         if (const std::vector<std::string> others = otherEntries(m_target, m_replaces); !others.empty())
             throw Error(ErrorKind::InvalidArgument, m_target.string() + ": is not replaced, since it holds " + shortList(others) + "; move that away or choose another folder.",
@@ -308,16 +328,21 @@ void AtomicFolder::commit()
     syncFolderAfterRename(m_target);
     if (old.empty())
         return;
+    removeReplaced(old, m_replaces);
+}
+
+/// Takes the named files of a replaced folder away. What came in while we worked, or cannot be removed, is kept under a name that is in nobody's way.
+void AtomicFolder::removeReplaced(const fs::path& old, const std::vector<std::string>& names) const
+{
     int left = 0;
     try {
-        left = removeNamed(old, m_replaces);
+        left = removeNamed(old, names);
     } catch (const Error& e) {
         log(LogLevel::Warning, e.what());
         left = EIO;
     }
     if (left == 0)
         return;
-    // Something came in while we worked, or cannot be removed: it is kept, under a name that is in nobody's way.
     fs::path kept = old;
     removeMarks(old);
     if (old == m_partial) {

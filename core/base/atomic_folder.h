@@ -28,6 +28,7 @@ public:
 private:
     std::filesystem::path swapIn();
     void clearTheWay() const;
+    void removeReplaced(const std::filesystem::path& old, const std::vector<std::string>& names) const;
 
     std::filesystem::path m_target;
     std::filesystem::path m_partial;

@@ -357,6 +357,33 @@ private Q_SLOTS:
         QCOMPARE(contents(partial / "mine.txt"), std::string("mine"));
     }
 
+    void whatAKillLeftBetweenTwoRenamesAndTheEndIsTakenAway()
+    {
+        // The new one is in place, the old one set aside and not yet taken away: where the file system cannot exchange folders.
+        const fs::path target = m_path / "export", ours = m_path / "export.old-1700000000000", both = m_path / "export.old-1700000000001", foreign = m_path / "export.old-3";
+        for (const fs::path& folder : {target, ours, both, foreign})
+            fs::create_directories(folder);
+        put(target / "new.txt", "new");
+        put(target / ".halftone-partial", "set aside for export.old-1700000000000\n");
+        for (const fs::path& folder : {ours, both}) {
+            put(folder / "old.txt", "old");
+            put(folder / ".halftone-partial", "replaced\nold.txt\n");
+        }
+        put(both / "mine.txt", "mine");
+        put(foreign / "old.txt", "mine");
+        {
+            const LogCatcher said;
+            AtomicFolder folder(target, {"new.txt"});
+            QVERIFY2(said.all().find(both.string()) != std::string::npos, said.all().c_str());
+            QVERIFY(said.all().find(ours.string()) == std::string::npos && said.all().find(foreign.string()) == std::string::npos);
+        }
+        QVERIFY(!fs::exists(ours));
+        QCOMPARE(contents(both / "mine.txt"), std::string("mine"));
+        QCOMPARE(entries(both), std::size_t(1));
+        QCOMPARE(contents(foreign / "old.txt"), std::string("mine"));
+        QCOMPARE(contents(target / "new.txt"), std::string("new"));
+    }
+
     void writersThatWaitForALockGetItInTurn()
     {
         // Each reads a number, adds one and writes it back. Files are removed with the lock, which a second weaker lock would trip over.
