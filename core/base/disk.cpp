@@ -41,6 +41,8 @@ std::string advice(int error, const fs::path& path, std::uint64_t needed)
             + " are free there. Free some space or choose another folder; what was there before is untouched.";
     } else if (error == EFBIG) {
         text += " " + std::to_string(needed) + " bytes are needed, and " + fileSizeLimit() + "; what was there before is untouched.";
+    } else if (error == EMFILE) {
+        text += " Raise the limit of this process (ulimit -n).";
     } else if (error == EACCES || error == EPERM || error == EROFS) {
         text += " Choose a folder you may write to.";
     }

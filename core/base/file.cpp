@@ -1,5 +1,6 @@
 #include "core/base/file.h"
 
+#include "core/base/disk.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 
@@ -30,6 +31,8 @@ std::int64_t modified(const struct stat& info)
 
 [[noreturn]] void failOpen(const std::filesystem::path& path, int error)
 {
+    if (error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO)   // the machine, not the file
+        failIo(path, "cannot be opened for reading", error);
     throw Error(ErrorKind::BadFile, path.string() + ": cannot be opened for reading: " + reason(error) + ".", path.string());
 }
 

@@ -10,7 +10,8 @@ namespace {
 
 ErrorKind kindOf(const std::error_code& code)
 {
-    for (const std::errc disk : {std::errc::no_space_on_device, std::errc::io_error, std::errc::read_only_file_system, std::errc::file_too_large})
+    for (const std::errc disk : {std::errc::no_space_on_device, std::errc::io_error, std::errc::read_only_file_system, std::errc::file_too_large,
+                                 std::errc::too_many_files_open, std::errc::too_many_files_open_in_system})
         if (code == disk)
             return ErrorKind::Io;
     return code == std::errc::not_enough_memory ? ErrorKind::OutOfMemory : ErrorKind::BadFile;

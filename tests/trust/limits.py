@@ -20,6 +20,14 @@ def run(bench):
                 bench.check(f"{name} with ulimit -f of {size} bytes", done.returncode == 4 and "ulimit -f" in said and "Free some space" not in said, f"exit {done.returncode}: {said.strip()[-300:]}")
             bench.check(f"{name} with ulimit -f of {size} bytes leaves nothing half-written", done.returncode == 0 or not os.path.exists(out))
 
+    # Files that may be open at once (ulimit -n), from what the dynamic linker needs on.
+    for number in (4, 6, 8) if bench.short else range(4, 16):
+        for name, command in (("quantize", bench.quantize(bench.path(f"n{number}.halftone"))), ("export", ("export", project, "--format", "dense", "--out", bench.path(f"n{number}"))),
+                              ("evaluate", ("evaluate", project, "--text", bench.text, "--windows", 1, "--length", 32))):
+            done = bench.run(*command, **limited(resource.RLIMIT_NOFILE, number))
+            told = done.returncode == 0 or (done.returncode == 4 and "ulimit -n" in done.stderr and "internal error" not in done.stderr)
+            bench.check(f"{name} with ulimit -n of {number}", told, f"exit {done.returncode}: {done.stderr.strip()[-200:]}")
+
     # From what the program just starts with to what it needs. The dynamic linker itself ends a program whose libraries do not fit (127).
     low, step = 300 << 20, (20 if bench.short else 4) << 20
     while bench.run("methods", **limited(resource.RLIMIT_AS, low)).returncode == 127:
