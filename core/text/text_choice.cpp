@@ -20,6 +20,7 @@ constexpr int kMaxFolders = 16;                              ///< one inside ano
 constexpr JsonLimits kRowLimits{16u << 20, 32, 100'000};
 constexpr JsonLimits kTableLimits{256u << 20, 32, 4'000'000};
 constexpr std::string_view kField = "field:";
+constexpr std::string_view kEscaped = "\\; f";   // what may follow a backslash in a line: itself, the mark between paths, a space at an end, the "f" of "field:"
 
 [[noreturn]] void refuse(const fs::path& file, const std::string& why)
 {
@@ -222,6 +223,18 @@ private:
     std::size_t m_rows = 0, m_documents = 0, m_before = 0, m_chats = 0;
 };
 
+/// A path, or a field, as a part of a line.
+std::string escaped(const std::string& path)
+{
+    std::string made = path.starts_with(kField) ? "\\" : "";
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        if (path[i] == '\\' || path[i] == ';' || (path[i] == ' ' && (i == 0 || i + 1 == path.size())))
+            made += '\\';
+        made += path[i];
+    }
+    return made;
+}
+
 } // namespace
 
 std::string TextChoice::name() const
@@ -233,10 +246,12 @@ std::string TextChoice::name() const
 
 std::string TextChoice::line() const
 {
+    if (paths.size() == 1 && field.empty() && paths.front().string().find('\\') == std::string::npos && parse(paths.front().string()) == *this)
+        return paths.front().string();
     std::string line;
     for (const fs::path& path : paths)
-        line += (line.empty() ? "" : "; ") + path.string();
-    return field.empty() ? line : line + "; " + std::string(kField) + ' ' + field;
+        line += (line.empty() ? "" : "; ") + escaped(path.string());
+    return field.empty() ? line : line + "; " + std::string(kField) + ' ' + escaped(field);
 }
 
 TextChoice TextChoice::absolute() const
@@ -250,24 +265,40 @@ TextChoice TextChoice::absolute() const
 TextChoice TextChoice::parse(std::string_view line)
 {
     TextChoice texts;
-    const auto trimmed = [](std::string_view part) {
-        const std::size_t begin = part.find_first_not_of(' ');
-        return begin == std::string_view::npos ? std::string_view() : part.substr(begin, part.find_last_not_of(' ') + 1 - begin);
-    };
     std::error_code ignored;
     if (fs::exists(fs::path(line), ignored)) {   // a name may hold the mark itself
         texts.paths.emplace_back(line);
         return texts;
     }
-    while (!line.empty()) {
-        const std::size_t end = std::min(line.find(';'), line.size());
-        const std::string_view part = trimmed(line.substr(0, end));
-        line.remove_prefix(std::min(end + 1, line.size()));
-        if (part.starts_with(kField))
-            texts.field = trimmed(part.substr(kField.size()));
+    std::string part;
+    std::size_t kept = 0;   // of `part`: what no trimming takes
+    bool literal = false;   // its first character was escaped
+    const auto end = [&] {
+        part.resize(kept);
+        if (!literal && part.starts_with(kField))
+            texts.field = part.substr(std::min(part.find_first_not_of(' ', kField.size()), part.size()));
         else if (!part.empty())
             texts.paths.emplace_back(part);
+        part.clear();
+        kept = 0;
+        literal = false;
+    };
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        const bool escape = line[i] == '\\' && i + 1 < line.size() && kEscaped.find(line[i + 1]) != std::string_view::npos;
+        if (escape) {
+            literal = literal || part.empty();
+            ++i;
+        } else if (line[i] == ';') {
+            end();
+            continue;
+        } else if (line[i] == ' ' && part.empty()) {
+            continue;
+        }
+        part += line[i];
+        if (escape || line[i] != ' ')
+            kept = part.size();
     }
+    end();
     return texts;
 }
 

@@ -26,7 +26,8 @@ struct TextChoice {
     bool empty() const { return paths.empty(); }
     /// For messages: "a.txt", "a.txt and 2 more".
     std::string name() const;
-    /// All of it in one line: paths with "; " between them, then "field: NAME". parse() reads it back.
+    /// All of it in one line: paths with "; " between them, then "field: NAME". A ";" in a path has a backslash before it where the path is not alone.
+    /// parse() reads it back.
     std::string line() const;
     static TextChoice parse(std::string_view line);
     /// The same with absolute paths.

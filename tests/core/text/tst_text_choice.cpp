@@ -143,6 +143,19 @@ private Q_SLOTS:
         QVERIFY(TextChoice(fs::path()).empty());
     }
 
+    void aNameWithTheLinesOwnMarksIsReadBack()
+    {
+        for (const char* name : {"/a;b.jsonl", "/a; field: x", "/a\\;b", "/a\\", "/ends with a space ", " begins with one", "field: x", "/\xe9;", "a\\fb", ";"}) {
+            for (const char* field : {"", "content"}) {
+                TextChoice texts{fs::path(name)};
+                texts.field = field;
+                QCOMPARE(TextChoice::parse(texts.line()), texts);
+                texts.paths.push_back("/d;e");
+                QCOMPARE(TextChoice::parse(texts.line()), texts);
+            }
+        }
+    }
+
 private:
     QString path(const QString& name) const { return m_folder->filePath(name); }
 
