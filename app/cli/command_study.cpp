@@ -2,6 +2,7 @@
 #include "app/cli/terminal.h"
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/json_paths.h"
 #include "core/base/number_text.h"
 #include "core/model/describe.h"
 #include "core/pipeline/study_job.h"
@@ -101,7 +102,7 @@ void run(const Arguments& a)
     if (!a.evaluate.empty()) {
         study.texts.clear();
         for (const std::string& file : a.evaluate)
-            study.texts.push_back({std::filesystem::path(file).filename().string(), file});
+            study.texts.push_back({asUtf8(std::filesystem::path(file).filename().string()), file});
     }
     if (a.windows > 0)
         study.windows = a.windows;
@@ -141,7 +142,11 @@ void run(const Arguments& a)
                       : printTable({"setting", "how"}, rows);
         return;
     }
-    const std::vector<Precious> precious{{study.model, "the model"}, {study.project, "the project"}};
+    std::vector<Precious> precious{{study.model, "the model"}, {study.project, "the project"}, {a.file, "the study"}};
+    if (!study.calibrationText.empty())
+        precious.push_back({study.calibrationText, "the calibration text"});
+    for (const StudyText& text : study.texts)
+        precious.push_back({text.file, "a text that the study evaluates on"});
     if (!a.csv.empty())   // before hours of work
         requireFileTarget(a.csv, a.overwrite, precious);
     job.project = Project::open(study.project, study.model);
@@ -174,8 +179,8 @@ void addStudyCommand(CLI::App& program)
     command->add_option("--project", a->project, "project folder (default: the study's, else FILE with the ending .halftone)");
     command->add_option("--csv", a->csv, "write the table to this file as well");
     command->add_flag("--overwrite", a->overwrite, "replace the file of --csv where there is one");
-    command->add_flag("--resume", a->resume, "go on with an unfinished study, and take members and runs that the project has; where model, texts or threads are not the study's, say which and end (exit 3)");
-    command->add_flag("--start-anew", a->startAnew, "with --resume: where the unfinished study was made with another model, other texts or threads, leave it and start a new one");
+    command->add_flag("--resume", a->resume, "go on with an unfinished study, and take members and runs that the project has; where model or texts are not the study's, say which and end (exit 3)");
+    command->add_flag("--start-anew", a->startAnew, "with --resume: where the unfinished study was made with another model or other texts, leave it and start a new one");
     command->add_flag("--plan", a->plan, "say the members and how each would be measured; compute nothing");
     a->common.addTo(*command, true);
     command->callback([a] { run(*a); });

@@ -127,7 +127,7 @@ private:
     Sha256 commonHash() const
     {
         Sha256 hash;
-        hash.update("halftone-study-1 ");
+        hash.update("halftone-study-2 ");
         hash.update(kNumericsVersion);
         hash.update(m_model->checkpoint().fingerprint());
         for (const TokenWindows& windows : m_texts) {
@@ -135,8 +135,7 @@ private:
             for (const auto& ids : windows.ids)
                 hash.update(std::as_bytes(std::span(ids)));
         }
-        hash.update(std::string(" kl ") + (m_job.study.divergence ? "1" : "0") + " threads " + std::to_string(m_scope.threads()) + " " + matrixProductName() + " "
-                    + m_job.options.device.name());
+        hash.update(std::string(" kl ") + (m_job.study.divergence ? "1" : "0") + " " + matrixProductName() + " " + m_job.options.device.name());
         return hash;
     }
 
@@ -161,8 +160,7 @@ private:
             for (const auto& ids : m_texts[t].ids)
                 tokens.update(std::as_bytes(std::span(ids)));
         }
-        return {std::string(kNumericsVersion), m_model->checkpoint().fingerprint(), names, tokens.finish(),
-                matrixProductName() + " with " + std::to_string(m_scope.threads()) + (m_scope.threads() == 1 ? " thread" : " threads")};
+        return {std::string(kNumericsVersion), m_model->checkpoint().fingerprint(), names, tokens.finish(), matrixProductName()};
     }
 
     /// Other members are no reason to stop: those that both have are taken over. Under other conditions there are none.

@@ -48,13 +48,31 @@ std::vector<JsonNode> entries(const JsonNode& node, bool orOne)
     return made;
 }
 
+std::filesystem::path inFolder(const std::filesystem::path& path, const std::filesystem::path& folder)
+{
+    return path.is_relative() && !folder.empty() ? (folder / path).lexically_normal() : path;
+}
+
 std::filesystem::path parsePath(const JsonNode& node, const std::filesystem::path& folder)
 {
     const std::string text = node.text();
     if (text.empty())
         node.fail("is empty; it is a path.");
-    const std::filesystem::path path(text);
-    return path.is_relative() && !folder.empty() ? (folder / path).lexically_normal() : path;
+    return inFolder(text, folder);
+}
+
+/// The path under `key`, which `object` has; where its bytes are no UTF-8 as putPath() wrote them.
+std::filesystem::path parsePath(const JsonNode& object, const char* key, const std::filesystem::path& folder)
+{
+    const std::string bytes = std::string(key) + "_bytes";
+    if (!object.has(bytes))
+        return parsePath(object[key], folder);
+    object[key].text();
+    try {
+        return inFolder(takePath(object.value(), key), folder);
+    } catch (const Error& e) {
+        object[bytes].fail(e.what());
+    }
 }
 
 std::string parseName(const JsonNode& node)
@@ -155,15 +173,15 @@ void parseEvaluation(const JsonNode& node, Study& study, const std::filesystem::
             if (entry.value().is_string()) {
                 text.file = parsePath(entry, folder);
             } else {
-                entry.object({"name", "file"});
+                entry.object({"name", "file", "file_bytes"});
                 if (!entry.has("file"))
                     entry.missing("file").fail("is missing; it is the text to evaluate on.");
-                text.file = parsePath(entry["file"], folder);
+                text.file = parsePath(entry, "file", folder);
                 if (entry.has("name"))
                     text.name = parseName(entry["name"]);
             }
             if (text.name.empty())
-                text.name = text.file.filename().string();
+                text.name = asUtf8(text.file.filename().string());
             study.texts.push_back(std::move(text));
         }
     if (node.has("windows"))
@@ -210,17 +228,18 @@ Study Study::parse(std::string_view text, std::string_view subject, const std::f
         root.missing("halftone_study").fail("is missing; a study says \"halftone_study\": 1.");
     if (const JsonNode version = root["halftone_study"]; !version.value().is_number_integer() || version.value() != 1)
         version.fail("is " + shown(version.value()) + "; this program reads studies of version 1.");
-    root.object({"halftone_study", "name", "model", "project", "calibration_text", "evaluation", "base", "axes", "recipes", "classes"});
+    root.object({"halftone_study", "name", "model", "model_bytes", "project", "project_bytes", "calibration_text", "calibration_text_bytes", "evaluation", "base", "axes",
+                 "recipes", "classes"});
 
     Study study;
     if (root.has("name"))
         study.name = parseName(root["name"]);
     if (root.has("model"))
-        study.model = parsePath(root["model"], folder);
+        study.model = parsePath(root, "model", folder);
     if (root.has("project"))
-        study.project = parsePath(root["project"], folder);
+        study.project = parsePath(root, "project", folder);
     if (root.has("calibration_text"))
-        study.calibrationText = parsePath(root["calibration_text"], folder);
+        study.calibrationText = parsePath(root, "calibration_text", folder);
     if (root.has("evaluation"))
         parseEvaluation(root["evaluation"], study, folder);
     if (root.has("base"))
@@ -253,7 +272,7 @@ std::string Study::toJson() const
         json["name"] = name;
     for (const auto& [key, path] : {std::pair{"model", &model}, std::pair{"project", &project}, std::pair{"calibration_text", &calibrationText}})
         if (!path->empty())
-            json[key] = path->string();
+            putPath(json, key, path->string());
     json["base"] = recipeJson(base);
     Json axes = Json::object();
     for (const StudyMethod& method : methods) {
@@ -272,8 +291,11 @@ std::string Study::toJson() const
         for (const StudyRecipe& named : recipes)
             json["recipes"].push_back({{"name", named.name}, {"recipe", recipeJson(named.recipe)}});
     Json evaluation{{"windows", windows}, {"length", length}, {"divergence", divergence}};
-    for (const StudyText& one : texts)
-        evaluation["texts"].push_back({{"name", one.name}, {"file", one.file.string()}});
+    for (const StudyText& one : texts) {
+        Json entry{{"name", one.name}};
+        putPath(entry, "file", one.file.string());
+        evaluation["texts"].push_back(std::move(entry));
+    }
     json["evaluation"] = std::move(evaluation);
     json["classes"] = {{"class_1", limits.first}, {"class_2", limits.second}};
     return jsonText(json, 2, "the study") + "\n";

@@ -111,9 +111,9 @@ private Q_SLOTS:
     {
         QTemporaryDir folder;
         const QString study = studyFile(folder);
-        const auto arguments = [&](const char* project) {
+        const auto arguments = [&](const char* project, int threads = 2) {   // how many of them is no difference
             return QStringList{QStringLiteral("study"), study, QStringLiteral("--project"), folder.filePath(QString::fromLatin1(project)), QStringLiteral("--threads"),
-                               QStringLiteral("2"), QStringLiteral("--resume"), QStringLiteral("--json")};
+                               QString::number(threads), QStringLiteral("--resume"), QStringLiteral("--json")};
         };
         QElapsedTimer timer;
         timer.start();
@@ -123,7 +123,7 @@ private Q_SLOTS:
         int deaths = 0;
         for (int i = 1; i <= 8; ++i) {   // dies again and again, ever later, until it gets through
             QProcess process;
-            process.start(QStringLiteral(HALFTONE_CLI), arguments("killed.halftone"));
+            process.start(QStringLiteral(HALFTONE_CLI), arguments("killed.halftone", 1 + i % 3));
             QVERIFY(process.waitForStarted());
             if (process.waitForFinished(static_cast<int>(took * (2 + i) / 10)))
                 break;
@@ -134,6 +134,7 @@ private Q_SLOTS:
         QVERIFY(deaths > 0);
         const Outcome last = halftone(arguments("killed.halftone"));
         QVERIFY2(last.code == 0, last.err.constData());
+        QCOMPARE(last.json().at("study").get<std::string>(), std::string("study-001"));
         QCOMPARE(QString::fromStdString(figures(last.json().at("members")).dump(1)), QString::fromStdString(figures(whole.json().at("members")).dump(1)));
     }
 
@@ -149,6 +150,37 @@ private Q_SLOTS:
         QVERIFY(process.waitForFinished(20000));
         QVERIFY2(process.exitCode() == 130, process.readAllStandardError().constData());
         QCOMPARE(halftone(arguments).code, 0);
+    }
+
+    void resumedWithSomethingElseItSaysWhatDiffers()
+    {
+        QTemporaryDir folder;
+        const QString study = studyFile(folder, "[4, 3, 2, 8, 6, 5]"), other = folder.filePath(QStringLiteral("other.txt"));
+        QFile text(other);
+        QVERIFY(text.open(QIODevice::WriteOnly) && text.write(readFile(kText).mid(100)) > 0);
+        text.close();
+        const QStringList arguments{QStringLiteral("study"), study, QStringLiteral("--resume")};
+        QProcess process;
+        process.start(QStringLiteral(HALFTONE_CLI), arguments);
+        QVERIFY(process.waitForStarted());
+        const QString begun = folder.filePath(QStringLiteral("s.halftone/studies/study-001"));
+        QTRY_VERIFY_WITH_TIMEOUT(QDir(begun).exists() || process.state() == QProcess::NotRunning, 60000);
+        process.kill();
+        QVERIFY(process.waitForFinished(20000));
+        const QByteArray manifest = readFile(folder.filePath(QStringLiteral("s.halftone/manifest.json")));
+        if (!manifest.contains("study-001"))
+            QSKIP("killed before the study stood in the manifest");
+        for (const QStringList& more : {QStringList{QStringLiteral("--length"), QStringLiteral("32")}, {QStringLiteral("--windows"), QStringLiteral("2")}, {QStringLiteral("--eval"), other}}) {
+            const Outcome o = halftone(arguments + more);
+            QVERIFY2(o.code == 3 && o.err.contains("study-001 cannot be resumed like this"), o.err.constData());
+            QVERIFY2(!o.err.contains("thread"), o.err.constData());
+            QVERIFY(!QDir(folder.filePath(QStringLiteral("s.halftone/studies/study-002"))).exists());
+        }
+        QCOMPARE(halftone(arguments + QStringList{QStringLiteral("--windows"), QStringLiteral("2"), QStringLiteral("--start-anew")}).code, 0);
+        QVERIFY(QDir(folder.filePath(QStringLiteral("s.halftone/studies/study-002"))).exists());
+        const Outcome last = halftone(arguments + QStringList{QStringLiteral("--json")});
+        QVERIFY2(last.code == 0, last.err.constData());
+        QCOMPARE(last.json().at("study").get<std::string>(), std::string("study-001"));
     }
 
     void faultsHaveAPlaceAndACode_data()
