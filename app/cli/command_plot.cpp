@@ -1,7 +1,9 @@
 #include "app/cli/commands.h"
+#include "app/cli/moved_model.h"
 #include "app/cli/plot_views.h"
 #include "app/cli/terminal.h"
 #include "core/base/error.h"
+#include "core/base/json_paths.h"
 #include "core/project/replace_guard.h"
 #include "widgets/palette.h"
 
@@ -48,6 +50,9 @@ void plot(const PlotArguments& a, const Common& common)
     if (view == plotViews().end())
         throw CLI::ValidationError("--view", "\"" + a.view + "\" is not known; plot --list names the views");
     const QSize size = sizeOf(a.size.empty() ? view->size : a.size);
+    if (asUtf8(a.out) != a.out)   // Qt, which draws and writes, would take another name
+        throw Error(ErrorKind::InvalidArgument, a.out + ": the name of a picture must be UTF-8; choose another name.", a.out);
+    findModel(a.project, a.model);
     PlotSource source{Project::openExisting(a.project, true), {}, a};
     requireFileTarget(a.out, a.overwrite, {{source.project->modelPath(), "the model"}, {source.project->folder(), "the project"}});
     if (view->measured) {
@@ -85,6 +90,7 @@ void addPlotCommand(CLI::App& program)
     command->add_option("--run", a->run, "a run (the newest that is done)");
     command->add_option("--against", a->against, "of differences: the run to hold it against (the recipe, rounded to nearest)");
     command->add_option("--out", a->out, "file; its ending chooses png, svg, pdf or csv");
+    command->add_option("--model", a->model, "where the project's model lies now, if it has moved; remembered");
     command->add_flag("--overwrite", a->overwrite, "replace the file of --out where there is one");
     command->add_option("--mode", a->mode, "what of it: see plot --list");
     command->add_option("--scheme", a->scheme, "activation grid: per_tensor, per_token, per_channel, cross, cross_static")->capture_default_str();

@@ -1,4 +1,5 @@
 #include "app/cli/commands.h"
+#include "app/cli/moved_model.h"
 #include "app/cli/recipe_option.h"
 #include "app/cli/terminal.h"
 #include "core/base/error.h"
@@ -103,16 +104,6 @@ struct EvaluateArguments {
     TextOptions text;
     std::string target, recipe, against, model;
 };
-
-/// A project's model that has moved: looked at, and remembered.
-void findModel(const std::string& folder, const std::string& model)
-{
-    if (model.empty())
-        return;
-    if (!Project::isProject(folder))
-        throw Error(ErrorKind::InvalidArgument, "--model says where a project's model lies, and " + folder + " is no project", "model");
-    moveModel(*Project::openExisting(folder, false), std::filesystem::absolute(model));
-}
 
 /// An evaluation of a project's run stays with the project, also while another program has it open: Compare and `plot --view tradeoff` show it.
 void remember(const EvaluateArguments& a, const EvaluateJob& job, const Evaluation& result, double seconds, Progress& progress)

@@ -14,7 +14,7 @@ namespace halftone::cli {
 
 /// What `plot` was asked for.
 struct PlotArguments {
-    std::string project, view, site, run, against, out, theme = "light", size, scheme = "per_token", mode;
+    std::string project, model, view, site, run, against, out, theme = "light", size, scheme = "per_token", mode;
     int bits = 0, scale = 2;
     double alpha = -1;
     bool list = false, overwrite = false;
