@@ -2,7 +2,10 @@
 #include "app/studio/main_window.h"
 #include "app/studio/screenshot.h"
 #include "app/studio/start_clock.h"
+#include "app/studio/text.h"
+#include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/project/replace_guard.h"
 #include "widgets/palette.h"
 
 #include <QApplication>
@@ -59,13 +62,14 @@ int main(int argc, char** argv)
     const QCommandLineOption threads(u"threads"_s, u"Threads to compute with; 0: all cores."_s, u"number"_s);
     const QCommandLineOption workspace(u"workspace"_s, u"inspect, tune, run or compare."_s, u"name"_s);
     const QCommandLineOption screenshot(u"screenshot"_s, u"Save a picture of the window when it stands still, and quit."_s, u"png"_s);
+    const QCommandLineOption overwrite(u"overwrite"_s, u"Replace the file of --screenshot, or the files of --script, where there are some."_s);
     const QCommandLineOption size(u"size"_s, u"Size of the picture, 1440x900 unless said."_s, u"WxH"_s);
     const QCommandLineOption select(u"select"_s, u"Linear to select before the picture."_s, u"linear"_s);
     const QCommandLineOption recipe(u"recipe"_s, u"Recipe to import before the picture."_s, u"json"_s);
     const QCommandLineOption mainJob(u"main-job"_s, u"Before the picture, analyze, quantize and evaluate what the project lacks, on the texts that come along."_s);
     const QCommandLineOption script(u"script"_s, u"Steps to take in the window (JSON, see tests/gallery), and quit."_s, u"json"_s);
     const QCommandLineOption timing(u"timing"_s, u"Say when the window was painted and the model open, and quit (tests/bench)."_s);
-    parser.addOptions({sample, theme, threads, workspace, screenshot, size, select, recipe, mainJob, script, timing});
+    parser.addOptions({sample, theme, threads, workspace, screenshot, overwrite, size, select, recipe, mainJob, script, timing});
     parser.process(application);
     const auto usage = [](const QString& sentence) {
         QTextStream(stderr) << "halftone: " << sentence << '\n';
@@ -76,6 +80,15 @@ int main(int argc, char** argv)
         return usage(u"one model or project at a time, please"_s);
     if (parser.isSet(sample))
         qputenv("HALFTONE_SAMPLE", parser.value(sample).toUtf8());
+
+    if (parser.isSet(screenshot)) {   // before the window opens, and again when it is written
+        try {
+            halftone::requireFileTarget(halftone::toPath(parser.value(screenshot)), parser.isSet(overwrite), {});
+        } catch (const halftone::Error& error) {
+            QTextStream(stderr) << "halftone: " << QString::fromUtf8(error.what()) << '\n';
+            return halftone::exitCode(error.kind());
+        }
+    }
 
     halftone::Settings settings;
     halftone::Theme chosen = settings.theme();
@@ -124,6 +137,7 @@ int main(int argc, char** argv)
     if (parser.isSet(screenshot)) {
         halftone::ScreenshotRequest request;
         request.file = parser.value(screenshot);
+        request.replaces = parser.isSet(overwrite);
         request.linear = parser.value(select);
         request.recipe = parser.value(recipe);
         request.mainJob = parser.isSet(mainJob);
@@ -142,7 +156,7 @@ int main(int argc, char** argv)
         const QJsonDocument steps = file.open(QIODevice::ReadOnly) ? QJsonDocument::fromJson(file.readAll()) : QJsonDocument();
         if (!steps.isArray())
             return usage(u"--script is a file with a JSON array of steps"_s);
-        halftone::playScript(window, steps.array());
+        halftone::playScript(window, steps.array(), parser.isSet(overwrite));
     } else if (kind >= 0) {
         QObject::connect(&window.document(), &halftone::Document::opened, &window, [&window, kind] { window.setWorkspace(static_cast<halftone::Workspaces::Kind>(kind)); });
     }

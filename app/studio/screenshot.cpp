@@ -33,9 +33,9 @@ QJsonArray stepsOf(const ScreenshotRequest& request)
 
 } // namespace
 
-void playScript(MainWindow& window, const QJsonArray& steps)
+void playScript(MainWindow& window, const QJsonArray& steps, bool replaces)
 {
-    auto* script = new WindowScript(window, steps);
+    auto* script = new WindowScript(window, steps, replaces);
     QObject::connect(script, &WindowScript::finished, &window, [&window](const QString& fault) {
         if (!fault.isEmpty())
             QTextStream(stderr) << "halftone: " << fault << '\n';
@@ -46,7 +46,7 @@ void playScript(MainWindow& window, const QJsonArray& steps)
 
 void takeScreenshot(MainWindow& window, const ScreenshotRequest& request)
 {
-    playScript(window, stepsOf(request));
+    playScript(window, stepsOf(request), request.replaces);
 }
 
 } // namespace halftone

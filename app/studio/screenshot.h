@@ -19,11 +19,13 @@ struct ScreenshotRequest {
     QString linear;          ///< selected in it; empty: none
     QString recipe;          ///< imported first; empty: the project's own
     bool opens = false;      ///< a model was named on the command line
+    bool replaces = false;   ///< a file that stands there already
     bool mainJob = false;    ///< analyze, quantize and evaluate what is not there yet, on the texts that come along
 };
 void takeScreenshot(MainWindow& window, const ScreenshotRequest& request);
 
-/// The steps of a WindowScript, then quits: with 0, or with 4 when a step could not be taken (stderr says which).
-void playScript(MainWindow& window, const QJsonArray& steps);
+/// The steps of a WindowScript, then quits: with 0, or with 4 when a step could not be taken (stderr says which). Files that stand where it writes are
+/// replaced only where it `replaces`.
+void playScript(MainWindow& window, const QJsonArray& steps, bool replaces);
 
 } // namespace halftone

@@ -5,7 +5,9 @@
 #include "app/studio/study_desk.h"
 #include "app/studio/text.h"
 #include "core/analysis/site_statistics.h"
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/project/replace_guard.h"
 #include "widgets/message_banner.h"
 #include "widgets/palette.h"
 #include "widgets/texts_view.h"
@@ -13,6 +15,7 @@
 
 #include <QAction>
 #include <QApplication>
+#include <QBuffer>
 #include <QComboBox>
 #include <QDialog>
 #include <QDir>
@@ -61,10 +64,11 @@ QPixmap portrait(QWidget& window)
 
 } // namespace
 
-WindowScript::WindowScript(MainWindow& window, const QJsonArray& steps)
+WindowScript::WindowScript(MainWindow& window, const QJsonArray& steps, bool replaces)
     : QObject(&window)
     , m_window(window)
     , m_steps(steps)
+    , m_replaces(replaces)
     , m_timer(this)
 {
     connect(&m_timer, &QTimer::timeout, this, &WindowScript::look);
@@ -245,6 +249,7 @@ void WindowScript::savePlot(const QJsonObject& step)
         return fail(u"there is no such view: "_s + step.value(u"plot"_s).toString());
     QDir().mkpath(QFileInfo(file).absolutePath());
     try {
+        requireTarget(file);
         view->saveTo(file, QSize(size.at(0).toInt(), size.at(1).toInt()), 1);
     } catch (const Error& error) {
         fail(QString::fromUtf8(error.what()));
@@ -268,8 +273,28 @@ void WindowScript::shoot(const QString& file)
 {
     QDir().mkpath(QFileInfo(file).absolutePath());
     m_window.statusBar()->clearMessage();
-    if (!portrait(m_window).save(file))
-        fail(file + u" could not be written"_s);
+    QByteArray bytes;
+    QBuffer buffer(&bytes);
+    buffer.open(QIODevice::WriteOnly);
+    if (!portrait(m_window).save(&buffer, "PNG"))
+        return fail(file + u": the picture is too large for PNG"_s);
+    try {
+        requireTarget(file);
+        writeFileAtomically(toPath(file), {bytes.constData(), static_cast<std::size_t>(bytes.size())});
+    } catch (const Error& error) {
+        fail(QString::fromUtf8(error.what()));
+    }
+}
+
+void WindowScript::requireTarget(const QString& file) const
+{
+    std::vector<Precious> precious;
+    const Document& document = m_window.document();
+    if (document.isOpen()) {
+        precious.push_back({document.model().path, "the model"});
+        precious.push_back({document.project()->folder(), "the project"});
+    }
+    requireFileTarget(toPath(file), m_replaces, precious);
 }
 
 } // namespace halftone

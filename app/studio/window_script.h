@@ -20,7 +20,8 @@ class MainWindow;
 class WindowScript : public QObject {
     Q_OBJECT
 public:
-    WindowScript(MainWindow& window, const QJsonArray& steps);
+    /// Files that stand where a step writes are replaced only where it `replaces`.
+    WindowScript(MainWindow& window, const QJsonArray& steps, bool replaces);
 
 Q_SIGNALS:
     void finished(const QString& fault);   ///< empty: every step was taken
@@ -33,9 +34,11 @@ private:
     void savePlot(const QJsonObject& step);
     void popUp(const QJsonObject& step);
     void shoot(const QString& file);
+    void requireTarget(const QString& file) const;
     void fail(const QString& fault);
     MainWindow& m_window;
     QJsonArray m_steps;
+    bool m_replaces;
     QTimer m_timer;
     int m_next = 0, m_blocks = 0, m_quiet = 0;
 };

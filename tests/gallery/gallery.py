@@ -56,7 +56,7 @@ class Gallery:
             json.dump(steps, file)
         environment = dict(os.environ, QT_QPA_PLATFORM="offscreen", XDG_DATA_HOME=self.home, XDG_CONFIG_HOME=self.home, XDG_RUNTIME_DIR=self.home,
                            HALFTONE_SAMPLE=sample or self.sample())
-        command = [os.path.join(self.args.build, "bin", "halftone"), "--script", script, *(["--threads", str(self.args.threads)] if self.args.threads else []),
+        command = [os.path.join(self.args.build, "bin", "halftone"), "--script", script, "--overwrite", *(["--threads", str(self.args.threads)] if self.args.threads else []),
                    *([model] if model else [])]
         result = subprocess.run(command, env=environment)
         if result.returncode != 0:
