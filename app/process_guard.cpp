@@ -64,31 +64,47 @@ void onTerminate()
     std::abort();
 }
 
-/// Whether a limited address space (ulimit -v) is as good as used up. Async-signal-safe.
-bool addressSpaceIsUsedUp()
+/// The limit of this process, RLIM_INFINITY where it has none.
+rlim_t limitOf(decltype(RLIMIT_AS) resource)
 {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return false;
+    return ::getrlimit(resource, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
+bool isNear(rlim_t limit, unsigned long used)
+{
+    constexpr unsigned long kNear = 128UL << 20;   // what one allocation of a library may have asked for
+    return limit != RLIM_INFINITY && used + kNear > limit;
+}
+
+/// Whether a limited address space (ulimit -v) or data segment (ulimit -d) is as good as used up. Async-signal-safe.
+bool memoryIsUsedUp()
+{
     const int descriptor = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         return false;
-    char text[32] = {};
+    char text[128] = {};
     const ssize_t length = ::read(descriptor, text, sizeof text - 1);
     ::close(descriptor);
-    unsigned long pages = 0;
-    for (ssize_t i = 0; i < length && text[i] >= '0' && text[i] <= '9'; ++i)
-        pages = pages * 10 + static_cast<unsigned long>(text[i] - '0');
-    constexpr unsigned long kNear = 128UL << 20;   // what one allocation of a library may have asked for
-    return pages * static_cast<unsigned long>(::sysconf(_SC_PAGESIZE)) + kNear > limit.rlim_cur;
+    constexpr int kFields = 6, kAll = 0, kData = 5;   // proc(5)
+    unsigned long pages[kFields] = {};
+    int field = 0;
+    for (ssize_t i = 0; i < length && field < kFields; ++i) {
+        if (text[i] >= '0' && text[i] <= '9')
+            pages[field] = pages[field] * 10 + static_cast<unsigned long>(text[i] - '0');
+        else
+            ++field;
+    }
+    const auto page = static_cast<unsigned long>(::sysconf(_SC_PAGESIZE));
+    return isNear(limitOf(RLIMIT_AS), pages[kAll] * page) || isNear(limitOf(RLIMIT_DATA), pages[kData] * page);
 }
 
-/// oneDNN writes through the null pointer of an allocation that failed. With the address space used up that is what happened, and is said; else the
+/// oneDNN writes through the null pointer of an allocation that failed. With the memory used up that is what happened, and is said; else the
 /// program dies as it would have.
 void onBadAccess(int number)
 {
-    if (addressSpaceIsUsedUp()) {
-        say("\nhalftone: out of memory in a library; raise the limit of this process (ulimit -v), or take fewer --threads\n");
+    if (memoryIsUsedUp()) {
+        say("\nhalftone: out of memory in a library; raise the limit of this process (ulimit -v, ulimit -d), or take fewer --threads\n");
         ::_exit(kOutOfMemory);
     }
     std::signal(number, SIG_DFL);   // and the access is tried again
@@ -102,8 +118,20 @@ void onExit()
     ::_exit(kOutOfMemory);
 }
 
+/// Where standard input, output or errors were closed, the next file opened would take the number, and what is printed would go into it.
+void openStandardStreams()
+{
+    int descriptor = 0;
+    do {
+        descriptor = ::open("/dev/null", O_RDWR);
+    } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor >= 0)
+        ::close(descriptor);
+}
+
 void guardProcess(int, char**, char**)
 {
+    openStandardStreams();
     std::signal(SIGXFSZ, SIG_IGN);   // a file-size limit is told by the write that meets it
     std::signal(SIGPIPE, SIG_IGN);
     struct sigaction action {};
@@ -114,8 +142,7 @@ void guardProcess(int, char**, char**)
         if (::sigaction(number, nullptr, &before) == 0 && before.sa_handler != SIG_IGN)
             ::sigaction(number, &action, nullptr);
     }
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+    if (limitOf(RLIMIT_AS) != RLIM_INFINITY || limitOf(RLIMIT_DATA) != RLIM_INFINITY)
         std::signal(SIGSEGV, onBadAccess);
     std::set_terminate(onTerminate);
 }

@@ -70,7 +70,7 @@ int run(int argc, char** argv)
 int main(int argc, char** argv)
 {
     halftone::expectNoExit();
-    const int code = run(argc, argv);
+    const int code = run(argc, argv), output = halftone::cli::finishOutput();
     halftone::endsByItself();
-    return code;
+    return code != 0 ? code : output;
 }

@@ -1,6 +1,7 @@
 #include "app/cli/terminal.h"
 
 #include "app/process_guard.h"
+#include "core/base/error.h"
 #include "core/base/number_text.h"
 #include "core/base/shown_text.h"
 
@@ -59,6 +60,16 @@ CLI::Validator unsignedNumber(bool unit)
         text = std::to_string(value) + rest;
         return std::string();
     }, "");
+}
+
+/// errno of the first write to standard output that failed; 0: none has.
+int gOutputError = 0;
+
+/// To be called right after a write.
+void keepOutputError()
+{
+    if (gOutputError == 0 && (std::ferror(stdout) != 0 || !std::cout))
+        gOutputError = errno != 0 ? errno : EIO;
 }
 
 std::stop_source& stopSource()
@@ -183,6 +194,17 @@ void print(const char* format, ...)
     va_end(again);
     text.pop_back();
     std::fputs(shownText(text, kOutputBytes, true).c_str(), stdout);
+    keepOutputError();
+}
+
+int finishOutput()
+{
+    std::fflush(stdout);
+    keepOutputError();
+    if (gOutputError == 0 || gOutputError == EPIPE)   // "| head": it has what it wanted
+        return 0;
+    complain("halftone-cli: standard output could not be written: " + std::generic_category().message(gOutputError) + "; what was printed is not whole");
+    return exitCode(ErrorKind::Io);
 }
 
 void complain(const std::string& sentence)
@@ -201,6 +223,7 @@ bool confirm(const std::string& question)
 void printJson(const Json& json)
 {
     std::cout << shownJson(json.dump(2, ' ', false, Json::error_handler_t::replace)) << '\n' << std::flush;
+    keepOutputError();
 }
 
 void printTable(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& cells)
@@ -227,6 +250,7 @@ void printTable(const std::vector<std::string>& head, const std::vector<std::vec
     for (const auto& row : rows)
         line(row);
     std::cout << std::flush;
+    keepOutputError();
 }
 
 std::string number(double value, int significant)

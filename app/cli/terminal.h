@@ -54,6 +54,9 @@ std::string progressCount(std::int64_t done, std::int64_t total, std::int64_t pa
 /// it or the functions below, for any part of it may come from a file.
 [[gnu::format(printf, 1, 2)]] void print(const char* format, ...);
 
+/// Before main returns: what was printed is out. @return 0, or the exit code where it could not be written, and says why.
+int finishOutput();
+
 /// One sentence on stderr, likewise.
 void complain(const std::string& sentence);
 
