@@ -17,7 +17,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PARTS = ["kill", "disk", "limits", "signals"]
+PARTS = ["kill", "disk", "limits", "signals", "named_files"]
 
 
 class Skip(Exception):
