@@ -123,7 +123,7 @@ void MainWindow::buildEditMenu()
     edit->addMenu(m_presetMenu);
     connect(m_presetMenu, &QMenu::aboutToShow, this, [this] { m_presetMenu->refresh(*m_document); });
     connect(m_presetMenu, &PresetMenu::presetRequested, this, [this](const Preset& preset) { m_document->applyPreset(preset); });
-    connect(addAction(edit, u"clearRecipe"_s, tr("C&lear recipe"), {}, tr("Leave every linear as it is; one undo step")), &QAction::triggered, this, [this] {
+    connect(addAction(edit, u"clearRecipe"_s, tr("Clear r&ecipe"), {}, tr("Leave every linear as it is; one undo step")), &QAction::triggered, this, [this] {
         Recipe empty;
         empty.calibration = m_document->recipe().calibration;
         empty.contract = m_document->recipe().contract;
@@ -247,7 +247,7 @@ void MainWindow::buildJobMenus()
         showRecipe();   // also where it was refused: the menu shows what holds
     });
 
-    QMenu* evaluate = menuBar()->addMenu(tr("E&valuate"));
+    QMenu* evaluate = menuBar()->addMenu(tr("Eval&uate"));
     connect(addAction(evaluate, u"evaluate"_s, tr("&Evaluate…"), QKeySequence(Qt::CTRL | Qt::Key_E), tr("Perplexity, and divergence from the float model"), u"evaluate"_s),
             &QAction::triggered, this, [this] { askEvaluate(); });
     connect(addAction(evaluate, u"study"_s, tr("&Study…"), QKeySequence(Qt::CTRL | Qt::Key_T), tr("Many settings as one job: methods, bits, groups, activation grids")),

@@ -16,7 +16,7 @@ using namespace Qt::StringLiterals;
 PresetMenu::PresetMenu(QWidget* parent) : QMenu(parent)
 {
     setObjectName(u"presetMenu"_s);
-    setTitle(tr("Apply &preset"));
+    setTitle(tr("&Apply preset"));
     setToolTipsVisible(true);
     std::array<QMenu*, kPresetKinds> kinds{};
     for (const Preset& preset : presets()) {

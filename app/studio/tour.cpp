@@ -72,7 +72,7 @@ Tour::Tour(QWidget* window, QList<TourStep> steps)
     column->addSpacing(4);
     auto* buttons = new QHBoxLayout;
     buttons->setSpacing(8);
-    m_skip = new QPushButton(tr("End the to&ur"), this);
+    m_skip = new QPushButton(tr("En&d the tour"), this);
     m_skip->setObjectName(u"tourEnd"_s);
     m_skip->setToolTip(tr("It does not come again by itself; the Help menu has it (Escape)"));
     m_back = new QPushButton(tr("&Back"), this);
