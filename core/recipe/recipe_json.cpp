@@ -94,10 +94,12 @@ std::pair<std::string, std::string> placeOf(std::string_view path)
     return dot == std::string_view::npos ? std::pair{std::string(), std::string(path)} : std::pair{std::string(path.substr(0, dot)), std::string(path.substr(dot + 1))};
 }
 
-/// `node`: defaults, or a rule with "match".
-PlanPatch parsePatch(const Node& node, bool rule)
+/// Keys of a patch itself (object ""), then of each object in it.
+using PatchKeys = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
+PatchKeys patchKeys(bool rule)
 {
-    std::vector<std::pair<std::string, std::vector<std::string>>> objects{{"", {}}};   // keys of the node itself, then of each object in it
+    PatchKeys objects{{"", {}}};
     if (rule)
         objects.front().second.push_back("match");
     eachPlanField([&](const auto& field) {
@@ -109,7 +111,14 @@ PlanPatch parsePatch(const Node& node, bool rule)
         }
         at->second.push_back(key);
     });
-    for (const auto& [object, keys] : objects)
+    return objects;
+}
+
+/// `node`: defaults, or a rule with "match".
+PlanPatch parsePatch(const Node& node, bool rule)
+{
+    static const PatchKeys ofDefaults = patchKeys(false), ofRule = patchKeys(true);
+    for (const auto& [object, keys] : rule ? ofRule : ofDefaults)
         if (object.empty())
             node.object(keys);
         else if (node.has(object))
