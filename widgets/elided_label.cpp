@@ -1,7 +1,7 @@
 #include "widgets/elided_label.h"
 
-#include "core/base/shown_text.h"
 #include "widgets/palette.h"
+#include "widgets/plain_labels.h"
 
 #include <QEvent>
 #include <QHelpEvent>
@@ -20,7 +20,7 @@ ElidedLabel::ElidedLabel(QWidget* parent, Qt::TextElideMode mode) : QWidget(pare
 void ElidedLabel::setText(const QString& text)
 {
     constexpr std::size_t kMost = 2000;
-    const QString shown = QString::fromStdString(shownText(text.toStdString(), kMost));   // it may be a file's
+    const QString shown = plainText(text, kMost);   // it may be a file's
     if (shown == m_text)
         return;
     m_text = shown;

@@ -1,6 +1,5 @@
 #include "widgets/message_banner.h"
 
-#include "core/base/shown_text.h"
 #include "widgets/palette.h"
 #include "widgets/plain_labels.h"
 
@@ -26,7 +25,7 @@ public:
     MessageCard(const Message& message, QWidget* parent) : QWidget(parent), m_message(message)
     {
         setObjectName(u"message-"_s + message.id);
-        setAccessibleName(QString::fromStdString(shownText(message.sentence.toStdString(), 4000, true)));
+        setAccessibleName(plainLines(message.sentence));
         setAccessibleDescription(message.nextStep);
         auto* row = new QHBoxLayout(this);
         row->setContentsMargins(12, 8, 8, 8);
@@ -42,7 +41,7 @@ public:
         for (const auto& [text, key] : {std::pair{message.sentence, u"sentence"_s}, std::pair{message.nextStep, u"nextStep"_s}}) {
             if (text.isEmpty())
                 continue;
-            auto* words = new QLabel(QString::fromStdString(shownText(text.toStdString(), 4000, true)), this);
+            auto* words = new QLabel(plainLines(text), this);
             words->setObjectName(key);
             words->setTextFormat(Qt::PlainText);
             words->setWordWrap(true);

@@ -17,16 +17,20 @@ bool PlainLabels::eventFilter(QObject* watched, QEvent* event)
     return QObject::eventFilter(watched, event);
 }
 
-QString plainText(const QString& text)
+QString plainText(const QString& text, std::size_t most)
 {
-    constexpr std::size_t kMost = 256;
-    return QString::fromStdString(shownText(text.toStdString(), kMost));
+    return QString::fromStdString(shownText(text.toStdString(), most));
+}
+
+QString plainLines(const QString& text)
+{
+    constexpr std::size_t kMost = 4000;
+    return QString::fromStdString(shownText(text.toStdString(), kMost, true));
 }
 
 QString plainTip(const QString& text)
 {
-    constexpr std::size_t kMost = 4000;
-    const QString shown = QString::fromStdString(shownText(text.toStdString(), kMost, true));
+    const QString shown = plainLines(text);
     return Qt::mightBeRichText(shown) ? shown.toHtmlEscaped().replace(u'\n', QStringLiteral("<br>")) : shown;
 }
 

@@ -3,6 +3,8 @@
 #include <QObject>
 #include <QString>
 
+#include <cstddef>
+
 namespace halftone {
 
 /// Labels guess whether their text is HTML, and texts of files (names, paths, reasons) must not be taken for it: installed on the
@@ -16,9 +18,12 @@ public:
 };
 
 /// Text of a file as a cell or a label shows it: without control characters and those that turn or hide text (shownText()), elided.
-QString plainText(const QString& text);
+QString plainText(const QString& text, std::size_t most = 256);
 
-/// A tool tip that says just `text`, which may come from a file: likewise, with its lines, and escaped where Qt would take it for HTML.
+/// The same in full, with its lines: for sentences.
+QString plainLines(const QString& text);
+
+/// A tool tip that says just `text`, which may come from a file: plainLines(), escaped where Qt would take it for HTML.
 QString plainTip(const QString& text);
 
 } // namespace halftone

@@ -1,6 +1,5 @@
 #include "app/studio/job_dialog.h"
 
-#include "core/base/shown_text.h"
 #include "widgets/palette.h"
 #include "widgets/plain_labels.h"
 
@@ -27,7 +26,7 @@ JobDialog::JobDialog(const QString& name, const QString& title, const QString& e
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(20, 16, 20, 16);
     layout->setSpacing(12);
-    auto* text = new QLabel(QString::fromStdString(shownText(explanation.toStdString(), 4000, true)), this);
+    auto* text = new QLabel(plainLines(explanation), this);
     text->setWordWrap(true);
     text->setMinimumWidth(520);
     layout->addWidget(text);
@@ -75,7 +74,7 @@ void JobDialog::setNote(const QString& note, const QString& problem)
     QPalette palette = m_note->palette();
     palette.setColor(QPalette::WindowText, problem.isEmpty() ? colours().faint : colours().bad);
     m_note->setPalette(palette);
-    m_note->setText(QString::fromStdString(shownText((problem.isEmpty() ? note : problem).toStdString(), 4000, true)));
+    m_note->setText(plainLines(problem.isEmpty() ? note : problem));
     m_start->setEnabled(problem.isEmpty());
     m_start->setToolTip(plainTip(problem));
 }
