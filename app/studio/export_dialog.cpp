@@ -152,8 +152,9 @@ void ExportDialog::choose()
         QStringList runtimes;
         for (const std::string& runtime : format.runtimes)
             runtimes.append(toQString(contractName(runtime)));
+        const QString size = sizeText();
         m_summary->setText(toQString(format.summary) + (runtimes.isEmpty() ? QString() : u'\n' + tr("Loads in: %1").arg(runtimes.join(u", "_s)))
-                           + (sizeText().isEmpty() ? QString() : u'\n' + sizeText()));
+                           + (size.isEmpty() ? QString() : u'\n' + size));
     }
     refresh();
     if (!request().run.isEmpty())
