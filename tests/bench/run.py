@@ -93,10 +93,10 @@ def main():
     def row(name, command, keep=()):
         walls, cpus, peaks = [], [], []
         for repeat in range(args.repeats):
-            wall, cpu, peak, text = measured([part.replace("{repeat}", str(repeat)) for part in command])
-            walls.append(round(wall, 3))
-            cpus.append(round(cpu, 3))
-            peaks.append(peak)
+            took = measured([part.replace("{repeat}", str(repeat)) for part in command])
+            walls.append(round(took.wall, 3))
+            cpus.append(round(took.cpu, 3))
+            peaks.append(took.peak)
         shown = ["halftone-cli", *[os.path.basename(part) if os.path.isabs(part) else part for part in command[1:]]]
         entry = {"command": " ".join(shown), "wall_s": walls, "cpu_s": cpus, "wall_s_best": min(walls), "cpu_s_best": min(cpus), "peak_bytes": max(peaks)}
         if keep:
@@ -119,7 +119,7 @@ def main():
             program = next((path for path in (os.path.join(args.build, "bin", "bench_kernels"), os.path.join(args.build, "tests/bench/bench_kernels"))
                             if os.path.isfile(path)), None)
             if program:
-                _, _, _, text = measured([program])
+                text = measured([program]).output
                 try:
                     result["rows"]["kernels"] = json.loads(text)
                 except json.JSONDecodeError:
@@ -129,7 +129,7 @@ def main():
         if "views" in wanted:
             program = os.path.join(args.build, "bin", "bench_views")
             if os.path.isfile(program):
-                _, _, _, text = measured([program, model, args.text, *threads])
+                text = measured([program, model, args.text, *threads]).output
                 result["rows"]["views"] = text.splitlines()
                 print(text, file=sys.stderr)
             else:

@@ -48,15 +48,14 @@ def main():
             json.dump(recipe, file)
         for seed in range(args.seeds):
             project = os.path.join(work, f"{seed}.halftone")
-            _, cpu, peak, _ = measured([args.cli, "quantize", args.model, "--recipe", path, "--text", args.text, "--project", project, "--seed", str(seed), *threads])
-            _, _, _, text = measured([args.cli, "evaluate", project, "--text", args.held_out, "--windows", str(args.windows), "--length", str(args.length),
-                                      "--against", args.model, *threads])
-            figures = json.loads(text)
+            took = measured([args.cli, "quantize", args.model, "--recipe", path, "--text", args.text, "--project", project, "--seed", str(seed), *threads])
+            figures = json.loads(measured([args.cli, "evaluate", project, "--text", args.held_out, "--windows", str(args.windows), "--length", str(args.length),
+                                           "--against", args.model, *threads]).output)
             perplexity.append(round(figures["perplexity"], 4))
             divergence.append(round(figures["kl_mean"], 5))
-            seconds.append(round(cpu, 1))
-            peaks.append(peak)
-            print(f"seed {seed}: perplexity {perplexity[-1]}, KL {divergence[-1]}, {cpu:.1f} CPU s", file=sys.stderr)
+            seconds.append(round(took.cpu, 1))
+            peaks.append(took.peak)
+            print(f"seed {seed}: perplexity {perplexity[-1]}, KL {divergence[-1]}, {took.cpu:.1f} CPU s", file=sys.stderr)
             shutil.rmtree(project)
         print(json.dumps({"machine": machine(), "model": os.path.basename(os.path.normpath(args.model)), "recipe": recipe, "threads": args.threads, "windows": args.windows,
                           "length": args.length, "perplexity": spread(perplexity), "kl_mean": spread(divergence), "cpu_s": spread(seconds), "peak_bytes": max(peaks)}, indent=1))

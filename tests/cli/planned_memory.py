@@ -10,9 +10,11 @@ import os
 import re
 import shutil
 import struct
-import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
+from measured import measured  # noqa: E402
 
 cli, data = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 tiny, text = os.path.join(data, "model", "tiny-llama"), os.path.join(data, "model", "tiny-text.txt")
@@ -62,20 +64,13 @@ def make_deep(folder, blocks):
         file.write(struct.pack("<Q", len(text_of_header)) + text_of_header + out)
 
 
-def measured(command):
+def planned_and_reached(command):
     """-> (bytes planned, bytes reached)"""
-    with tempfile.TemporaryFile() as said:
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        told = said.read().decode("utf-8", "replace")
-    if child.returncode != 0:
-        sys.exit(f"{' '.join(command)}: exit {child.returncode}\n{told[-1000:]}")
-    plan = re.search(r"planned: .*about ([\d.]+) (bytes|kB|MB|GB) of memory", told)
+    took = measured(command)
+    plan = re.search(r"planned: .*about ([\d.]+) (bytes|kB|MB|GB) of memory", took.errors)
     if not plan:
-        sys.exit(f"{' '.join(command)}: says no plan\n{told[-1000:]}")
-    return float(plan[1]) * UNITS[plan[2]], usage.ru_maxrss * 1024
+        sys.exit(f"{' '.join(command)}: says no plan\n{took.errors[-1000:]}")
+    return float(plan[1]) * UNITS[plan[2]], took.peak
 
 
 def main():
@@ -101,7 +96,7 @@ def main():
             rows.append((f"{name}, evaluate", ["evaluate", model, *windows]))
             rows.append((f"{name}, evaluate against the model itself", ["evaluate", model, "--against", model, *windows]))
         for name, arguments in rows:
-            planned, reached = measured([cli, *arguments])
+            planned, reached = planned_and_reached([cli, *arguments])
             apart = planned / reached - 1
             bad = abs(apart) > 0.1
             wrong += bad

@@ -92,8 +92,8 @@ def rows():
 
 def output(command):
     """-> (what it printed, CPU seconds)"""
-    _, seconds, _, text = measured(command)
-    return json.loads(text), seconds
+    took = measured(command)
+    return json.loads(took.output), took.cpu
 
 
 def mean(values):

@@ -87,7 +87,7 @@ class Bench:
         self.cli = os.path.join(args.build, "bin", "halftone-cli")
         self.threads = ["--threads", str(args.threads)] if args.threads else []
         self.args, self.model, self.name = args, model, os.path.basename(os.path.normpath(model))
-        linears = json.loads(measured([self.cli, "inspect", model, "--json"])[3])["linears"]
+        linears = json.loads(measured([self.cli, "inspect", model, "--json"]).output)["linears"]
         self.columns = [linear["in"] for linear in linears]
         self.small = sum(linear["in"] * linear["out"] for linear in linears) < SMALL
         self.length = args.length or (128 if self.small else 256)
@@ -95,13 +95,13 @@ class Bench:
         self.steps = args.steps or (128 if self.small else 16)
         self.windows = args.windows or (32 if self.small else 16)
         self.setup = {"model": self.name, "samples": self.samples, "length": self.length, "steps": self.steps, "windows": self.windows}
-        known = {m["id"] for m in json.loads(measured([self.cli, "methods", "--json"])[3])["methods"]}
+        known = {m["id"] for m in json.loads(measured([self.cli, "methods", "--json"]).output)["methods"]}
         self.methods = {name: entry for name, entry in methods(self.steps).items()
                         if all(entry[0].get(part, {}).get("method", "rtn") in known for part in ("rounding", "transform", "compensation"))}
 
     def evaluate(self, target, *more):
         return json.loads(measured([self.cli, "evaluate", target, "--text", self.args.held_out, "--windows", str(self.windows), "--length",
-                                    str(self.length), "--json", *self.threads, *more])[3])
+                                    str(self.length), "--json", *self.threads, *more]).output)
 
     def jobs(self):
         """(seed rank, setting, method, seed): cheap ones first within a setting."""
@@ -129,13 +129,13 @@ class Bench:
             path, project = os.path.join(folder, "recipe.json"), os.path.join(folder, "p.halftone")
             with open(path, "w", encoding="utf-8") as file:
                 json.dump(recipe, file)
-            seconds, _, peak, out = measured([self.cli, "quantize", self.model, "--recipe", path, "--text", self.args.text, "--project", project,
-                                              "--json", *self.threads])
-            quantized = json.loads(out)
+            took = measured([self.cli, "quantize", self.model, "--recipe", path, "--text", self.args.text, "--project", project,
+                             "--json", *self.threads])
+            quantized = json.loads(took.output)
             result = self.evaluate(project, "--against", self.model)
         curves = quantized.get("curves", [])
         return {**self.setup, "setting": setting, "method": name, "seed": seed, "perplexity": result["perplexity"], "kl": result["kl_mean"],
-                "seconds": round(seconds, 1), "peak_bytes": peak, "bits_per_weight": quantized["bits_per_weight"], "gap": gap(curves),
+                "seconds": round(took.wall, 1), "peak_bytes": took.peak, "bits_per_weight": quantized["bits_per_weight"], "gap": gap(curves),
                 "rollbacks": sum(c["rollbacks"] for c in curves)}
 
     def kernels(self):
@@ -143,7 +143,7 @@ class Bench:
         shares = {}
         for bits in (8, 6, 4):
             sites = json.loads(measured([self.cli, "analyze", self.model, "--text", self.args.held_out, "--windows", str(self.windows), "--length",
-                                         str(self.length), "--bits", str(bits), "--json", *self.threads])[3])["sites"]
+                                         str(self.length), "--bits", str(bits), "--json", *self.threads]).output)["sites"]
             shares[f"A{bits}"] = {what: {grid: sum(s[what][grid] for s in sites) / len(sites) for grid in sites[0][what]}
                                   for what in ("kernel", "lost", "clipped") if what in sites[0]}
         return shares
