@@ -70,6 +70,18 @@ private:
         QTRY_COMPARE_WITH_TIMEOUT(job(u"quantize"_s).state, JobState::Paused, 60000);
     }
 
+    /// A line that the window offers for a shell.
+    void runInShell(const QString& line)
+    {
+        QProcess shell;
+        QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+        environment.insert(u"PATH"_s, QFileInfo(QStringLiteral(HALFTONE_CLI)).path() + u':' + environment.value(u"PATH"_s));
+        shell.setProcessEnvironment(environment);
+        shell.start(u"sh"_s, {u"-c"_s, line});
+        QVERIFY(shell.waitForFinished(120000));
+        QVERIFY2(shell.exitCode() == 0, shell.readAllStandardError().constData());
+    }
+
     void quantizeToTheEnd()
     {
         QVERIFY(document().setCalibration({8, 64, 0}));
@@ -370,13 +382,7 @@ private Q_SLOTS:
         QVERIFY(!ours.isEmpty());
         QVERIFY(line.contains(project));
         line.replace(project, other);
-        QProcess shell;
-        QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
-        environment.insert(u"PATH"_s, QFileInfo(QStringLiteral(HALFTONE_CLI)).path() + u':' + environment.value(u"PATH"_s));
-        shell.setProcessEnvironment(environment);
-        shell.start(u"sh"_s, {u"-c"_s, line + u" --quiet"_s});
-        QVERIFY(shell.waitForFinished(120000));
-        QVERIFY2(shell.exitCode() == 0, shell.readAllStandardError().constData());
+        STEP(runInShell(line + u" --quiet"_s));
         QCOMPARE(blocks(other), ours);   // their names are their contents' hashes
     }
 
@@ -415,13 +421,7 @@ private Q_SLOTS:
         // The line does what the window did.
         end();
         QDir(out).removeRecursively();
-        QProcess shell;
-        QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
-        environment.insert(u"PATH"_s, QFileInfo(QStringLiteral(HALFTONE_CLI)).path() + u':' + environment.value(u"PATH"_s));
-        shell.setProcessEnvironment(environment);
-        shell.start(u"sh"_s, {u"-c"_s, line + u" --quiet"_s});
-        QVERIFY(shell.waitForFinished(120000));
-        QVERIFY2(shell.exitCode() == 0, shell.readAllStandardError().constData());
+        STEP(runInShell(line + u" --quiet"_s));
         QVERIFY(QFileInfo::exists(out + u"/config.json"_s));
         QDesktopServices::unsetUrlHandler(u"file"_s);
     }
