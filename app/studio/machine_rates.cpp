@@ -126,8 +126,8 @@ namespace {
 /// Tokens that a learned method trains a block on, all its steps together; 0 for others.
 double trainedTokens(const MethodChoice& choice, MethodKind kind, const CalibrationSettings& calibration)
 {
-    const MethodNeeds needs = needsOf(kind, choice);
-    return needs.block && needs.training ? static_cast<double>(needs.training->steps) * needs.training->batch * calibration.length : 0;
+    const TrainingNeeds training = trainingOf(kind, choice);
+    return needsOf(kind, choice).block ? static_cast<double>(training.steps) * training.batch * calibration.length : 0;
 }
 
 } // namespace

@@ -90,7 +90,7 @@ RoundingResult LearnedRounding::round(const RoundingInputs& in, const MethodChoi
     const at::Tensor weight = weightForLearning(in);
     LinearObjective objective(*learned, weight, in.hessian->h);
     RoundingResult result;
-    const TrainingNeeds training = needsOf(MethodKind::Rounding, choice).training.value();
+    const TrainingNeeds training = trainingOf(MethodKind::Rounding, choice);
     const int steps = static_cast<int>(training.steps);
     result.curve = train(objective, {.what = in.linear, .steps = steps, .schedule = training.schedule}, stop, [&](int step, double loss) {
         if (in.trained)

@@ -80,8 +80,7 @@ BlockWork blockWork(const ModelDescription& model, const std::vector<ResolvedPla
         block.largest = std::max(block.largest, positive(linear.weights()));
         block.learned = block.learned || learns(plan);
         const MethodNeeds needs = needsOf(MethodKind::Rounding, plan.rounding);
-        if (needs.block && needs.training)
-            block.batch = std::max(block.batch, positive(needs.training->batch));
+        block.batch = std::max(block.batch, positive(trainingOf(MethodKind::Rounding, plan.rounding).batch));
         block.factorised = block.factorised || needs.hessian;
         block.together = block.together || !needs.sequential;
     }
