@@ -17,7 +17,6 @@ namespace {
 
 /// Tokens of one forward pass: enough for efficient products, little enough to stay near the caches and to cancel soon.
 constexpr std::int64_t kTokensAtOnce = 2048;
-constexpr std::uint64_t kDefaultBudget = 2ull << 30;
 
 using SeeSite = std::function<void(SiteKind, const at::Tensor&)>;
 
@@ -159,14 +158,13 @@ Analysis analyzeModel(const Model& model, const TokenWindows& windows, const Ana
         progress.update(last);
     }
 
-    // A block's sites beside the stream (in and out) within half of the budget; the other half is for weights and working space.
     std::uint64_t channels = 0;
     for (const SiteInfo& site : model.sites())
         if (site.block == 0)
             channels += static_cast<std::uint64_t>(site.channels);
     const std::uint64_t streams = 2 * static_cast<std::uint64_t>(tokens) * static_cast<std::uint64_t>(model.config().hidden) * sizeof(float);
     const std::uint64_t needed = static_cast<std::uint64_t>(tokens) * channels * sizeof(float) + streams;
-    const bool keep = needed <= (options.memoryBudget > 0 ? options.memoryBudget / 2 : kDefaultBudget);
+    const bool keep = needed <= mostKept(options.memoryBudget);
 
     const std::shared_ptr<const SampledTokens> sampled = sampleOf(model, windows, tokenizer);
     progress.begin("Measuring activations", model.config().blocks, "blocks");

@@ -9,10 +9,6 @@
 #include <algorithm>
 
 namespace halftone {
-namespace {
-constexpr std::int64_t kMapSide = 512;
-} // namespace
-
 SiteAccumulator::SiteAccumulator(SiteInfo site, std::int64_t tokens, const AnalysisSettings& settings, std::shared_ptr<const SampledTokens> sampled)
     : m_settings(settings)
     , m_moments(site.channels)

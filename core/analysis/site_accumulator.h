@@ -10,6 +10,9 @@
 
 namespace halftone {
 
+/// Rows and columns of a site's map, at most.
+inline constexpr std::int64_t kMapSide = 512;
+
 /// Builds the statistics of one site in two passes over its activations, given window by window in text order, the same in both passes:
 /// ranges, moments, sketch and map first; then, the whole-text ranges being known, the kernel under five grids at once.
 class SiteAccumulator {

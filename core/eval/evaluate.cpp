@@ -16,13 +16,12 @@
 
 namespace halftone {
 
-namespace {
-
-/// Positions a head product takes at a time: logits of one chunk stay below 64 MB.
-std::int64_t rowsPerChunk(std::int64_t vocabulary)
+std::int64_t logitRows(std::int64_t vocabulary)
 {
     return std::clamp<std::int64_t>(16'000'000 / std::max<std::int64_t>(1, vocabulary), 16, 512);
 }
+
+namespace {
 
 /// NaN when there is nothing to average.
 double meanOf(const std::vector<double>& values)
@@ -104,7 +103,7 @@ std::vector<TokenLosses> lossesOf(std::span<const HiddenStream* const> streams, 
 {
     std::vector<TokenLosses> losses(streams.size());
     const std::int64_t predicted = windows.length - 1;
-    const std::int64_t chunk = rowsPerChunk(streams.front()->source().config().vocabulary);
+    const std::int64_t chunk = logitRows(streams.front()->source().config().vocabulary);
     for (std::size_t w = 0; w < windows.ids.size(); ++w) {
         for (std::int64_t first = 0; first < predicted; first += chunk) {
             const std::int64_t rows = std::min(chunk, predicted - first);

@@ -14,6 +14,9 @@ namespace halftone {
 
 class HiddenStream;
 
+/// Positions whose logits are made at a time: those of one product stay below 64 MB.
+std::int64_t logitRows(std::int64_t vocabulary);
+
 /// Walks block by block over all windows (hidden streams only, one block in memory), then the head in chunks of rows: no full logits.
 /// With `reference`, its stream runs beside and the divergence is measured. @throws Cancelled, Error.
 Evaluation evaluateModel(const BlockSource& model, const BlockSource* reference, const TokenWindows& windows,

@@ -1,6 +1,9 @@
 #include "core/pipeline/memory_plan.h"
 
 #include "core/analysis/activation_sample.h"
+#include "core/analysis/analyze.h"
+#include "core/analysis/site_accumulator.h"
+#include "core/eval/evaluate.h"
 #include "core/pipeline/compute_scope.h"
 #include "core/pipeline/quantize_memory.h"
 #include "core/pipeline/quantize_plan.h"
@@ -16,15 +19,11 @@
 namespace halftone {
 namespace {
 
-constexpr std::uint64_t kFloat = 4;
+using memory::kFloat;
+using memory::positive;
+
 constexpr std::uint64_t kProgram = 175'000'000, kWalkingProgram = 167'000'000;
 constexpr std::uint64_t kMostLibraries = 32'000'000;
-/// As core/analysis/analyze.cpp and core/eval/evaluate.cpp have them.
-constexpr std::uint64_t kKeptByDefault = 2ull << 30;
-constexpr std::uint64_t kMapSide = 512;
-constexpr std::uint64_t kLogitsOfChunk = 16'000'000, kMostRows = 512, kLeastRows = 16;
-
-std::uint64_t positive(std::int64_t x) { return x > 0 ? static_cast<std::uint64_t>(x) : 0; }
 
 /// Channels of the four sites of a block.
 std::array<std::uint64_t, kSiteKinds> channelsOf(const ModelConfig& config)
@@ -32,10 +31,6 @@ std::array<std::uint64_t, kSiteKinds> channelsOf(const ModelConfig& config)
     const std::uint64_t hidden = positive(config.hidden);
     return {hidden, positive(config.heads) * positive(config.headDim), hidden, positive(config.intermediate)};
 }
-
-} // namespace
-
-namespace {
 
 /// At least `least`: what the libraries have not touched yet, they will.
 std::uint64_t programOr(std::uint64_t least) { return std::max(residentBytes(), least); }
@@ -83,10 +78,10 @@ std::uint64_t analyzeMemory(const ModelConfig& config, std::int64_t windows, std
     std::uint64_t channels = 0, maps = 0;
     for (const std::uint64_t site : channelsOf(config)) {
         channels += site;
-        maps += std::min(tokens, kMapSide) * std::min(site, kMapSide);
+        maps += std::min(tokens, positive(kMapSide)) * std::min(site, positive(kMapSide));
     }
     const std::uint64_t streams = 2 * tokens * positive(config.hidden) * kFloat, kept = tokens * channels * kFloat;
-    const bool keeps = kept + streams <= (memoryBudget > 0 ? memoryBudget / 2 : kKeptByDefault);
+    const bool keeps = kept + streams <= mostKept(memoryBudget);
     const std::uint64_t samples = std::min(static_cast<std::uint64_t>(kSampleBytes), tokens * channels * blocks * kFloat);
     const std::uint64_t found = blocks * kFloat * (maps + kSiteKinds * tokens + channels * std::min<std::uint64_t>(positive(windows), 32)) + samples;
     // What is kept lies between what is let go at once: a fifth more.
@@ -98,8 +93,8 @@ std::uint64_t evaluateMemory(const ModelConfig& config, std::int64_t tokens, std
 {
     const std::uint64_t vocabulary = positive(config.vocabulary), all = positive(tokens);
     const std::uint64_t streams = positive(shape.streams) * all * positive(config.hidden) * kFloat;
-    const std::uint64_t rows = std::min(std::clamp(kLogitsOfChunk / std::max<std::uint64_t>(1, vocabulary), kLeastRows, kMostRows), std::max<std::uint64_t>(1, positive(length)));
-    const std::uint64_t head = vocabulary * positive(config.embeddingWidth > 0 ? config.embeddingWidth : config.hidden) * kFloat;
+    const std::uint64_t rows = std::min(positive(logitRows(config.vocabulary)), std::max<std::uint64_t>(1, positive(length)));
+    const std::uint64_t head = vocabulary * positive(config.embeddingWidth) * kFloat;
     const std::uint64_t logits = 2 * rows * vocabulary * kFloat;   // and their exponentials
     const std::uint64_t ends = positive(shape.heads) * head + positive(shape.logits) * logits;
     return programOr(kWalkingProgram) + libraryBytes(config) + streams + std::max(blockBytes(config), ends)

@@ -8,6 +8,9 @@
 /// What a quantize job keeps, in one place for the job and for its estimate.
 namespace halftone::memory {
 
+inline constexpr std::uint64_t kFloat = 4;
+inline std::uint64_t positive(std::int64_t x) { return x > 0 ? static_cast<std::uint64_t>(x) : 0; }
+
 /// A batch of calibration samples has about so many tokens.
 inline constexpr std::uint64_t kTokensPerBatch = 2048;
 /// The Hessian of a site as it was made, as it is visited, damped, turned round, what its factorisation still has to do, and the factor.
@@ -38,8 +41,8 @@ struct Streams {
 inline Streams streamsOf(const ModelConfig& config, std::uint64_t tokens, std::uint64_t budget, bool fitted)
 {
     Streams streams;
-    streams.hidden = tokens * static_cast<std::uint64_t>(std::max<std::int64_t>(0, config.hidden)) * 4;
-    streams.middle = tokens * static_cast<std::uint64_t>(std::max({std::int64_t{0}, config.intermediate, config.hidden})) * 4;
+    streams.hidden = tokens * positive(config.hidden) * kFloat;
+    streams.middle = tokens * positive(std::max(config.intermediate, config.hidden)) * kFloat;
     streams.share = budget == 0 ? 0 : std::max<std::uint64_t>(1, budget / (fitted ? 6 : 4));
     const auto place = [&](std::uint64_t bytes, std::uint64_t onDisk) {
         const bool spills = streams.share > 0 && bytes > streams.share;

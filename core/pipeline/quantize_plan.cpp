@@ -20,12 +20,12 @@
 namespace halftone {
 namespace {
 
+using memory::kFloat;
+using memory::positive;
+
 /// HDF5's own: groups, attributes and chunk tables of one linear, measured at 9 to 14 kB.
 constexpr std::uint64_t kLinearOverhead = 16 * 1024;
 constexpr std::uint64_t kBlockOverhead = 32 * 1024;
-constexpr std::uint64_t kFloat = 4;
-
-std::uint64_t positive(std::int64_t x) { return x > 0 ? static_cast<std::uint64_t>(x) : 0; }
 
 /// What block files keep of one linear: nibbles or bytes, float32 scales, int32 zero points, the ranges of a static activation grid.
 std::uint64_t storedBytes(const Plan& plan, const LinearInfo& linear)
@@ -140,7 +140,7 @@ QuantizePlan planQuantize(const ModelDescription& model, const std::vector<Resol
     const std::uint64_t length = positive(calibration.length);
     const std::uint64_t samples = length == 0 ? 0 : std::min(positive(calibration.samples), std::max<std::uint64_t>(1, memory::kTokensPerBatch / length));
     const std::uint64_t head = kFloat * positive(config.vocabulary)
-        * (positive(config.embeddingWidth > 0 ? config.embeddingWidth : config.hidden) + memory::kCanaryLogitRows);
+        * (positive(config.embeddingWidth) + memory::kCanaryLogitRows);
     const std::uint64_t unseen = fitted ? 2 * kFloat * positive(config.hidden) * std::max<std::uint64_t>(TokenWindows::kUnseenTokens, length) : 0;
     const BlockWork block = blockWork(model, plans, calibration);
     const std::uint64_t walking = streams.kept + std::max(block.rounding, block.collecting + forwardBytes(config, samples * length));

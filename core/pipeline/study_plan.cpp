@@ -5,6 +5,7 @@
 #include "core/pipeline/block_learner.h"
 #include "core/pipeline/block_transformer.h"
 #include "core/pipeline/memory_plan.h"
+#include "core/pipeline/quantize_memory.h"
 #include "core/pipeline/quantize_plan.h"
 
 #include <algorithm>
@@ -82,8 +83,7 @@ StudyPlan planStudy(const ModelDescription& model, const Study& study, std::int6
     }
     plan.floatWalks = rounded && study.divergence ? 2 : 1;
     // All members share one opened model; the float model's states wait while runs are made.
-    const auto hidden = static_cast<std::uint64_t>(std::max<std::int64_t>(0, model.config.hidden));
-    const std::uint64_t stream = static_cast<std::uint64_t>(std::max<std::int64_t>(0, tokens)) * hidden * 4;
+    const std::uint64_t stream = memory::positive(tokens) * memory::positive(model.config.hidden) * memory::kFloat;
     const int together = std::min(kStudyMembersTogether, std::max(1, plan.possible()));
     const std::uint64_t evaluation = evaluateMemory(model.config, tokens, study.length, {1, plan.floatWalks + together, study.divergence ? 2 : 1});
     plan.peakMemory = std::max(evaluation, runMemory == 0 ? 0 : runMemory + stream * static_cast<std::uint64_t>(plan.floatWalks));
