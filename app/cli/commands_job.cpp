@@ -189,7 +189,6 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
     if (const std::string learner = learnsFromText(plans); job.text.empty() && !learner.empty())
         throw CLI::ValidationError("--text", "is needed: the recipe uses " + learner + ", which learns from calibration text");
     readCalibration(job);
-    const CalibrationUse calibration = calibrationOf(job);
     job.project = Project::open(a.project, std::filesystem::absolute(a.model));
     job.resume = a.resume;
     job.refuseOther = a.resume && !a.startAnew && a.branchFrom.empty();
@@ -201,12 +200,13 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
                       + " blocks) and stays so: this starts a new run; --resume would go on with it");
     if (const PackingFit fit = packingOf(plans, model, job.recipe.kvCache); fit.packing == Packing::DenseOnly)
         progress.note("dense only: no packed format can hold this recipe: " + fit.why);
-    const CalibrationSettings used{calibration.samples, calibration.length, job.recipe.calibration.seed};
-    const QuantizePlan plan = planQuantize(model, plans, used, job.options, job.project->folder());
-    progress.note("planned: " + std::to_string(plan.blocks) + " blocks, " + std::to_string(plan.tokens) + " calibration tokens, up to "
-                  + bytesText(plan.diskBytes()) + " on disk (" + bytesText(plan.freeBytes) + " free), about " + bytesText(plan.peakMemory)
-                  + " of memory (" + bytesText(plan.availableMemory) + " available)");
+    job.planned = [&progress](const QuantizePlan& plan) {
+        progress.note("planned: " + std::to_string(plan.blocks) + " blocks, " + std::to_string(plan.tokens()) + " calibration tokens, up to "
+                      + bytesText(plan.diskBytes()) + " on disk (" + bytesText(plan.freeBytes) + " free), about " + bytesText(plan.peakMemory)
+                      + " of memory (" + bytesText(plan.availableMemory) + " available)");
+    };
     const QuantizeResult result = quantize(job, progress, stopOnSignals());
+    const CalibrationUse& calibration = result.calibration;
     Json linears = Json::array();
     std::vector<std::vector<std::string>> rows;
     for (const LinearResult& l : result.linears) {

@@ -32,9 +32,9 @@ Tasks::Tasks(Document& document, JobRunner& jobs, QObject* parent)
     connect(&m_jobs, &JobRunner::ended, this, [this](const JobStatus& status) {
         if (status.tag == u"quantize"_s && status.seconds > 0)   // not one that was cancelled while it waited
             m_document.endRun();
-        const Expected expected = m_expected.take(status.id);
-        if (status.state == JobState::Done && !expected.kind.isEmpty())
-            MachineRates::record(expected.kind, expected.model, expected.work, status.seconds);
+        const std::shared_ptr<Done> done = m_done.take(status.id);
+        if (status.state == JobState::Done && done)
+            MachineRates::record(done->kind, done->model, done->work, status.seconds);
     });
     connect(&m_jobs, &JobRunner::failed, this, [this](const QString& tag) {
         if (tag == u"analyze"_s)
@@ -82,16 +82,20 @@ void Tasks::analyze(const AnalyzeRequest& request)
     JobSpec spec{u"analyze"_s, tr("Analyze %1 · %2 windows of %3 · %4").arg(m_document.name(), request.windows ? QString::number(request.windows) : tr("all")).arg(request.length).arg(name),
                  JobSpec::Lane::Compute, true, onThisModel([this, request] { analyze(request); }), {}};
     m_document.beginAnalysis(request.settings, request.windows, request.length, name);
+    const auto done = std::make_shared<Done>(Done{u"analyze"_s, m_document.model()});
     const int id = m_jobs.submit(
-        spec, [job](Progress& progress, const std::stop_token& stop) { return halftone::analyze(job, progress, stop).sites.size(); },
-        [this, project](std::size_t) {
+        spec,
+        [job, done](Progress& progress, const std::stop_token& stop) {
+            const Analysis found = halftone::analyze(job, progress, stop);
+            done->work = walkWork(done->model, double(found.windows) * found.length);
+        },
+        [this, project] {
             if (m_document.project() != project)
                 return;
             m_document.finishAnalysis();
             Q_EMIT analyzed();
         });
-    if (request.windows > 0)   // of a whole text the length is not known
-        m_expected[id] = {u"analyze"_s, m_document.model(), walkWork(m_document.model(), double(request.windows) * request.length)};
+    m_done[id] = done;
 }
 
 void Tasks::quantize(const QuantizeRequest& request)
@@ -136,16 +140,18 @@ void Tasks::quantize(const QuantizeRequest& request)
     again.recipe = job.recipe;   // as it was asked for: the one being edited may be another by then
     JobSpec spec{u"quantize"_s, tr("Quantize %1 · %2").arg(m_document.name(), toQString(headline(plans, job.recipe.kvCache))), JobSpec::Lane::Compute, true,
                  onThisModel([this, again] { quantize(again); }), {}, false};
-    const CalibrationSettings& calibration = job.recipe.calibration;
+    const auto done = std::make_shared<Done>(Done{quantizeKind(plans), m_document.model()});
+    job.planned = [this, tell, plans, done](const QuantizePlan& plan) {
+        done->work = quantizeWork(done->model, plans, plan.calibration);
+        tell([this, peak = plan.peakMemory] { Q_EMIT quantizeStarted(peak); });
+    };
     const bool whole = request.branchFrom.isEmpty() && (!request.resume || !m_document.unfinishedRun());   // not one that goes on
     const int id = m_jobs.submit(
         spec,
-        [this, job, tell, plans, model = m_document.model()](Progress& progress, const std::stop_token& stop) {
-            // Planned when its turn has come: until then other jobs hold memory of their own.
-            const std::uint64_t peak = planQuantize(model, plans, job.recipe.calibration, job.options, job.project->folder()).peakMemory;
-            tell([this, plans, kvCache = job.recipe.kvCache, peak] {
+        [this, job, tell, plans](Progress& progress, const std::stop_token& stop) {
+            tell([this, plans, kvCache = job.recipe.kvCache] {
                 m_document.beginRun(plans, kvCache);
-                Q_EMIT quantizeStarted(peak);
+                Q_EMIT quantizeStarted(0);
             });
             return toQString(halftone::quantize(job, progress, stop).run.id);
         },
@@ -154,7 +160,7 @@ void Tasks::quantize(const QuantizeRequest& request)
                 Q_EMIT quantized(run);
         });
     if (whole)
-        m_expected[id] = {quantizeKind(plans), m_document.model(), quantizeWork(m_document.model(), plans, calibration)};
+        m_done[id] = done;
 }
 
 void Tasks::evaluate(const EvaluateRequest& request)
@@ -198,16 +204,19 @@ void Tasks::evaluate(const EvaluateRequest& request)
 
     JobSpec spec{u"evaluate:%1:%2"_s.arg(int(request.target)).arg(request.run), tr("Evaluate %1 · %2 · %3").arg(m_document.name(), record.label, record.textName),
                  JobSpec::Lane::Compute, true, onThisModel([this, request] { evaluate(request); }), {}};
+    const auto done = std::make_shared<Done>(Done{u"evaluate"_s, m_document.model()});
     const std::shared_ptr<RunUse> use = record.run.isEmpty() ? nullptr : std::make_shared<RunUse>(project, request.run.toStdString());
     const int id = m_jobs.submit(
         spec,
-        [job, record, use](Progress& progress, const std::stop_token& stop) {
+        [job, record, use, done](Progress& progress, const std::stop_token& stop) {
             QElapsedTimer clock;
             clock.start();
             EvaluationRecord measured = record;
             measured.result = halftone::evaluate(job, progress, stop);
             measured.seconds = static_cast<double>(clock.nsecsElapsed()) * 1e-9;
             measured.when = QDateTime::currentDateTime();
+            const Perplexity& read = measured.result.perplexity;
+            done->work = evaluateWork(done->model, double(read.windows) * read.length, measured.result.hasDivergence);
             return measured;
         },
         [this, project](const EvaluationRecord& measured) {
@@ -216,8 +225,7 @@ void Tasks::evaluate(const EvaluateRequest& request)
             m_document.addEvaluation(measured);
             Q_EMIT evaluated(measured);
         });
-    if (request.windows > 0)
-        m_expected[id] = {u"evaluate"_s, m_document.model(), evaluateWork(m_document.model(), double(request.windows) * request.length, !job.against.empty())};
+    m_done[id] = done;
 }
 
 ExportJob Tasks::exportJob(const ExportRequest& request) const

@@ -9,6 +9,7 @@
 #include <QString>
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 namespace halftone {
@@ -59,7 +60,7 @@ public:
 
 Q_SIGNALS:
     void analyzed();
-    /// A run begins to work; `peak` bytes of memory are planned for it.
+    /// A run begins to work, with a `peak` of 0; and again when its text is read, with the bytes of memory that are planned for it.
     void quantizeStarted(std::uint64_t peak);
     /// The recipe of a run that was to go on does not fit the model any more.
     void quantizeRefused(const halftone::JobError& error);
@@ -79,8 +80,8 @@ private:
     JobRunner& m_jobs;
     ComputeOptions m_options;
     int m_serial = 0;                    ///< of the newest analysis
-    struct Expected { QString kind; ModelDescription model; double work = 0; };
-    QHash<int, Expected> m_expected;     ///< job → what its rate is told by when it ends well
+    struct Done { QString kind; ModelDescription model; double work = 0; };   ///< `work`, which hangs on the text, is filled in by the job
+    QHash<int, std::shared_ptr<Done>> m_done;   ///< job → what its rate is told by when it ends well
     struct Waiting { QString path; std::function<void()> deed; };
     std::optional<Waiting> m_waiting;    ///< for its model to be open
 };

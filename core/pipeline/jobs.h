@@ -20,6 +20,7 @@
 namespace halftone {
 
 class Model;
+struct QuantizePlan;
 struct TokenWindows;
 
 struct TextSource {
@@ -67,6 +68,7 @@ struct QuantizeJob {
     bool refuseOther = false;            ///< with `resume`: an unfinished run that differs is an Error{InvalidArgument} saying in what (run_difference.h), no new run
     std::string branchFrom = {};         ///< a run whose finished blocks are taken over, up to the first whose plan differs; where `resume` finds its run, that goes first
     ComputeOptions options;
+    std::function<void(const QuantizePlan&)> planned;        ///< before anything is written, with the samples that the text holds; not of a finished run that is taken
     std::function<void(const TrainingProgress&)> training;   ///< at most ten times a second, and before the block is done
     std::function<void(const BlockResult&)> blockDone;   ///< of a resumed run first those of its earlier blocks, without loss curves
     bool stopAtFlags = false;            ///< a sentinel's flag ends the job after its block, as an Error{BadFile}; the run can be resumed
@@ -74,7 +76,7 @@ struct QuantizeJob {
     std::shared_ptr<const Model> opened;          ///< `model`, where it is open already
     std::shared_ptr<const TokenWindows> windows;  ///< `text` as the recipe's calibration samples it, where that is known already
 };
-/// Reads and samples the text of a job, which quantize() does itself otherwise, so that it can be planned with what is there: fills `opened` and `windows`.
+/// Reads and samples the text of a job, which quantize() does itself otherwise: fills `opened` and `windows`.
 /// @throws as quantize() before it computes anything: a text too short for one sample among them.
 void readCalibration(QuantizeJob& job);
 
@@ -85,8 +87,6 @@ struct CalibrationUse {
     std::int64_t textTokens = 0;
     std::vector<std::string> notes;      ///< in sentences: a short text, how rows of JSON were read, that there was no text
 };
-/// Of a job whose calibration was read.
-CalibrationUse calibrationOf(const QuantizeJob& job);
 
 struct QuantizeResult {
     RunInfo run;

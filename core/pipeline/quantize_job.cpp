@@ -163,6 +163,8 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
         if (const std::optional<RunInfo> known = findFinished(*job.project, fingerprint))
             return resultOf(*job.project, known->id, windows);
     const QuantizePlan room = planQuantize(description, plans, calibration, job.options, job.project->folder());
+    if (job.planned)
+        job.planned(room);
     const std::optional<RunInfo> resumed = takeUp(job, inputs, fingerprint, description, room, progress);
     if (!resumed)   // else it was asked for when the run began
         room.requireDisk(job.project->folder());
@@ -294,11 +296,6 @@ void readCalibration(QuantizeJob& job)
         if (!job.windows)
             job.windows = std::make_shared<const TokenWindows>(calibrationWindows(job, *job.opened, plansOf(job.recipe, job.opened->describe())));
     });
-}
-
-CalibrationUse calibrationOf(const QuantizeJob& job)
-{
-    return job.windows ? useOf(*job.windows) : CalibrationUse{};
 }
 
 QuantizeResult quantize(const QuantizeJob& job, Progress& progress, const std::stop_token& stop)

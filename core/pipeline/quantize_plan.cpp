@@ -126,14 +126,14 @@ QuantizePlan planQuantize(const ModelDescription& model, const std::vector<Resol
     const ModelConfig& config = model.config;
     QuantizePlan plan;
     plan.blocks = config.blocks;
-    plan.tokens = std::int64_t{calibration.samples} * calibration.length;
+    plan.calibration = calibration;
     for (std::size_t i = 0; i < plans.size(); ++i)
         plan.projectBytes += storedBytes(plans[i].plan, model.linears[i]);
     plan.projectBytes += positive(config.blocks) * kBlockOverhead;
     plan.exportBytes = smallestExport(plans, model);
 
     const bool fitted = std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return learns(p.plan); });
-    const memory::Streams streams = memory::streamsOf(config, positive(plan.tokens), options.memoryBudget, fitted);
+    const memory::Streams streams = memory::streamsOf(config, positive(plan.tokens()), options.memoryBudget, fitted);
     plan.cacheBytes = streams.spilled;
     plan.freeBytes = freeDiskBytes(project);
 

@@ -13,7 +13,7 @@ namespace halftone {
 /// What a quantize job will take, said before it starts. Bytes.
 struct QuantizePlan {
     int blocks = 0;
-    std::int64_t tokens = 0;             ///< of the calibration
+    CalibrationSettings calibration;     ///< that it was planned with
     std::uint64_t projectBytes = 0;      ///< the run's block files, at most
     std::uint64_t cacheBytes = 0;        ///< activations that the memory budget sends to the project's folder while the job runs
     std::uint64_t exportBytes = 0;       ///< a compressed-tensors export of the run, wherever it will go
@@ -21,6 +21,7 @@ struct QuantizePlan {
     std::uint64_t peakMemory = 0;        ///< most that the process will hold, about
     std::uint64_t availableMemory = 0;   ///< what the process holds and what it could get now; 0: not known
 
+    std::int64_t tokens() const { return std::int64_t{calibration.samples} * calibration.length; }
     std::uint64_t diskBytes() const { return projectBytes + cacheBytes; }
     /// What could go wrong, in sentences: little room left on the disk, or for an export beside the project, or in memory.
     std::vector<std::string> warnings() const;

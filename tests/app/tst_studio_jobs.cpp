@@ -7,7 +7,9 @@
 #include "app/studio/run_monitor.h"
 #include "app/studio/runs_table.h"
 #include "app/studio/text.h"
+#include "core/pipeline/quantize_plan.h"
 #include "widgets/block_strip.h"
+#include "widgets/colour_map.h"
 #include "widgets/curves_view.h"
 #include "widgets/elided_label.h"
 #include "widgets/jobs_view.h"
@@ -23,8 +25,10 @@
 #include <QCryptographicHash>
 #include <QDialog>
 #include <QLabel>
+#include <QLineEdit>
 #include <QListView>
 #include <QPlainTextEdit>
+#include <QRegularExpression>
 #include <QSignalSpy>
 #include <QSpinBox>
 #include <QTableView>
@@ -585,6 +589,49 @@ private Q_SLOTS:
         QVERIFY(plan > 0);
         const quint64 actual = document().runs().back().peakBytes;
         QVERIFY2(actual < plan * 2 && plan < actual * 2, qPrintable(u"planned %1, really %2"_s.arg(plan).arg(actual)));
+    }
+
+    /// What a text holds is planned, not what was asked of it: in the dialog, in the run's view and Jobs, by the job, and in what its rate is told by.
+    void ofAShortTextEverybodyPlansTheSame()
+    {
+        constexpr int kAsked = 200'000, kLength = 64;
+        STEP(openDeepModel(24));
+        STEP(usePreset("gptq"));
+        QVERIFY(document().setCalibration({kAsked, kLength, 0}));
+        const auto peakOf = [&](const CalibrationSettings& calibration) {
+            return planQuantize(document().model(), document().plans(), calibration, {}, document().project()->folder()).peakMemory;
+        };
+        const std::uint64_t asked = peakOf(document().recipe().calibration);
+        const auto about = [&](double peak) { return peak > 0.8 * double(peakOf({1, kLength, 0})) && peak < 0.3 * double(asked); };
+
+        STEP(trigger(u"quantize"_s));
+        auto* box = m_window->findChild<QDialog*>(u"quantizeDialog"_s);
+        QVERIFY(box);
+        auto* text = box->findChild<QLineEdit*>(u"text"_s);
+        text->selectAll();
+        QTest::keyClicks(text, textFile());
+        auto* note = box->findChild<QLabel*>(u"note"_s);
+        QTRY_VERIFY2_WITH_TIMEOUT(note->text().contains(u"the text is short"_s), qPrintable(note->text()), 60000);
+        const QString cost = box->findChild<QLabel*>(u"cost"_s)->text();
+        const QRegularExpressionMatch said = QRegularExpression(u"Memory: about ([\\d.]+) (MB|GB)"_s).match(cost);
+        const int held = note->text().section(u' ', 0, 0).toInt();
+        QVERIFY2(said.hasMatch() && about(said.captured(1).toDouble() * (said.captured(2) == u"GB"_s ? 1e9 : 1e6)), qPrintable(cost));
+
+        QList<std::uint64_t> peaks;
+        QStringList footnotes;
+        connect(&m_window->tasks(), &Tasks::quantizeStarted, this, [&](std::uint64_t peak) { peaks.append(peak); });
+        connect(&document(), &Document::runBlockAdded, this, [&] { footnotes.append(jobsView()->findChild<QLabel*>(u"jobsFootnote"_s)->text()); });
+        double seconds = 0;
+        connect(&m_window->jobs(), &JobRunner::ended, this, [&](const JobStatus& status) { seconds = status.seconds; });
+        QTest::keyClick(text, Qt::Key_Return);
+        QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && document().latestRun(), 120000);
+        QCOMPARE(peaks.size(), 2);
+        QCOMPARE(peaks.front(), std::uint64_t{0});   // until the text was read
+        QVERIFY2(about(double(peaks.back())), qPrintable(u"planned %1, as it was asked for %2"_s.arg(peaks.back()).arg(asked)));
+        QTRY_COMPARE(run()->head().plan, peaks.back());
+        QVERIFY2(footnotes.join(u'\n').contains(u"planned peak "_s + formatBytes(peaks.back())), qPrintable(footnotes.join(u'\n')));
+        const auto range = MachineRates::seconds(quantizeKind(document().plans()), document().model(), quantizeWork(document().model(), document().plans(), {held, kLength, 0}));
+        QVERIFY2(range && range->from < seconds && range->to > seconds, qPrintable(u"%1 samples in %2 s"_s.arg(held).arg(seconds)));
     }
 
     void aStripHoldsManyBlocks()

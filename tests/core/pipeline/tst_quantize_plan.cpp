@@ -44,7 +44,7 @@ private Q_SLOTS:
         const ModelDescription model = describeModel(tinyLlama(), false);
         const QuantizePlan plan = planQuantize(model, resolve(recipe, model), recipe.calibration, {}, project->folder());
         QCOMPARE(plan.blocks, model.config.blocks);
-        QCOMPARE(plan.tokens, std::int64_t{6 * 64});
+        QCOMPARE(plan.tokens(), std::int64_t{6 * 64});
         QCOMPARE(plan.cacheBytes, std::uint64_t{0});
         QCOMPARE(plan.diskBytes(), plan.projectBytes);
         const QuantizeResult result = quantizeTiny(project, recipe);
@@ -52,6 +52,36 @@ private Q_SLOTS:
         QVERIFY2(written <= plan.projectBytes, qPrintable(QString("%1 > %2").arg(written).arg(plan.projectBytes)));
         QCOMPARE(plan.exportBytes, result.run.bytes);
         QVERIFY(plan.freeBytes > 0 && plan.availableMemory > 0);
+    }
+
+    void aJobPlansWithTheSamplesThatItsTextHolds()
+    {
+        QTemporaryDir folder;
+        QuantizeJob job;
+        job.model = tinyLlama();
+        job.recipe = tinyRecipe(R"({"weights": {"bits": 4, "group": 16}, "rounding": {"method": "gptq"}})");
+        job.recipe.calibration = {100'000, 128, 0};
+        job.text = tinyText();
+        job.project = newProject(folder);
+        std::vector<QuantizePlan> told;
+        bool before = true;
+        job.planned = [&](const QuantizePlan& plan) {
+            before = before && job.project->runs().empty();
+            told.push_back(plan);
+        };
+        SilentProgress silent;
+        const QuantizeResult result = quantize(job, silent, {});
+        QVERIFY(before);
+        QCOMPARE(told.size(), std::size_t{1});
+        QVERIFY(result.calibration.samples < 1000);
+        QCOMPARE(told[0].calibration.samples, result.calibration.samples);
+        QCOMPARE(told[0].tokens(), std::int64_t{128} * result.calibration.samples);
+        const ModelDescription model = describeModel(tinyLlama(), false);
+        const std::uint64_t asked = planQuantize(model, resolve(job.recipe, model), job.recipe.calibration, {}, job.project->folder()).peakMemory;
+        QVERIFY2(told[0].peakMemory < asked / 4, qPrintable(QString("%1 of %2").arg(told[0].peakMemory).arg(asked)));
+        job.takeFinished = true;   // nothing is computed, nothing planned
+        quantize(job, silent, {});
+        QCOMPARE(told.size(), std::size_t{1});
     }
 
     void moreOfAnythingNeedsMoreMemory()
@@ -69,7 +99,7 @@ private Q_SLOTS:
         QVERIFY(bounded.peakMemory < whole.peakMemory);   // the streams went to the disk, and that is counted there
         QCOMPARE(whole.cacheBytes, std::uint64_t{0});
         QVERIFY(bounded.cacheBytes >= whole.peakMemory - bounded.peakMemory);
-        QVERIFY(peak(0, 512, 0).tokens == 0);
+        QVERIFY(peak(0, 512, 0).tokens() == 0);
     }
 
     void aFullDiskIsSaidBeforeTheRun()
