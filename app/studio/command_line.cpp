@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/exporting/formats.h"
+#include "core/recipe/contract_runtime.h"
 #include "core/text/text_choice.h"
 
 #include <QRegularExpression>
@@ -121,14 +122,10 @@ std::vector<ServeCommand> serveCommands(const Document& document, const ExportRe
         } catch (const Error&) {   // a recipe of another version
             continue;
         }
-        if (runtime == "vllm")
-            commands.push_back({toQString(contractName(runtime)), shellLine({u"vllm"_s, u"serve"_s, request.out})});
-        else
-            commands.push_back({toQString(contractName(runtime)),
-                                shellLine({u"python3"_s, u"-c"_s,
-                                           u"import sys; from transformers import AutoModelForCausalLM as M, AutoTokenizer as T; p = sys.argv[1]; m = M.from_pretrained(p); t = T.from_pretrained(p); "
-                                           "print(t.decode(m.generate(**t(\"Once upon a time\", return_tensors=\"pt\"), max_new_tokens=32)[0]))"_s,
-                                           request.out})});
+        QStringList words;
+        for (const std::string& word : serveWords(runtime, request.out.toStdString()))
+            words.append(toQString(word));
+        commands.push_back({toQString(contractName(runtime)), shellLine(words)});
     }
     return commands;
 }

@@ -17,7 +17,7 @@
 #include "app/studio/welcome_page.h"
 #include "core/base/atomic_file.h"
 #include "core/base/disk.h"
-#include "core/recipe/packed_format.h"
+#include "core/recipe/contract_runtime.h"
 #include "widgets/channels_view.h"
 #include "widgets/colour_map.h"
 #include "widgets/curves_view.h"

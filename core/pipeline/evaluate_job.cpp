@@ -11,7 +11,7 @@
 #include "core/project/project_model.h"
 #include "core/project/quantized_model.h"
 #include "core/project/run_reference.h"
-#include "core/recipe/packed_format.h"
+#include "core/recipe/contract_runtime.h"
 #include "core/text/corpus.h"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 #include "core/base/error.h"
 #include "core/project/run_edit.h"
 #include "core/quant/served_quantizer.h"
-#include "core/recipe/packed_format.h"
+#include "core/recipe/contract_runtime.h"
 #include "core/recipe/recipe.h"
 
 #include <algorithm>

@@ -1,6 +1,8 @@
 #include "core/recipe/contract_ties.h"
 
 #include "core/base/error.h"
+#include "core/recipe/contract_runtime.h"
+#include "core/recipe/json_node.h"
 #include "core/recipe/packed_format.h"
 
 #include <map>
@@ -117,6 +119,18 @@ void checkVllmCache(const KvCacheGrid&, const ModelConfig&, const Report& report
                  "use the scheme \"none\" under this contract.");
 }
 
+std::string servedAsMeant(const Plan&, const LinearInfo&, const ModelConfig&) { return {}; }
+
+std::vector<std::string> transformersWords(const std::string& folder)
+{
+    return {"python3", "-c",
+            "import sys; from transformers import AutoModelForCausalLM as M, AutoTokenizer as T; p = sys.argv[1]; m = M.from_pretrained(p); t = T.from_pretrained(p); "
+            "print(t.decode(m.generate(**t(\"Once upon a time\", return_tensors=\"pt\"), max_new_tokens=32)[0]))",
+            folder};
+}
+
+std::vector<std::string> vllmWords(const std::string& folder) { return {"vllm", "serve", folder}; }
+
 struct Contract {
     const char* id;
     const char* name;
@@ -124,19 +138,20 @@ struct Contract {
     void (*checkCache)(const KvCacheGrid&, const ModelConfig&, const Report&);
     std::string (*otherwise)(const Plan&, const LinearInfo&, const ModelConfig&);
     bool fused;
+    const char* activationGrid;
+    std::vector<std::string> (*serve)(const std::string& folder);
 };
-std::string servedAsMeant(const Plan&, const LinearInfo&, const ModelConfig&) { return {}; }
-constexpr Contract kContracts[] = {{"transformers", "transformers", checkTransformers, checkTransformersCache, servedOtherwise, false},
-                                   {"vllm", "vLLM", checkVllm, checkVllmCache, servedAsMeant, true},
-                                   {"vllm-cpu", "vLLM on a CPU", checkVllmCpu, checkVllmCache, servedAsMeant, true}};
+/// The first one's grids are those of recipes that name no contract.
+constexpr Contract kContracts[] = {{"transformers", "transformers", checkTransformers, checkTransformersCache, servedOtherwise, false, "transformers'", transformersWords},
+                                   {"vllm", "vLLM", checkVllm, checkVllmCache, servedAsMeant, true, "vLLM's", vllmWords},
+                                   {"vllm-cpu", "vLLM on a CPU", checkVllmCpu, checkVllmCache, servedAsMeant, true, "vLLM's", vllmWords}};
 
 const Contract& find(std::string_view id)
 {
     for (const Contract& known : kContracts)
         if (id == known.id)
             return known;
-    throw Error(ErrorKind::InvalidArgument, "There is no contract \"" + std::string(id) + "\"; known are transformers, vllm and vllm-cpu.",
-        std::string(id));
+    throw Error(ErrorKind::InvalidArgument, "There is no contract \"" + std::string(id) + "\"; known are " + listed(contracts()) + ".", std::string(id));
 }
 
 } // namespace
@@ -152,6 +167,16 @@ std::vector<std::string> contracts()
 std::string contractName(std::string_view contract)
 {
     return contract.empty() ? std::string() : find(contract).name;
+}
+
+std::string_view activationGridOf(std::string_view contract)
+{
+    return (contract.empty() ? kContracts[0] : find(contract)).activationGrid;
+}
+
+std::vector<std::string> serveWords(std::string_view contract, const std::string& folder)
+{
+    return find(contract).serve(folder);
 }
 
 /// Tried with transformers 5.23 and compressed-tensors 0.20, whose cache sees keys [batch, heads, tokens, headDim] after the rotation: its strategy

@@ -42,9 +42,4 @@ std::string servedOtherwise(const Plan& plan, const LinearInfo& linear, const Mo
     return {};
 }
 
-std::string_view activationGridOf(std::string_view contract)
-{
-    return contract.empty() || contract == "transformers" ? "transformers'" : "vLLM's";
-}
-
 } // namespace halftone

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace halftone {
@@ -22,9 +21,5 @@ std::uint64_t smallestExport(const std::vector<ResolvedPlan>& plans, const Model
 
 /// Where transformers runs a plan of this linear otherwise than Halftone does, a sentence; empty where it does not.
 std::string servedOtherwise(const Plan& plan, const LinearInfo& linear, const ModelConfig& config);
-
-/// Whose activation grids a recipe of that contract is computed with, wherever it is computed: "transformers'" (where it names none, too) or "vLLM's",
-/// which are Halftone's own.
-std::string_view activationGridOf(std::string_view contract);
 
 } // namespace halftone
