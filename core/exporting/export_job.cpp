@@ -85,7 +85,7 @@ ExportResult write(const ExportJob& job, Progress& progress, const std::stop_tok
     for (const std::string& warning : result.warnings)   // said before anything is written
         progress.note(warning);
     const SizeEstimate size = estimateSize(opened.source.plans, opened.description, opened.source.dtype);
-    requireDiskSpace(job.out, job.format == "dense" ? size.denseBytes : size.bytes);
+    requireDiskSpace(job.out, exporter(job.format).info().packed ? size.bytes : size.denseBytes);
     removeStaleTemporaries(std::filesystem::absolute(job.out).parent_path());   // of killed processes
     AtomicFolder folder(job.out, replaced);
     Written written = exporter(job.format).write(opened.source, folder.path(), progress, stop);
