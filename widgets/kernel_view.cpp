@@ -1,12 +1,15 @@
 #include "widgets/kernel_view.h"
 
+#include "core/model/family_traits.h"
 #include "widgets/colour_map.h"
 #include "widgets/grid_controls.h"
 #include "widgets/kernel_strips.h"
 
 #include <QHBoxLayout>
+#include <QStringList>
 
 #include <algorithm>
+#include <cmath>
 
 namespace halftone {
 
@@ -107,13 +110,16 @@ void KernelView::setSettings(const AnalysisSettings& settings)
 
 void KernelView::setFamily(const std::string& architecture)
 {
-    // CrossQuant (arXiv 2410.07505): the kernel below which the authors found models of these two families to keep their accuracy.
-    if (architecture == "llama")
-        m_strips->setMarks({{0.01, tr("1 % LLaMA")}}, tr("the CrossQuant paper's mark at 8 bits, not a law"));
-    else if (architecture == "opt")
-        m_strips->setMarks({{0.19, tr("19 % OPT")}}, tr("the CrossQuant paper's mark at 8 bits, not a law"));
-    else
-        m_strips->setMarks({}, tr("the paper has marks for LLaMA and OPT only"));
+    if (const FamilyTraits& traits = familyTraits(architecture); traits.kernelMark > 0) {
+        const QString name = QString::fromStdString(traits.kernelMarkName);
+        m_strips->setMarks({{traits.kernelMark, tr("%1 % %2").arg(std::lround(100 * traits.kernelMark)).arg(name)}}, tr("the CrossQuant paper's mark at 8 bits, not a law"));
+        return;
+    }
+    QStringList marked;
+    for (const FamilyTraits& traits : allFamilyTraits())
+        if (traits.kernelMark > 0)
+            marked.append(QString::fromStdString(traits.kernelMarkName));
+    m_strips->setMarks({}, tr("the paper has marks for %1 only").arg(marked.join(tr(" and "))));
 }
 
 void KernelView::setSample(std::int64_t tokens, std::int64_t total)

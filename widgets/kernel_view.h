@@ -46,7 +46,7 @@ public:
     void setSites(int block, const std::vector<SiteStatistics>& sites);
     /// What the counts were made with; the live grid goes there.
     void setSettings(const AnalysisSettings& settings);
-    /// Of the registry ("llama", "opt", …): whether the paper's marks fit.
+    /// Of the registry (familyTraits()): whether the paper's marks fit.
     void setFamily(const std::string& architecture);
     /// Tokens kept and analyzed; 0 kept: only the analysis' own settings can be shown.
     void setSample(std::int64_t tokens, std::int64_t total);

@@ -1,6 +1,7 @@
 #include "core/recipe/contract_ties.h"
 
 #include "core/base/error.h"
+#include "core/model/family_traits.h"
 #include "core/recipe/contract_runtime.h"
 #include "core/recipe/json_node.h"
 #include "core/recipe/packed_format.h"
@@ -188,7 +189,7 @@ std::string whyNotServed(const KvCacheGrid& grid, const ModelConfig& config)
     if (config.fusedQkv)
         return "compressed-tensors finds caches by their k_proj and v_proj and passes over a model whose query, key and value are one linear, so the cache "
                "would stay float without a word; use the scheme \"none\".";
-    if (config.architecture == "opt")
+    if (!familyTraits(config.architecture).namesKvHeads)
         return "compressed-tensors asks the config of a model with a KV-cache scheme for num_key_value_heads, which OPT's has not, so the checkpoint could "
                "not be opened; use the scheme \"none\".";
     if (grid.scheme != KvCacheGrid::Scheme::PerTokenHead)

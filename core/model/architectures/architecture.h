@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/model/config_reader.h"
+#include "core/model/family_traits.h"
 #include "core/model/model.h"
 #include "core/model/model_info.h"
 
@@ -26,6 +27,7 @@ struct ModuleNames {
 /// One family: how its config reads and how its tensors are called. A new family is one such value and one line in registry.cpp.
 struct Architecture {
     ArchitectureInfo info;
+    FamilyTraits traits;
     std::string modelType;         ///< Hugging Face model_type
     std::string huggingFaceClass;  ///< "LlamaForCausalLM"
     std::string ggufArchitecture;  ///< general.architecture; empty: not read from GGUF
@@ -39,6 +41,10 @@ struct Architecture {
     ModelConfig (*fromHuggingFace)(const ConfigReader&) = nullptr;
     /// `reader` is prefixed with the architecture's name. Vocabulary and tied embeddings are found out from the tensors.
     ModelConfig (*fromGguf)(const ConfigReader&) = nullptr;
+    /// What config.json says of a model read from GGUF, beside what every family says. @throws Error{Unsupported} for what it cannot say.
+    void (*toHuggingFace)(const ModelConfig&, Json& out, const std::string& subject) = nullptr;
+    /// Registry id of the family whose class such a model is written as; null: its own.
+    std::string_view (*writtenAs)(const ModelConfig&) = nullptr;
 };
 
 /// All families (registry.cpp).

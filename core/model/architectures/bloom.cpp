@@ -60,6 +60,15 @@ ModelConfig fromGguf(const ConfigReader& reader)
     return config;
 }
 
+void toHuggingFace(const ModelConfig& config, Json& out, const std::string&)
+{
+    out["n_layer"] = config.blocks;
+    out["n_head"] = config.heads;
+    out["layer_norm_epsilon"] = shortest(config.normEpsilon);
+    out["apply_residual_connection_post_layernorm"] = config.residualAfterNorm;
+    out["seq_length"] = config.maxPositions;
+}
+
 } // namespace
 
 /// BLOOM (arXiv:2211.05100): one fused qkv per block with rows interleaved per head, ALiBi, a norm on the embedding.
@@ -94,6 +103,7 @@ Architecture bloomArchitecture()
     family.ggufSplitsQkv = true;
     family.fromHuggingFace = fromHuggingFace;
     family.fromGguf = fromGguf;
+    family.toHuggingFace = toHuggingFace;
     return family;
 }
 

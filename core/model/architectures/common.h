@@ -28,6 +28,12 @@ void readGgufRope(const ConfigReader& reader, ModelConfig& config);
 std::vector<std::uint8_t> readLayerTypes(const ConfigReader& reader, const ModelConfig& config);
 /// sliding_window under use_sliding_window, max_window_layers and layer_types (Qwen).
 void readQwenWindow(const ConfigReader& reader, ModelConfig& config);
+/// config.json of the Llama-like families, from num_hidden_layers to rope_scaling. @throws Error{Unsupported} for scalings that it has no words for.
+void writeLlamaLike(const ModelConfig& config, Json& out, const std::string& subject);
+/// What readQwenWindow() reads.
+void writeQwenWindow(const ModelConfig& config, Json& out);
+/// The shortest decimal of a float that GGUF stored in 32 bits: 1e-05, not 9.999999747378752e-06.
+double shortest(double value);
 ActivationFunction readActivation(const ConfigReader& reader, std::string_view key, std::string_view fallback);
 
 } // namespace halftone

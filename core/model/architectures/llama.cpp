@@ -22,6 +22,18 @@ ModelConfig fromGguf(const ConfigReader& reader)
     return readLlamaLikeGguf(reader, "llama");
 }
 
+void toHuggingFace(const ModelConfig& config, Json& out, const std::string& subject)
+{
+    writeLlamaLike(config, out, subject);
+    out["mlp_bias"] = config.mlpBias;
+}
+
+/// Llama's class has no attention window and no other difference to Mistral's, whose GGUF files call themselves Llama.
+std::string_view writtenAs(const ModelConfig& config)
+{
+    return config.slidingWindow > 0 ? "mistral" : "llama";
+}
+
 } // namespace
 
 /// Llama 1–3, SmolLM and everything else that was published under model_type "llama" (arXiv:2302.13971, arXiv:2307.09288, arXiv:2407.21783).
@@ -39,6 +51,9 @@ Architecture llamaArchitecture()
     family.ggufAttentionBias = family.ggufMlpBias = true;
     family.fromHuggingFace = fromHuggingFace;
     family.fromGguf = fromGguf;
+    family.toHuggingFace = toHuggingFace;
+    family.writtenAs = writtenAs;
+    family.traits = {.kernelMark = 0.01, .kernelMarkName = "LLaMA"};
     return family;
 }
 

@@ -1,5 +1,7 @@
 #include "core/model/architectures/common.h"
 
+#include "core/base/error.h"
+
 #include <algorithm>
 
 namespace halftone {
@@ -20,6 +22,15 @@ ModelConfig fromHuggingFace(const ConfigReader& reader)
     return config;
 }
 
+void toHuggingFace(const ModelConfig& config, Json& out, const std::string& subject)
+{
+    if (config.attentionBias || config.outputBias || config.mlpBias)
+        throw Error(ErrorKind::Unsupported, subject + ": has both an attention window and biases, and no stock config.json can say so", subject);
+    writeLlamaLike(config, out, subject);
+    out.erase("attention_bias");
+    out["sliding_window"] = config.slidingWindow;   // absent, it would be 4096
+}
+
 } // namespace
 
 /// Mistral 7B (arXiv:2310.06825): Llama with grouped queries and a sliding attention window. Its GGUF files call themselves "llama".
@@ -32,6 +43,7 @@ Architecture mistralArchitecture()
     family.names = llamaLikeNames(false);
     family.optionalPrefix = "model.";
     family.fromHuggingFace = fromHuggingFace;
+    family.toHuggingFace = toHuggingFace;
     return family;
 }
 

@@ -57,6 +57,7 @@ Architecture optArchitecture()
                      {"fc1", SiteKind::MlpInput}, {"fc2", SiteKind::MlpMiddle}};
     family.optionalPrefix = "model.";
     family.fromHuggingFace = fromHuggingFace;
+    family.traits = {.flattensMlp = true, .namesKvHeads = false, .kernelMark = 0.19, .kernelMarkName = "OPT"};
     return family;
 }
 

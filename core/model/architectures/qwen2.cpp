@@ -19,6 +19,12 @@ ModelConfig fromGguf(const ConfigReader& reader)
     return config;
 }
 
+void toHuggingFace(const ModelConfig& config, Json& out, const std::string& subject)
+{
+    writeLlamaLike(config, out, subject);
+    writeQwenWindow(config, out);
+}
+
 } // namespace
 
 /// Qwen2 and Qwen2.5 (arXiv:2407.10671): Llama with biases on q, k and v.
@@ -34,6 +40,7 @@ Architecture qwen2Architecture()
     family.optionalPrefix = "model.";
     family.fromHuggingFace = fromHuggingFace;
     family.fromGguf = fromGguf;
+    family.toHuggingFace = toHuggingFace;
     return family;
 }
 

@@ -20,6 +20,12 @@ ModelConfig fromGguf(const ConfigReader& reader)
     return config;
 }
 
+void toHuggingFace(const ModelConfig& config, Json& out, const std::string& subject)
+{
+    writeLlamaLike(config, out, subject);
+    writeQwenWindow(config, out);
+}
+
 } // namespace
 
 /// Qwen3 (arXiv:2505.09388): Llama with RMSNorm on each query and key head, no biases.
@@ -36,6 +42,7 @@ Architecture qwen3Architecture()
     family.optionalPrefix = "model.";
     family.fromHuggingFace = fromHuggingFace;
     family.fromGguf = fromGguf;
+    family.toHuggingFace = toHuggingFace;
     return family;
 }
 

@@ -70,6 +70,23 @@ const Architecture& architectureById(std::string_view id)
     throw Error(ErrorKind::Internal, "architecture \"" + std::string(id) + "\" is not in the registry");
 }
 
+const FamilyTraits& familyTraits(std::string_view architecture)
+{
+    static const FamilyTraits usual;
+    for (const Architecture& family : architectureList())
+        if (family.info.id == architecture)
+            return family.traits;
+    return usual;
+}
+
+std::vector<FamilyTraits> allFamilyTraits()
+{
+    std::vector<FamilyTraits> all;
+    for (const Architecture& family : architectureList())
+        all.push_back(family.traits);
+    return all;
+}
+
 std::vector<ArchitectureInfo> architectures()
 {
     std::vector<ArchitectureInfo> infos;
