@@ -37,7 +37,18 @@ SAYS = re.compile(r"\bstd::(printf|fprintf|puts|fputs|fputc|cout|cerr|clog)\b")
 FLOATS = re.compile(r'"[^"\n]*%[-+0-9.*]*[aefgAEFG]\b')
 RECAST = re.compile(r"\breinterpret_cast\b")
 METHOD_ID = re.compile(r'info\.id = "([a-z0-9-]+)"|return \w+\("([a-z0-9-]+)", "[A-Z]|\bkNearestRounding = "([a-z0-9-]+)"')
-METHOD_PLACES = {"core/methods/method.h", "core/recipe/presets.cpp", "core/recipe/study_presets.cpp"}
+PRESETS = ("core/recipe/presets.cpp", "core/recipe/study_presets.cpp")
+# What is known by an id: where such ids are given, how that is written, who else may name them, and what to ask instead. Besides the file that gives an id and
+# presets, these are those that read files in which the word stands, and those whose declaration refers to it. Activation grids are no methods of their own:
+# their ids are the schemes' names.
+IDS = {
+    "method": (re.compile(r"^core/methods/(?!activation_methods\.cpp)"), METHOD_ID, ("core/methods/method.h",), "ask what it needs (MethodInfo)"),
+    "family": (re.compile(r"^core/model/architectures/"), re.compile(r'family\.info = \{"([a-z0-9-]+)"'), ("core/model/architectures/", "core/text/"),
+               "declare it (Architecture, FamilyTraits)"),
+    "contract": (re.compile(r"^core/recipe/contract\.cpp$"), re.compile(r'\{"([a-z0-9-]+)", "[^"]*", check'), ("core/exporting/",),
+                 "declare it (Contract, contract_runtime.h)"),
+    "format": (re.compile(r"^core/exporting/"), re.compile(r'return \{"([a-z0-9-]+)", "[^"]*", "[^"]*", \{'), ("core/model/",), "ask what it holds (FormatInfo)"),
+}
 # Spelled in pieces, so that this file passes its own check.
 PLACES = re.compile("/(?:work|farm)/" + "|/opt/py" + r"pi|\bpy" + r"pi\.org|\bdeb\.deb" + r"ian\.org")
 UNFINISHED = re.compile(r"\b(TO" + "DO|FIX" + "ME|XX" + "X|not imple" + "mented|unimple" + r"mented|for n" + "ow|place" + r"holder)\b", re.I)
@@ -70,12 +81,12 @@ def code_alone(text):
     return re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', blank, text, flags=re.S)
 
 
-def method_ids(texts):
-    """Ids that the methods give themselves, and the file of each. Activation grids are no methods of their own: their ids are the schemes' names."""
+def ids_of(texts, given, written):
+    """Ids that are given there, and the file of each."""
     ids = {}
     for path, text in texts.items():
-        if path.startswith("core/methods/") and CODE.search(path) and path != "core/methods/activation_methods.cpp":
-            for match in METHOD_ID.finditer(text):
+        if given.search(path) and CODE.search(path):
+            for match in written.finditer(text):
                 ids[next(filter(None, match.groups()))] = path
     return ids
 
@@ -144,14 +155,20 @@ def check(top):
         for match in UNFINISHED.finditer(text):
             breaches.append(f"{line(path, match.start())}: \"{match.group(0)}\" marks something unfinished")
 
-    # A method is named by its own file, its registry line, presets and tests.
-    ids = method_ids(texts)
+    # Methods, families, contracts and formats are named by their own file, their registry line, presets and tests.
+    known = {kind: ids_of(texts, given, written) for kind, (given, written, _, _) in IDS.items()}
+    for kind, ids in known.items():
+        if not ids:
+            breaches.append(f"tests/layering/check_layering.py: finds no {kind} that gives itself an id (IDS)")
     for path, text in texts.items():
-        if CODE.search(path) and room_of(path) and path not in METHOD_PLACES:
+        if CODE.search(path) and room_of(path) and path not in PRESETS:
             code = code_alone(text)
-            for word in re.finditer(r'"([a-z0-9-]+)"', code):
-                if ids.get(word.group(1), path) != path:
-                    breaches.append(f"{line(path, word.start())}: names the method {word.group(0)}; ask what it needs (MethodInfo)")
+            for kind, (_, _, places, instead) in IDS.items():
+                if path.startswith(places):
+                    continue
+                for word in re.finditer(r'"([a-z0-9-]+)"', code):
+                    if known[kind].get(word.group(1), path) != path:
+                        breaches.append(f"{line(path, word.start())}: names the {kind} {word.group(0)}; {instead}")
 
     # What widgets and app see, through any chain of headers, holds no tensors.
     for path in texts:
@@ -191,6 +208,9 @@ PLANTED = {
     "HDF5 that reads": ("core/project/a.cpp", "#include <hdf5.h>\n", "the library writes only"),
     "printing past the terminal": ("app/cli/a.cpp", "void f() { std::printf(\"x\"); }\n", "through app/cli/terminal.h alone"),
     "a method by name": ("app/a.cpp", 'bool f(const char* id) { return id == "planted-method"; }\n', "names the method"),
+    "a family by name": ("widgets/a.cpp", 'bool f(const char* id) { return id == "planted-family"; }\n', "names the family"),
+    "a contract by name": ("app/a.cpp", 'bool f(QString id) { return id == u"planted-contract"_s; }\n', "names the contract"),
+    "a format by name": ("core/exporting/a.cpp", 'bool f(const char* id) { return id == "planted-format"; }\n', "names the format"),
     "a machine's path": ("app/a.cpp", 'const char* p = "/wo" "rk/x";\n'.replace('" "', ""), "a place of one machine"),
     "unfinished": ("app/a.cpp", "// TO" + "DO later\n", "unfinished"),
     "top level": ("notes.txt", "hello\n", "top level"),
@@ -203,7 +223,10 @@ def self_test():
         with tempfile.TemporaryDirectory() as top:
             files = {"app/main.cpp": '// assert(that) a comment is no call\n#include "core/pipeline/jobs.h"\n', "core/pipeline/jobs.h": "#pragma once\n",
                      "core/quant/planted.h": "#include <ATen/ATen.h>\n", "widgets/ok.h": '#include <QWidget>\n#include "core/recipe/r.h"\n',
-                     "core/recipe/r.h": "#pragma once\n", "core/methods/planted.cpp": 'void f() { info.id = "planted-method"; }\n'}
+                     "core/recipe/r.h": "#pragma once\n", "core/methods/planted.cpp": 'void f() { info.id = "planted-method"; }\n',
+                     "core/model/architectures/planted.cpp": 'void f() { family.info = {"planted-family", "P"}; }\n',
+                     "core/recipe/contract.cpp": 'Contract k[] = {{"planted-contract", "P", checkPlanted}};\n',
+                     "core/exporting/planted.cpp": 'Info info() { return {"planted-format", "P", "a planted one", {"planted-contract"}}; }\n'}
             for file, content in files.items():
                 os.makedirs(os.path.join(top, os.path.dirname(file)), exist_ok=True)
                 with open(os.path.join(top, file), "w", encoding="utf-8") as out:
