@@ -2,13 +2,13 @@
 
 #include "widgets/colour_map.h"
 #include "widgets/heatmap_view.h"
+#include "widgets/number_box.h"
 
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QSignalBlocker>
 #include <QSlider>
-#include <QSpinBox>
 
 #include <algorithm>
 #include <cmath>
@@ -70,7 +70,7 @@ LearnedView::LearnedView(QWidget* parent) : ViewFrame(u"learned"_s, tr("Learned"
     m_what->setMinimumContentsLength(18);
     m_what->setMaximumWidth(300);
     m_headLabel = new QLabel(tr("&head"), this);
-    m_head = new QSpinBox(this);
+    m_head = new NumberBox(NumberBox::Steps::Ones, this);
     m_head->setObjectName(u"learnedHead"_s);
     m_head->setAccessibleName(tr("Head"));
     m_head->setToolTip(tr("Which head's matrix"));

@@ -6,11 +6,10 @@
 #include "app/studio/text_field.h"
 #include "core/pipeline/memory_plan.h"
 #include "widgets/colour_map.h"
+#include "widgets/number_box.h"
 #include "widgets/plain_labels.h"
 
-#include <QDoubleSpinBox>
 #include <QFormLayout>
-#include <QSpinBox>
 
 #include <algorithm>
 
@@ -29,24 +28,23 @@ AnalyzeDialog::AnalyzeDialog(const Document& document, const AnalyzeRequest& las
     m_text = new TextField(u"text"_s, resourceFile(u"text/sample.txt"_s), this);
     if (!last.text.isEmpty())
         m_text->setFile(last.text);
-    m_windows = new QSpinBox(this);
+    m_windows = new NumberBox(NumberBox::Steps::Sixteens, this);
     m_windows->setObjectName(u"windows"_s);
     m_windows->setRange(0, 100000);
     m_windows->setSpecialValueText(tr("all"));
     m_windows->setValue(last.windows);
-    m_length = new QSpinBox(this);
+    m_length = new NumberBox(NumberBox::Steps::Doublings, this);
     m_length->setObjectName(u"length"_s);
     m_length->setRange(2, longest);
     m_length->setSuffix(tr(" tokens"));
     m_length->setValue(std::min(last.length, longest));
-    m_bits = new QSpinBox(this);
+    m_bits = new NumberBox(NumberBox::Steps::Ones, this);
     m_bits->setObjectName(u"bits"_s);
     m_bits->setRange(2, 8);
     m_bits->setValue(last.settings.bits);
-    m_alpha = new QDoubleSpinBox(this);
+    m_alpha = new DecimalBox(this, 0.05);
     m_alpha->setObjectName(u"alpha"_s);
     m_alpha->setRange(0, 1);
-    m_alpha->setSingleStep(0.05);
     m_alpha->setValue(last.settings.alpha);
     m_alpha->setToolTip(tr("CrossQuant's exponent of the token maximum: 1 is per token, 0 per channel."));
     form()->addRow(tr("&Text"), m_text);

@@ -8,12 +8,12 @@
 #include "app/studio/text_field.h"
 #include "core/pipeline/memory_plan.h"
 #include "widgets/colour_map.h"
+#include "widgets/number_box.h"
 
 #include <QCheckBox>
 #include <QComboBox>
 #include <QFormLayout>
 #include <QHBoxLayout>
-#include <QSpinBox>
 
 #include <algorithm>
 
@@ -31,12 +31,12 @@ EvaluateDialog::EvaluateDialog(const Document& document, const EvaluateRequest& 
     m_text = new TextField(u"text"_s, resourceFile(u"text/held-out.txt"_s), this);
     if (!last.text.isEmpty())
         m_text->setFile(last.text);
-    m_windows = new QSpinBox(this);
+    m_windows = new NumberBox(NumberBox::Steps::Sixteens, this);
     m_windows->setObjectName(u"windows"_s);
     m_windows->setRange(0, 100000);
     m_windows->setSpecialValueText(tr("all"));
     m_windows->setValue(last.windows);
-    m_length = new QSpinBox(this);
+    m_length = new NumberBox(NumberBox::Steps::Doublings, this);
     m_length->setObjectName(u"length"_s);
     m_length->setRange(2, longest);
     m_length->setSuffix(tr(" tokens"));

@@ -6,17 +6,16 @@
 #include "core/recipe/plan_fields.h"
 #include "widgets/colour_map.h"
 #include "widgets/layer_texts.h"
+#include "widgets/number_box.h"
 #include "widgets/palette.h"
 
 #include <QAbstractItemView>
 #include <QCheckBox>
 #include <QComboBox>
-#include <QDoubleSpinBox>
 #include <QGridLayout>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QSignalBlocker>
-#include <QSpinBox>
 #include <QStandardItemModel>
 #include <QToolButton>
 
@@ -201,10 +200,9 @@ PlanEditor::PlanEditor(QWidget* parent)
     m_activationSymmetric->addItem(tr("symmetric"), true);
     m_activationSymmetric->addItem(tr("asymmetric"), false);
     const QString alphaTip = tr("Exponent of the token maximum: 1 is per token, 0 per channel");
-    m_alpha = new QDoubleSpinBox(this);
+    m_alpha = new DecimalBox(this, 0.05);
     m_alpha->setObjectName(u"planAlpha"_s);
     m_alpha->setRange(0, 1);
-    m_alpha->setSingleStep(0.05);
     m_alpha->setKeyboardTracking(false);
     addField(m_grid, {nullptr, nullptr, m_alpha, alphaTip, [](const Plan& plan) { return isCross(plan) ? formatValue(alphaOf(plan), 3) : u"–"_s; },
                       [](const PlanPatch& patch) { return patch.alpha.has_value() || patch.transform.has_value(); }},
@@ -532,7 +530,7 @@ void PlanEditor::addParameter(const MethodInfo& method, const ParameterInfo& inf
         break;
     }
     case ParameterInfo::Type::Integer: {
-        auto* box = new QSpinBox(m_parameters);
+        auto* box = new NumberBox(NumberBox::Steps::Scaled, m_parameters);
         box->setRange(static_cast<int>(info.minimum), static_cast<int>(info.maximum));
         box->setValue(static_cast<int>(choice.integer(info.key)));
         box->setKeyboardTracking(false);
@@ -541,10 +539,9 @@ void PlanEditor::addParameter(const MethodInfo& method, const ParameterInfo& inf
         break;
     }
     case ParameterInfo::Type::Real: {
-        auto* box = new QDoubleSpinBox(m_parameters);
+        auto* box = new DecimalBox(m_parameters);
         box->setRange(info.minimum, info.maximum);
         box->setDecimals(4);
-        box->setSingleStep((info.maximum - info.minimum) / 100);
         box->setValue(choice.real(info.key));
         box->setKeyboardTracking(false);
         connect(box, &QDoubleSpinBox::valueChanged, this, [request](double value) { request(value); });

@@ -12,13 +12,13 @@
 #include "core/recipe/text_needs.h"
 #include "core/text/text_choice.h"
 #include "widgets/colour_map.h"
+#include "widgets/number_box.h"
 #include "widgets/plain_labels.h"
 
 #include <QCheckBox>
 #include <QComboBox>
 #include <QFormLayout>
 #include <QLabel>
-#include <QSpinBox>
 
 #include <algorithm>
 #include <limits>
@@ -70,18 +70,18 @@ QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const 
         m_text->setFile(toQString(m_other->inputs.text));
     else if (!lastText.isEmpty())
         m_text->setFile(lastText);
-    const auto box = [this](const QString& name, int low, int high, int value) {
-        auto* spin = new QSpinBox(this);
+    const auto box = [this](const QString& name, NumberBox::Steps steps, int low, int high, int value) {
+        auto* spin = new NumberBox(steps, this);
         spin->setObjectName(name);
         spin->setRange(low, high);
         spin->setValue(value);
         connect(spin, &QSpinBox::valueChanged, this, &QuantizeDialog::refresh);
         return spin;
     };
-    m_samples = box(u"samples"_s, 1, 100000, std::max(1, calibration.samples));
-    m_length = box(u"length"_s, 2, longest, std::min(calibration.length, longest));
+    m_samples = box(u"samples"_s, NumberBox::Steps::Sixteens, 1, 100000, std::max(1, calibration.samples));
+    m_length = box(u"length"_s, NumberBox::Steps::Doublings, 2, longest, std::min(calibration.length, longest));
     m_length->setSuffix(tr(" tokens"));
-    m_seed = box(u"seed"_s, 0, std::numeric_limits<int>::max(), static_cast<int>(std::min<std::uint64_t>(calibration.seed, 0x7fffffff)));
+    m_seed = box(u"seed"_s, NumberBox::Steps::Ones, 0, std::numeric_limits<int>::max(), static_cast<int>(std::min<std::uint64_t>(calibration.seed, 0x7fffffff)));
     m_seed->setToolTip(tr("0 takes samples from the start of the text, another number draws them with that seed."));
     m_seed->setSpecialValueText(tr("0 (from the start)"));
     form()->addRow(tr("Calibration &text"), m_text);

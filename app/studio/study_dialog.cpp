@@ -8,6 +8,7 @@
 #include "core/base/error_text.h"
 #include "widgets/colour_map.h"
 #include "widgets/jobs_view.h"
+#include "widgets/number_box.h"
 
 #include <QCheckBox>
 #include <QComboBox>
@@ -16,7 +17,6 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QLineEdit>
-#include <QSpinBox>
 
 #include <algorithm>
 #include <array>
@@ -69,9 +69,9 @@ std::vector<int> checked(const std::vector<std::pair<QCheckBox*, int>>& boxes)
     return values;
 }
 
-QSpinBox* spin(const QString& name, int low, int high, int value, const QString& suffix, QWidget* parent)
+QSpinBox* spin(const QString& name, NumberBox::Steps steps, int low, int high, int value, const QString& suffix, QWidget* parent)
 {
-    auto* box = new QSpinBox(parent);
+    auto* box = new NumberBox(steps, parent);
     box->setObjectName(name);
     box->setRange(low, high);
     box->setSuffix(suffix);
@@ -198,16 +198,16 @@ void StudyDialog::buildTexts(const Study& last)
     m_text = new TextField(u"text"_s, resourceFile(u"text/held-out.txt"_s), this, TextField::Takes::One);
     if (!last.texts.empty())
         m_text->setFile(QString::fromStdString(last.texts.front().file.string()));
-    m_windows = spin(u"windows"_s, 0, 100000, last.texts.empty() ? 4 : last.windows, {}, this);
+    m_windows = spin(u"windows"_s, NumberBox::Steps::Sixteens, 0, 100000, last.texts.empty() ? 4 : last.windows, {}, this);
     m_windows->setSpecialValueText(tr("all"));
-    m_length = spin(u"length"_s, 2, longest, last.texts.empty() ? 512 : last.length, tr(" tokens"), this);
+    m_length = spin(u"length"_s, NumberBox::Steps::Doublings, 2, longest, last.texts.empty() ? 512 : last.length, tr(" tokens"), this);
     m_windows->setAccessibleName(tr("Windows"));
     m_length->setAccessibleName(tr("Window length"));
     m_calibration = new TextField(u"calibration"_s, resourceFile(u"text/sample.txt"_s), this, TextField::Takes::One);
     if (!last.calibrationText.empty())
         m_calibration->setFile(QString::fromStdString(last.calibrationText.string()));
-    m_samples = spin(u"samples"_s, 1, 100000, last.texts.empty() ? 16 : last.base.calibration.samples, {}, this);
-    m_sampleLength = spin(u"sampleLength"_s, 2, longest, last.texts.empty() ? 512 : last.base.calibration.length, tr(" tokens"), this);
+    m_samples = spin(u"samples"_s, NumberBox::Steps::Sixteens, 1, 100000, last.texts.empty() ? 16 : last.base.calibration.samples, {}, this);
+    m_sampleLength = spin(u"sampleLength"_s, NumberBox::Steps::Doublings, 2, longest, last.texts.empty() ? 512 : last.base.calibration.length, tr(" tokens"), this);
     m_samples->setAccessibleName(tr("Calibration samples"));
     m_sampleLength->setAccessibleName(tr("Sample length"));
     m_divergence = new QCheckBox(tr("and the &divergence from the float model"), this);

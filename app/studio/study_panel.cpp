@@ -7,6 +7,7 @@
 #include "widgets/empty_state.h"
 #include "widgets/jobs_view.h"
 #include "widgets/kernel_perplexity_view.h"
+#include "widgets/number_box.h"
 #include "widgets/study_model.h"
 #include "widgets/study_view.h"
 
@@ -14,7 +15,6 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QComboBox>
-#include <QDoubleSpinBox>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
@@ -62,13 +62,12 @@ StudyPanel::StudyPanel(QWidget* parent)
     resume->setAutoDefault(false);
     m_resume = resume;
     const auto limit = [this](const QString& name, const QString& accessible) {
-        auto* box = new QDoubleSpinBox(this);
+        auto* box = new DecimalBox(this, 0.1);
         box->setObjectName(name);
         box->setAccessibleName(accessible);
         box->setToolTip(accessible);
         box->setDecimals(3);
         box->setRange(0, 1000);
-        box->setSingleStep(0.1);
         box->setPrefix(u"≤ +"_s);
         box->setKeyboardTracking(false);
         connect(box, &QDoubleSpinBox::valueChanged, this, &StudyPanel::limitsEdited);

@@ -1,0 +1,102 @@
+#include "tests/app/window_fixture.h"
+
+#include <QAbstractSpinBox>
+#include <QDialog>
+#include <QLabel>
+#include <QPushButton>
+#include <QSpinBox>
+
+using namespace halftone;
+using namespace Qt::StringLiterals;
+
+/// The dialogs that begin a job: what a hand reaches in them, and how quickly.
+class TestStudioDialogs : public WindowFixture {
+    Q_OBJECT
+
+private:
+    QDialog* dialog(const QString& command, const QString& name)
+    {
+        trigger(command);
+        [&] { QTRY_VERIFY2(m_window->findChild<QDialog*>(name) && m_window->findChild<QDialog*>(name)->isVisible(), qPrintable(name)); }();
+        auto* box = m_window->findChild<QDialog*>(name);
+        if (box && !QTest::qWaitForWindowActive(box))
+            return nullptr;
+        return box;
+    }
+
+    QDialog* quantizeDialog()
+    {
+        if (document().plans().front().plan.weights.bits == 16)
+            trigger(u"preset-w4a16-rtn-g64"_s);
+        return dialog(u"quantize"_s, u"quantizeDialog"_s);
+    }
+
+private Q_SLOTS:
+    void initTestCase() { applyTheme(*qobject_cast<QApplication*>(QCoreApplication::instance()), Theme::Dark); }
+    void init() { begin(); }
+    void cleanup() { end(); }
+
+    void aFewKeysReachTheNumbersThatPeopleTake()
+    {
+        STEP(openModel());
+        QDialog* box = quantizeDialog();
+        QVERIFY(box);
+        auto* samples = box->findChild<QSpinBox*>(u"samples"_s);
+        auto* length = box->findChild<QSpinBox*>(u"length"_s);
+        samples->setValue(128);
+        samples->setFocus();
+        STEP(press(Qt::Key_Up));
+        QCOMPARE(samples->value(), 144);
+        STEP(press(Qt::Key_PageUp));
+        QCOMPARE(samples->value(), 304);
+        STEP(press(Qt::Key_A, Qt::ControlModifier));
+        QTest::keyClicks(samples, u"100"_s);
+        STEP(press(Qt::Key_Down));
+        QCOMPARE(samples->value(), 96);   // on a multiple of 16 again
+        samples->setValue(16);
+        STEP(press(Qt::Key_Down));
+        QCOMPARE(samples->value(), 15);   // small counts one by one
+        STEP(press(Qt::Key_PageDown));
+        STEP(press(Qt::Key_PageDown));
+        QCOMPARE(samples->value(), samples->minimum());
+        length->setFocus();
+        length->setValue(64);
+        STEP(press(Qt::Key_Up));
+        QCOMPARE(length->value(), 128);
+        STEP(press(Qt::Key_Up));
+        STEP(press(Qt::Key_Up));
+        STEP(press(Qt::Key_Up));
+        QCOMPARE(length->value(), length->maximum());   // of this model
+        length->setValue(100);
+        STEP(press(Qt::Key_Down));
+        QCOMPARE(length->value(), 64);
+        STEP(press(Qt::Key_PageDown));
+        QCOMPARE(length->value(), 8);
+        // With the mouse: the arrow in the box.
+        QTest::mouseClick(length, Qt::LeftButton, {}, QPoint(length->width() - 8, 6));
+        QCOMPARE(length->value(), 16);
+    }
+
+    /// Held, an arrow goes faster and faster, or doubles anyway.
+    void noNumberTakesMinutesToReach()
+    {
+        STEP(openModel());
+        document().select({1, SiteKind::MlpMiddle, "model.layers.1.mlp.down_proj", -1, -1});
+        QVERIFY(quantizeDialog());
+        for (const auto& [command, name] : {std::pair{u"analyze"_s, u"analyzeDialog"_s}, std::pair{u"evaluate"_s, u"evaluateDialog"_s}, std::pair{u"study"_s, u"studyDialog"_s}}) {
+            m_window->findChild<QDialog*>()->close();
+            QVERIFY(dialog(command, name));
+            int looked = 0;
+            for (const auto* box : m_window->findChildren<QAbstractSpinBox*>()) {
+                if (box->inherits("QDateTimeEdit"))
+                    continue;
+                ++looked;
+                QVERIFY2(box->isAccelerated() || box->objectName().contains(u"ength"_s), qPrintable(box->objectName()));
+            }
+            QVERIFY2(looked > 3, qPrintable(name));
+        }
+    }
+};
+
+QTEST_MAIN(TestStudioDialogs)
+#include "tst_studio_dialogs.moc"
