@@ -1,8 +1,11 @@
 #include "core/base/error.h"
+#include "core/recipe/contract_runtime.h"
 #include "core/recipe/recipe.h"
 #include "small_model.h"
 
 #include <QTest>
+
+#include <algorithm>
 
 using namespace halftone;
 
@@ -267,6 +270,24 @@ private Q_SLOTS:
         model.config.fusedQkv = true;
         QVERIFY(refused("transformers", grid, "one linear"));
         QVERIFY(checkContract("", plans, model, grid).empty());
+    }
+
+    void everyContractSaysWhoseGridsItComputesAndHowItIsServed()
+    {
+        QCOMPARE(activationGridOf({}), std::string_view("transformers'"));
+        for (const std::string& contract : contracts()) {
+            QVERIFY2(activationGridOf(contract).ends_with("'") || activationGridOf(contract).ends_with("'s"), contract.c_str());
+            const std::vector<std::string> words = serveWords(contract, "a folder");
+            QVERIFY2(words.size() > 1 && std::count(words.begin(), words.end(), "a folder") == 1, contract.c_str());
+        }
+        QCOMPARE(serveWords("vllm", "out"), (std::vector<std::string>{"vllm", "serve", "out"}));
+        QCOMPARE(serveWords("transformers", "out").front(), std::string("python3"));
+        try {
+            activationGridOf("tgi");
+            QFAIL("an unknown contract");
+        } catch (const Error& e) {
+            QCOMPARE(QString::fromUtf8(e.what()), QStringLiteral("There is no contract \"tgi\"; known are transformers, vllm and vllm-cpu."));
+        }
     }
 
     void aRunKeepsItsPlansWhateverItsContractTakesToday()
