@@ -26,10 +26,14 @@ for c in points:
         compatible.append((c, len(parts_of), len(parts)))
         parts_of += parts
 
+def moves(text):
+    return stock.NFD().normalize_str(text) != text
+
+
 classes = []
 for c in points:
     k = u.combining(chr(c))
-    if k == 0:
+    if k == 0 or not (moves(chr(c) + "\u0334") or moves("\u0345" + chr(c))):   # behind the highest class and before the lowest: newer ones stay where they are
         continue
     if classes and classes[-1][2] == k and classes[-1][1] == c - 1:
         classes[-1][1] = c

@@ -10,13 +10,13 @@
 
 using namespace halftone;
 
-/// Hashes are those of Python 3.11 (Unicode 14.0) over all code points from U+0020; those of NFD and of lower case are of the package
-/// tokenizers 0.23, which takes U+11938 apart otherwise and knows the letters of Unicode 16.
+/// Hashes over all code points from U+0020, as the package tokenizers 0.23 gives them: it orders marks by Unicode 9 and knows the letters of Unicode 16. That of
+/// NFC of single characters is Python 3.11's too.
 class UnicodeTest : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
-    void everyCharacterNormalizesAsPythonSays()
+    void everyCharacterNormalizesAsTheReferenceSays()
     {
         std::string nfc, nfd, lower;
         for (const std::string& character : characters()) {
@@ -30,16 +30,17 @@ private Q_SLOTS:
         QCOMPARE(sha256(lower), "3480d4c99b7d2a8ac78a31dbc972322bc5a30bb47871b69ba33f571a97b744cc");
     }
 
-    void allCharactersTogetherNormalizeAsPythonSays()
+    void allCharactersTogetherNormalizeAsTheReferenceSays()
     {
         std::string forward, backward;
         for (const std::string& character : characters())
             forward += character;
         for (auto c = characters().rbegin(); c != characters().rend(); ++c)
             backward += *c;
-        QCOMPARE(sha256(unicode::nfc(forward)), "9ef884454fdc71b04d9989408c8bc916794431d50f7d4a560ec71348defa9554");
-        QCOMPARE(sha256(unicode::nfc(unicode::nfd(forward))), "9ef884454fdc71b04d9989408c8bc916794431d50f7d4a560ec71348defa9554");
-        QCOMPARE(sha256(unicode::nfc(backward)), "191511166af19cdcc8481e98ae08509c2a03749ce05e52c4c34d6dd077f49dea");
+        QCOMPARE(sha256(unicode::nfc(forward)), "69b4f29662979b01662bb6a2cda403fae0a25c6c2664403563db18c28ff1e3d2");
+        QCOMPARE(sha256(unicode::nfc(unicode::nfd(forward))), "69b4f29662979b01662bb6a2cda403fae0a25c6c2664403563db18c28ff1e3d2");
+        QCOMPARE(sha256(unicode::nfd(backward)), "52539cdd37b1624c62a9fdadaebbe64bad63689316d0d758627a26bc85a1582a");
+        QCOMPARE(sha256(unicode::nfc(backward)), "08e49b1a7c756385899bb96c09ff4019e7ca4353dd912f183f9cbaec4275e577");
     }
 
     void brokenBytesBecomeOneMarkAMaximalPart_data()
