@@ -72,6 +72,23 @@ private Q_SLOTS:
         row("names", "(?<word>\\w+)-(?<n>\\d)", "ab-1", {"ab-1"});
         row("dots that meet line feeds", "(?m:a.b).", "a\nb\na\nbc", {"a\nbc"});
         row("POSIX names", "[[:alpha:]]+|[^[:space:][:alpha:]]+", QStringLiteral("abé 12\u3000x"), {QStringLiteral("abé"), "12", "x"});
+        row("not words, in a class", "[\\W]+|[\\S\\n]{2}", QStringLiteral("ab-\u00e9 !\u00b2c"), {"ab", "-", QStringLiteral(" !\u00b2")});
+        row("all that sets lack, and more", "[^\\W\\d_]+", QStringLiteral("ab1_\u00e9c \U00031350\U0001E4F0"), {"ab", QStringLiteral("\u00e9c"), QStringLiteral("\U00031350")});
+        row("no digits, in a class", "[\\D]+", QStringLiteral("a1\U0001E4F0\U0001FAE8"), {"a", QStringLiteral("\U0001FAE8")});
+        row("no newer letters, in a class", "[\\P{L}]+|[^\\P{L}x]+", QStringLiteral("-\U00031350x1"), {"-", QStringLiteral("\U00031350"), "1"});
+        row("negated classes in classes", "[x[^a-z]]+", "abxA-z", {"xA-"});
+        row("classes cut with each other", "[a-z&&[^aeiou]]+|[^a-z&&\\w]", "abce1-", {"bc", "1", "-"});
+        row("a negated cut", "[^a-z&&[^b]]+", "ab1c", {"b1"});
+        row("superscripts are words where they stand alone", "\\w|[\\w]\\b", QStringLiteral("\u00b2-a"), {QStringLiteral("\u00b2"), "a"});
+        row("but not in a class", "[\\w]+", QStringLiteral("\u00b2a\u00bd"), {"a"});
+        row("nor are they borders", "\\B.", QStringLiteral("a\u00b2-"), {QStringLiteral("\u00b2")});
+        row("newer marks of letters", "[[:alpha:]]+", QStringLiteral("\u0363-"), {QStringLiteral("\u0363")});
+        row("neither assigned nor not", "\\P{C}+", QStringLiteral("\U0001E4F0\u0378"), {QStringLiteral("\U0001E4F0")});
+        row("ends of lines", "\\R", QStringLiteral("a\r\n\n\u2028\v"), {"\r\n", "\n", QStringLiteral("\u2028"), "\v"});
+        row("no hexadecimal digits", "\\H+|[^\\H]+", "xyzAFg", {"xyz", "AF", "g"});
+        row("negated POSIX names", "[[:^alpha:]]+", "ab1 c", {"1 "});
+        row("names at length", "\\p{Letter}+|\\p{White_Space}", "ab 1", {"ab", " "});
+        row("case is ignored to the end of the group, in its other branches too", "x(?:a(?i)b|C)", "xaB xc xac xC", {"xaB", "xac"});
         row("code points", "[\\u4e00-\\u9fff]+|\\x{1F600}", QStringLiteral("a中文\U0001F600"), {QStringLiteral("中文"), QStringLiteral("\U0001F600")});
     }
 
@@ -91,7 +108,7 @@ private Q_SLOTS:
     void whatHasNoEquivalentIsNamed_data()
     {
         QTest::addColumn<QString>("pattern");
-        for (const char* pattern : {"\\X", "\\R", "\\K", "\\1", "[a&&b]", "[a[^b]]", "[[:graph:]]", "\\p{Klingon}", "(?x:a)", "a{1,100000}", "[\\W]", "\\u12", "[a", "a\\"})
+        for (const char* pattern : {"\\X", "\\K", "\\1", "[a&&]", "[[:graph:]]", "\\p{Klingon}", "(?i:\\p{Lu})", "(?i:[a[^b]])", "(?i:\\P{L})", "(?i:ass)", "[a-\\d]", "(?x:a)", "a{1,100000}", "\\u12", "[a", "a\\"})
             QTest::newRow(pattern) << pattern;
     }
 
