@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <numeric>
+#include <optional>
 
 namespace halftone {
 
@@ -58,8 +59,10 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const std::vector<std::
     if (bytes > kMost)
         throw Error(ErrorKind::BadFile, m_subject + ": the added tokens have " + std::to_string(bytes) + " bytes together; at most " + std::to_string(kMost) + " are allowed.", m_subject);
     for (std::size_t t = 0; t < m_tokens.size(); ++t) {
-        if (m_patterns[t].empty())
+        if (m_patterns[t].empty()) {
+            m_nothing = t;
             continue;
+        }
         m_begins[static_cast<unsigned char>(m_patterns[t].front())] = true;
         std::uint32_t node = 0;
         for (const char c : m_patterns[t]) {
@@ -94,10 +97,16 @@ std::vector<Segment> AddedTokens::split(std::string_view text, const TextBudget&
 {
     std::vector<Segment> segments;
     std::size_t done = 0, steps = 0;
-    for (std::size_t at = 0; at < text.size();) {
+    std::optional<std::size_t> lastEnd;   // of what was found, before white space was added to it
+    const auto undefined = [&](std::size_t token, const char* why) {
+        throw Error(ErrorKind::BadFile, m_subject + ": the added token \"" + printable(m_tokens[token].content) + "\" " + why + ", which the stock tokenizer ends at.", m_subject);
+    };
+    for (std::size_t at = 0; at <= text.size();) {
         std::optional<std::size_t> found;
-        if (m_begins[static_cast<unsigned char>(text[at])])
+        if (at < text.size() && m_begins[static_cast<unsigned char>(text[at])])
             tokensAt(text, at, budget, steps, [&](std::size_t token) { found = token; });
+        if (!found && m_nothing && lastEnd != at && !text.empty())
+            found = m_nothing;
         if (!found) {
             ++at;
             continue;
@@ -105,7 +114,10 @@ std::vector<Segment> AddedTokens::split(std::string_view text, const TextBudget&
         const AddedToken& token = m_tokens[*found];
         std::size_t begin = at;
         std::size_t end = at + m_patterns[*found].size();
-        at = end;
+        lastEnd = end;
+        at = std::max(end, at + (begin == end ? 1 : 0));
+        if (begin == end && begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80)
+            undefined(*found, "becomes nothing when normalized and would cut a character in two");
         if (token.singleWord) {
             const bool joinedLeft = begin > 0 && endsWithWord(text.substr(0, begin));
             std::size_t behind = end;
@@ -114,16 +126,16 @@ std::vector<Segment> AddedTokens::split(std::string_view text, const TextBudget&
                 continue;
         }
         if (token.stripLeft)
-            begin = spacesBefore(text, begin, done);
-        // What an earlier token took of the white space behind it is not given twice.
-        begin = std::max(begin, done);
-        end = std::max(end, begin);
+            begin = std::max(spacesBefore(text, begin, 0), done);
         if (token.stripRight)
             end = spacesBehind(text, end);
+        if (begin > end)   // an earlier token took the white space that this one is
+            undefined(*found, "lies within the white space that another one takes along");
         if (begin > done)
             segments.push_back({done, begin});
-        segments.push_back({begin, end, token.id});
-        done = end;
+        if (begin < end)
+            segments.push_back({begin, end, token.id});
+        done = end;   // less than before where another token took this one's white space along: it counts twice, as in tokenizers
     }
     if (done < text.size())
         segments.push_back({done, text.size()});

@@ -35,7 +35,7 @@ public:
     AddedTokens(std::vector<AddedToken> tokens, const std::vector<std::string>& patterns, std::string_view subject);
 
     bool empty() const { return m_tokens.empty(); }
-    /// As Hugging Face: from the left, the longest at each place. @throws Error{BadFile} where `budget` is used up.
+    /// As Hugging Face: from the left, the longest at each place. @throws Error{BadFile} where `budget` is used up, or where tokenizers itself ends.
     std::vector<Segment> split(std::string_view text, const TextBudget& budget) const;
     /// As llama.cpp: the longest token first, wherever it stands, then the next longest in what is left.
     std::vector<Segment> splitLongestFirst(std::string_view text, const TextBudget& budget) const;
@@ -50,6 +50,7 @@ private:
 
     std::vector<AddedToken> m_tokens;
     std::vector<std::string> m_patterns;
+    std::optional<std::size_t> m_nothing;                        ///< a token whose pattern is empty: it is found wherever no other one is
     std::vector<bool> m_begins = std::vector<bool>(256, false);  ///< bytes a pattern begins with
     std::unordered_map<std::uint64_t, std::uint32_t> m_edges;    ///< trie: node << 8 | byte → node
     std::vector<std::int32_t> m_ends{-1};                        ///< by node: index of the token that ends there

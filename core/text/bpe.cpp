@@ -28,12 +28,8 @@ BpeModel::BpeModel(BpeParts parts)
     : m_parts(std::move(parts))
 {
     const Vocabulary& vocabulary = m_parts.vocabulary;
-    if (m_parts.unknown) {
+    if (m_parts.unknown)
         m_unknown = vocabulary.find(*m_parts.unknown);
-        if (!m_unknown)
-            throw Error(ErrorKind::BadFile, m_parts.subject + ": the unknown token \"" + *m_parts.unknown + "\" is not in the vocabulary.",
-                        m_parts.subject);
-    }
     m_byteIds.assign(256, -1);
     for (int b = 0; b < 256; ++b) {
         std::array<char, 8> name{};
@@ -120,6 +116,10 @@ void BpeModel::characters(std::string_view word, std::vector<Symbol>& symbols) c
             if (open && !m_parts.fuseUnknown)
                 add(*m_unknown);
             open = true;
+        } else if (m_parts.unknown) {
+            throw Error(ErrorKind::BadFile,
+                        m_parts.subject + ": \"" + printable(character) + "\" is no token, and the unknown token \"" + printable(*m_parts.unknown) + "\" is not in the vocabulary.",
+                        m_parts.subject);
         } else if (m_parts.asLlamaCpp) {
             add(-1);
         }

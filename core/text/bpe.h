@@ -29,7 +29,7 @@ struct BpeParts {
 /// Byte-pair encoding: merges the best-ranked neighbours until none is left, equal ranks from the left (Sennrich et al., arXiv:1508.07909).
 class BpeModel final : public WordModel {
 public:
-    /// @throws Error{BadFile} naming a merge whose parts or result are no tokens, or an unknown token that is none.
+    /// @throws Error{BadFile} naming a merge whose parts or result are no tokens.
     explicit BpeModel(BpeParts parts);
 
     const Vocabulary& vocabulary() const override { return m_parts.vocabulary; }

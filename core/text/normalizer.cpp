@@ -219,6 +219,8 @@ void Normalizer::add(const Json& description, int depth)
         step([=](const std::string& t, const TextBudget&, std::size_t& first) { return stripped(t, left, right, first); });
     } else if (type == "Prepend") {
         const std::string prefix = fields::text(description, "prepend", subject);
+        if (prefix.empty())   // tokenizers then doubles the first character in some of the steps behind it
+            fields::refuse(subject, "prepend", "a text");
         step([=](const std::string& t, const TextBudget&, std::size_t& first) {
             first += first > 0 ? prefix.size() : 0;
             return t.empty() ? t : prefix + t;

@@ -51,10 +51,10 @@ PipelineTokenizer::PipelineTokenizer(PipelineParts parts)
     m_normalized = AddedTokens(std::move(normalized), normalizedPatterns, parts.subject);
 }
 
-void PipelineTokenizer::encodePart(std::string_view text, bool first, const TextBudget& budget, WordCache& cache,
+void PipelineTokenizer::encodePart(std::string_view text, std::size_t ofFirst, const TextBudget& budget, WordCache& cache,
                                    std::vector<std::int32_t>& out) const
 {
-    Pieces pieces{std::string(text), {{0, text.size(), first}}};
+    Pieces pieces{std::string(text), {{0, text.size(), ofFirst}}};
     m_preTokenizer.apply(pieces, budget);
     const auto encode = [&](std::string_view word, std::vector<std::int32_t>& ids) { m_model->encode(word, budget, ids); };
     for (const Pieces::Piece& piece : pieces.pieces) {
@@ -83,15 +83,17 @@ std::vector<std::int32_t> PipelineTokenizer::encode(std::string_view input, bool
             continue;
         }
         const std::string_view raw = text.substr(segment.begin, segment.end - segment.begin);
-        std::size_t ofFirst = 1;   // bytes at the front that come from the first character
+        std::size_t ofFirst = unicode::lengthAt(raw, 0);   // bytes at the front that come from the first character
         const std::string normalized = m_normalizer.empty() ? std::string() : m_normalizer.apply(raw, budget, &ofFirst);
         const std::string_view ready = m_normalizer.empty() ? raw : std::string_view(normalized);
+        if (segment.begin > 0)
+            ofFirst = 0;
         for (const Segment& inner : m_normalized.split(ready, budget)) {
             if (inner.id >= 0)
                 ids.push_back(inner.id);
             else
-                encodePart(ready.substr(inner.begin, inner.end - inner.begin), segment.begin == 0 && inner.begin < ofFirst, budget, cache,
-                           ids);
+                encodePart(ready.substr(inner.begin, inner.end - inner.begin), std::min(inner.end - inner.begin, ofFirst - std::min(ofFirst, inner.begin)), budget,
+                           cache, ids);
         }
     }
     if (special)

@@ -34,7 +34,7 @@ public:
     std::int32_t size() const override { return m_size; }
 
 private:
-    void encodePart(std::string_view text, bool first, const TextBudget& budget, WordCache& cache, std::vector<std::int32_t>& out) const;
+    void encodePart(std::string_view text, std::size_t ofFirst, const TextBudget& budget, WordCache& cache, std::vector<std::int32_t>& out) const;
 
     Normalizer m_normalizer;
     PreTokenizer m_preTokenizer;

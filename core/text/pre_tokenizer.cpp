@@ -160,12 +160,12 @@ void split(Pieces& pieces, const Pattern& pattern, Behavior behavior, const Text
         const std::string_view text = std::string_view(pieces.text).substr(piece.begin, piece.end - piece.begin);
         for (const Range& r : arranged(pattern(text, budget), behavior))
             if (r.end > r.begin)
-                out.push_back({piece.begin + r.begin, piece.begin + r.end, piece.first && r.begin == 0});
+                out.push_back({piece.begin + r.begin, piece.begin + r.end, std::min(r.end - r.begin, piece.ofFirst - std::min(piece.ofFirst, r.begin))});
     }
     pieces.pieces = std::move(out);
 }
 
-/// Each piece's text becomes `change(text, first)`.
+/// Each piece's text becomes what `change(text, ofFirst, out)` appends to `out`; it keeps `ofFirst`.
 template <typename Change>
 void rewrite(Pieces& pieces, Change change)
 {
@@ -173,27 +173,39 @@ void rewrite(Pieces& pieces, Change change)
     text.reserve(pieces.text.size() + pieces.text.size() / 4);
     for (Pieces::Piece& piece : pieces.pieces) {
         const std::size_t begin = text.size();
-        change(std::string_view(pieces.text).substr(piece.begin, piece.end - piece.begin), piece.first, text);
+        change(std::string_view(pieces.text).substr(piece.begin, piece.end - piece.begin), piece.ofFirst, text);
         piece.begin = begin;
         piece.end = text.size();
     }
     pieces.text = std::move(text);
 }
 
+void prepend(std::string_view what, std::size_t& ofFirst, std::string& out)
+{
+    out += what;
+    ofFirst += ofFirst > 0 ? what.size() : 0;
+}
+
 void prependSpace(Pieces& pieces)
 {
-    rewrite(pieces, [](std::string_view t, bool, std::string& out) {
+    rewrite(pieces, [](std::string_view t, std::size_t& ofFirst, std::string& out) {
         if (!t.starts_with(' '))
-            out += ' ';
+            prepend(" ", ofFirst, out);
         out += t;
     });
 }
 
 void mapBytes(Pieces& pieces)
 {
-    rewrite(pieces, [](std::string_view t, bool, std::string& out) {
-        for (const char c : t)
-            out += byte_level::character(static_cast<unsigned char>(c));
+    rewrite(pieces, [](std::string_view t, std::size_t& ofFirst, std::string& out) {
+        const std::size_t begin = out.size();
+        std::size_t first = 0;
+        for (std::size_t i = 0; i < t.size(); ++i) {
+            out += byte_level::character(static_cast<unsigned char>(t[i]));
+            if (i < ofFirst)
+                first = out.size() - begin;
+        }
+        ofFirst = first;
     });
 }
 
@@ -283,12 +295,18 @@ void PreTokenizer::add(const Json& description, int depth)
             throw Error(ErrorKind::Unsupported, std::string(subject) + ": the prepend scheme \"" + printable(scheme) + "\" is not known.",
                         std::string(subject));
         step([mark, scheme](Pieces& pieces, const TextBudget&) {
-            rewrite(pieces, [&](std::string_view t, bool first, std::string& out) {
+            rewrite(pieces, [&](std::string_view t, std::size_t& ofFirst, std::string& out) {
+                const std::size_t begin = out.size(), old = ofFirst;
                 const bool has = t.starts_with(' ') || t.starts_with(mark);
-                if (!has && (scheme == "always" || (scheme == "first" && first)))
+                std::size_t first = 0;
+                if (!has && (scheme == "always" || (scheme == "first" && ofFirst > 0)))
                     out += mark;
-                for (const char c : t)
-                    c == ' ' ? out += mark : out += c;
+                for (std::size_t i = 0; i < t.size(); ++i) {
+                    t[i] == ' ' ? out += mark : out += t[i];
+                    if (i < old)
+                        first = out.size() - begin;
+                }
+                ofFirst = first;
             });
         });
         if (fields::flag(description, "split", true, subject))

@@ -14,7 +14,7 @@ namespace halftone {
 struct Pieces {
     struct Piece {
         std::size_t begin, end;  ///< bytes of `text`
-        bool first;              ///< starts where the caller's whole text starts
+        std::size_t ofFirst;     ///< bytes at its front that come from the first character of the caller's whole text
     };
     std::string text;
     std::vector<Piece> pieces;

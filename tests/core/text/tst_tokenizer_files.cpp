@@ -34,6 +34,7 @@ private Q_SLOTS:
         };
         row("unknown_pre_tokenizer", "/pre_tokenizer", R"({"type":"Quantum"})", true, "Quantum");
         row("unknown_normalizer", "/normalizer", R"({"type":"Sequence","normalizers":[{"type":"NFKX"}]})", true, "NFKX");
+        row("nothing_prepended", "/normalizer", R"({"type":"Prepend","prepend":""})", false, "prepend");
         row("unknown_model", "/model/type", R"("Bigram")", true, "Bigram");
         row("unigram_without_scores", "/model", R"({"type":"Unigram","vocab":[["a"]],"unk_id":0})", false, "vocab[0]");
         row("unigram_score_is_no_number", "/model", R"({"type":"Unigram","vocab":[["a",null]],"unk_id":0})", false, "vocab[0]");
@@ -55,7 +56,6 @@ private Q_SLOTS:
         row("merge_of_unknown_token", "/model/merges", R"([["xq","zz"]])", false, "xq");
         row("merge_of_three", "/model/merges", R"(["a b c"])", false, "merges[0]");
         row("merge_is_a_number", "/model/merges", "[4]", false, "merges[0]");
-        row("unknown_token_missing", "/model/unk_token", R"("[???]")", false, "[???]");
         row("added_token_elsewhere", "/added_tokens", R"([{"id":5,"content":"<|bos|>"}])", false, "<|bos|>");
         row("added_token_over_another", "/added_tokens", R"([{"id":5,"content":"new"}])", false, "new");
         row("added_token_without_id", "/added_tokens", R"([{"content":"new"}])", false, "id");
@@ -300,6 +300,71 @@ private Q_SLOTS:
         for (const std::int32_t id : tokenizer->encode(text.toStdString(), false))
             got += tokenizer->tokenText(id);
         QCOMPARE(QString::fromStdString(got), (first ? "_" : "") + becomes);
+    }
+
+    /// Words of the vocabulary below, each text's ids as tokenizers 0.23.3 gives them.
+    void piecesAndAddedTokensAreThoseOfTheReference_data()
+    {
+        QTest::addColumn<QString>("parts");
+        QTest::addColumn<QString>("text");
+        QTest::addColumn<QString>("ids");
+        const auto row = [](const char* name, const QString& parts, const QString& text, const QString& ids) { QTest::newRow(name) << parts << text << ids; };
+        const QString first = R"({"normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":" "},{"type":"Prepend","prepend":"_x"}]},
+            "pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Whitespace"},{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":false}]}})";
+        row("every piece of the first character is a first one", first, "a", "4 5");
+        row("the next character's is none", first, "a b", "4 5 2");
+        const QString taken = R"({"added_tokens":[{"id":9,"content":"<x>","rstrip":true},{"id":10,"content":"\n","lstrip":true},{"id":8,"content":" "}]})";
+        row("white space that is taken already is no token", taken, "a<x>\nb", "1 9 2");
+        row("and is one elsewhere", taken, "a<x>b\nb", "1 9 2 10 2");
+        row("white space that is taken along counts twice", taken, "<x>  b", "9 8 8 2");
+        const QString nothing = R"({"normalizer":{"type":"StripAccents"},"added_tokens":[{"id":9,"content":"\u0301","rstrip":true,"normalized":true}]})";
+        row("a token that becomes nothing cuts everywhere", nothing, "ab", "1 2");
+        row("and takes white space along", nothing, "a  b", "1 9 9 2");
+        row("it would cut a character in two", nothing, QStringLiteral("a\u4e2d"), "in two");
+        row("nothing of the white space is left", taken, "<x>\n\n", "takes along");
+    }
+
+    void piecesAndAddedTokensAreThoseOfTheReference()
+    {
+        QFETCH(QString, parts);
+        QFETCH(QString, text);
+        QFETCH(QString, ids);
+        Json document{{"version", "1.0"}, {"added_tokens", Json::array()}, {"post_processor", nullptr}, {"decoder", nullptr}, {"normalizer", nullptr}, {"pre_tokenizer", nullptr},
+                      {"model", {{"type", "WordLevel"}, {"unk_token", "<unk>"},
+                                 {"vocab", {{"<unk>", 0}, {"a", 1}, {"b", 2}, {"_x", 3}, {"▁_x", 4}, {"▁a", 5}, {"_", 6}, {"▁", 7}, {" ", 8}}}}}};
+        document.update(Json::parse(parts.toStdString()));
+        for (Json& token : document["added_tokens"])
+            token.emplace("normalized", false);
+        const QTemporaryDir folder;
+        write(folder, "tokenizer.json", document.dump());
+        const auto tokenizer = Tokenizer::openFolder(folder.path().toStdString());
+        QStringList got;
+        try {
+            for (const std::int32_t id : tokenizer->encode(text.toStdString(), false))
+                got << QString::number(id);
+        } catch (const Error& error) {
+            QVERIFY2(QString(error.what()).contains("tokenizer.json: the added token") && QString(error.what()).contains(ids), error.what());
+            return;
+        }
+        QCOMPARE(got.join(' '), ids);
+    }
+
+    void anUnknownTokenThatIsNoneIsMissedOnlyWhereItIsNeeded()
+    {
+        Json document = Json::parse(bytesOfFile(dataFile("gpt2/tokenizer.json")));
+        document["model"]["unk_token"] = "[???]";
+        document["pre_tokenizer"] = nullptr;
+        const QTemporaryDir folder;
+        write(folder, "tokenizer.json", document.dump());
+        const auto tokenizer = Tokenizer::openFolder(folder.path().toStdString());
+        QVERIFY(!tokenizer->encode("ab", false).empty());
+        try {
+            tokenizer->encode("a\xE4\xB8\xAD", false);
+            QFAIL("no error");
+        } catch (const Error& error) {
+            QCOMPARE(error.kind(), ErrorKind::BadFile);
+            QVERIFY2(QString(error.what()).contains("[???]") && QString(error.what()).contains("tokenizer.json"), error.what());
+        }
     }
 
     void linksThatLeadOutOfTheFolderAreNotFollowed()
