@@ -29,6 +29,7 @@ constexpr std::string_view kWriting = "writing\n";        // everything in it ma
 constexpr std::string_view kAside = "set aside for ";     // + name: the folder beside holds what stood there, and goes back
 constexpr std::string_view kReplaced = "replaced\n";      // + names, one a line: these may go
 constexpr std::uint64_t kMostMark = 1u << 20;
+constexpr std::string_view kOld = ".old-";
 
 fs::path withoutTrailingSlash(fs::path path)
 {
@@ -126,12 +127,21 @@ void addOthers(const fs::path& folder, const std::string& prefix, const std::vec
         failIo(folder, "cannot be read", error.value());
 }
 
+/// Whether only real folders lie between `folder` and the file: a link among them leads to what is not ours.
+bool isReachedByFolders(fs::path folder, const fs::path& name)
+{
+    for (const fs::path& part : name.parent_path())
+        if (!isRealFolder(folder /= part))
+            return false;
+    return true;
+}
+
 /// Removes the named files in `folder` (a link, not what it points to), the mark last, and the folders that are empty then.
 /// @return 0, or the errno of what is left.
 int removeNamed(const fs::path& folder, const std::vector<std::string>& names)
 {
     for (const std::string& name : names) {
-        if (!isInside(name) || !isRealFolder((folder / name).parent_path()))
+        if (!isInside(name) || !isReachedByFolders(folder, name))
             continue;
         if (::unlink((folder / name).c_str()) != 0 && errno != ENOENT)
             return errno;
@@ -144,17 +154,21 @@ int removeNamed(const fs::path& folder, const std::vector<std::string>& names)
     return ::rmdir(folder.c_str()) == 0 ? 0 : errno;
 }
 
-constexpr std::string_view kOld = ".old-";
+/// NAME.old-<digits>: what nameAside() makes.
+bool isNameAside(std::string_view name, const fs::path& target)
+{
+    const std::string stem = target.filename().string() + std::string(kOld);
+    return name.size() > stem.size() && name.starts_with(stem) && name.find_first_not_of("0123456789", stem.size()) == std::string_view::npos;
+}
 
 /// What a kill left beside a target that was replaced by two renames: NAME.old-<milliseconds> with the mark that says what of it may go.
 std::vector<fs::path> replacedBeside(const fs::path& target)
 {
-    const std::string stem = target.filename().string() + std::string(kOld);
     std::vector<fs::path> found;
     std::error_code error, ignored;
     for (fs::directory_iterator it(parentOf(target), error), end; !error && it != end; it.increment(error)) {
         const std::string name = it->path().filename().string();
-        if (name.size() > stem.size() && name.starts_with(stem) && name.find_first_not_of("0123456789", stem.size()) == std::string::npos && isRealFolder(it->path())
+        if (isNameAside(name, target) && isRealFolder(it->path())
             && fs::is_regular_file(fs::symlink_status(it->path() / kMark, ignored)) && readTextFile(it->path() / kMark, kMostMark).starts_with(kReplaced))
             found.push_back(it->path());
     }
@@ -256,7 +270,9 @@ void AtomicFolder::clearTheWay() const
     if (mark.starts_with(kAside)) {
         const std::vector<std::string> names = lines(std::string_view(mark).substr(kAside.size()));
         const fs::path aside = parentOf(m_target) / (names.empty() ? std::string() : names.front());
-        if (!names.empty() && isBareName(names.front()) && isRealFolder(aside) && !isThere(m_target)) {
+        if (!names.empty() && !isNameAside(names.front(), m_target))
+            inTheWay();
+        if (!names.empty() && isRealFolder(aside) && !isThere(m_target)) {
             if (::rename(aside.c_str(), m_target.c_str()) != 0)
                 failIo(aside, "what a stopped export set aside cannot be put back", errno);
             log(LogLevel::Warning, m_target.string() + ": was put back from " + aside.string() + ", where a stopped export had set it aside.");
