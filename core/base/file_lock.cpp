@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -48,13 +49,38 @@ struct Owner {
     bool known() const { return pid > 0 && !host.empty(); }
 };
 
-Owner readOwner(int fd)
+constexpr std::size_t kMostLock = 1024;   // bytes; what we write has about a hundred
+
+/// What stands in a lock file, as far as a lock may be long.
+std::string textOf(int fd)
 {
-    std::array<char, 1024> buffer{};
-    const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), 0);
+    std::string text(kMostLock + 1, '\0');
+    const ssize_t got = ::pread(fd, text.data(), text.size(), 0);
+    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return text;
+}
+
+Json lockOf(const std::string& text)
+{
+    Json json = text.empty() || text.size() > kMostLock ? Json() : Json::parse(text, nullptr, false);
+    return json.is_object() && json.contains("pid") && json["pid"].is_number_integer() ? json : Json();
+}
+
+/// A lock of ours, or what is left of one that was cut short: nothing, or the zeros that a power failure leaves of a file.
+bool isOurs(const std::string& text)
+{
+    const auto known = [](const auto& entry) { return entry.key() == "pid" || entry.key() == "host" || entry.key() == "started"; };
+    const Json json = lockOf(text);
+    const auto entries = json.items();
+    return (json.is_object() && std::all_of(entries.begin(), entries.end(), known))
+        || (text.size() <= kMostLock && text.find_first_not_of('\0') == std::string::npos);
+}
+
+Owner ownerIn(const std::string& text)
+{
     Owner owner;
-    const Json json = got > 0 ? Json::parse(buffer.data(), buffer.data() + got, nullptr, false) : Json();
-    if (!json.is_object() || !json.contains("pid") || !json["pid"].is_number_integer())
+    const Json json = lockOf(text);
+    if (!json.is_object())
         return owner;
     owner.pid = json["pid"].get<long>();
     if (json.contains("host") && json["host"].is_string())
@@ -77,13 +103,20 @@ std::string describe(const Owner& owner)
     return owner.known() ? "process " + std::to_string(owner.pid) + " on " + owner.host : "another program";
 }
 
+[[noreturn]] void refuse(const std::filesystem::path& path)
+{
+    throw Error(ErrorKind::BadFile, path.string() + ": stands where a lock is kept and was not made by Halftone; move it away and try again.", path.string());
+}
+
 } // namespace
 
 FileLock::FileLock(std::filesystem::path path, int fd) : m_path(std::move(path)), m_fd(fd) {}
 
 FileLock::~FileLock()
 {
-    ::unlink(m_path.c_str());
+    struct stat ours {}, there {};   // somebody may have put another file in its place
+    if (::fstat(m_fd, &ours) == 0 && ::lstat(m_path.c_str(), &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
+        ::unlink(m_path.c_str());
     ::close(m_fd);
 }
 
@@ -97,13 +130,16 @@ FileLock::Attempt FileLock::take(const std::filesystem::path& path)
         return attempt;
     };
     for (int tries = 0; tries < 100; ++tries) {
+        struct stat before {};   // a device must not even be opened
+        if (::lstat(path.c_str(), &before) == 0 && !S_ISREG(before.st_mode))
+            refuse(path);
         const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
         if (fd < 0)
             return failed(fd);
         const bool locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
         if (!locked && errno == EWOULDBLOCK) {
             Attempt attempt;
-            attempt.owner = describe(readOwner(fd));
+            attempt.owner = describe(ownerIn(textOf(fd)));
             ::close(fd);
             return attempt;
         }
@@ -113,11 +149,12 @@ FileLock::Attempt FileLock::take(const std::filesystem::path& path)
             ::close(fd);
             continue;
         }
-        if (!S_ISREG(ours.st_mode)) {
-            errno = EINVAL;
-            return failed(fd);
+        const std::string found = textOf(fd);
+        if (!S_ISREG(ours.st_mode) || ours.st_nlink > 1 || !isOurs(found)) {   // under a second name it may be anybody's
+            ::close(fd);
+            refuse(path);
         }
-        const Owner owner = readOwner(fd);
+        const Owner owner = ownerIn(found);
         const bool foreign = owner.known() && owner.host != hostName();
         // With a lock of our own the former owner on this host is dead; where the file system has no locks, its process tells.
         const bool living = owner.known() && !foreign && !locked && alive(owner);

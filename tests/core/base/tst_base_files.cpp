@@ -357,6 +357,54 @@ private Q_SLOTS:
         QCOMPARE(contents(partial / "mine.txt"), std::string("mine"));
     }
 
+    void aPlantedMarkLeadsNowhereElse()
+    {
+        // A folder from a stranger that says of itself that it was left by us.
+        const fs::path target = m_path / "export", partial = m_path / "export.partial", old = m_path / "export.old-7";
+        fs::create_directories(m_path / "mine" / "sub");
+        put(m_path / "mine" / "sub" / "file", "mine");
+        const auto whole = [&] { return contents(m_path / "mine" / "sub" / "file") == "mine" && entries(m_path / "mine") == 1; };
+        fs::create_directories(target);
+        for (const fs::path& folder : {partial, old}) {
+            fs::create_directories(folder);
+            fs::create_symlink("../mine", folder / "link");
+            put(folder / ".halftone-partial", "replaced\nlink/sub/file\nlink/sub\n");
+        }
+        QVERIFY_EXCEPTION_THROWN(AtomicFolder{target}, Error);
+        QVERIFY(whole());
+        fs::remove_all(partial);
+        {
+            const LogCatcher said;
+            AtomicFolder folder(target, {"link/sub/file"});
+        }
+        QVERIFY(whole());
+        // What the caller names is not reached through a link either.
+        fs::remove_all(old);
+        fs::create_symlink("../mine", target / "link");
+        QVERIFY_EXCEPTION_THROWN(AtomicFolder(target, {"link/sub/file"}), Error);
+        {
+            const LogCatcher said;
+            fs::remove(target / "link");
+            AtomicFolder folder(target, {"link/sub/file"});
+            fs::create_symlink("../mine", target / "link");
+            folder.commit();
+        }
+        QVERIFY(whole());
+        // Nor is anything moved that a replacing export never set aside.
+        fs::remove_all(target);
+        for (const char* name : {"mine", "export.old-", "export.old-7x", "other.old-7", "export.old-7/..", ""}) {
+            fs::create_directories(partial);
+            put(partial / ".halftone-partial", std::string("set aside for ") + name + "\n");
+            try {
+                AtomicFolder folder(target);
+                QVERIFY2(*name == '\0', name);
+            } catch (const Error&) {
+                QVERIFY(fs::exists(partial / ".halftone-partial"));
+            }
+            QVERIFY(whole());
+        }
+    }
+
     void whatAKillLeftBetweenTwoRenamesAndTheEndIsTakenAway()
     {
         // The new one is in place, the old one set aside and not yet taken away: where the file system cannot exchange folders.
@@ -405,6 +453,50 @@ private Q_SLOTS:
         const auto held = FileLock::take(m_path / "number.lock").lock;
         QVERIFY(held);
         QVERIFY_EXCEPTION_THROWN(FileLock::wait(m_path / "number.lock", std::chrono::milliseconds(20)), Error);
+    }
+
+    void whatIsNoLockIsNotTaken()
+    {
+        const fs::path lock = m_path / "lock";
+        const auto refused = [&] {
+            try {
+                FileLock::take(lock);
+            } catch (const Error& e) {
+                return e.kind() == ErrorKind::BadFile && std::string(e.what()).find(lock.string()) != std::string::npos && std::string(e.what()).find("move it away") != std::string::npos;
+            }
+            return false;
+        };
+        for (const std::string& mine : {std::string("mine"), std::string("{\"pid\": 1, \"mine\": 2}"), std::string("{\"host\": \"here\"}"), std::string(2000, '\0'), "{\"pid\": 1}" + std::string(2000, ' ')}) {
+            put(lock, mine);
+            QVERIFY(refused());
+            QCOMPARE(contents(lock), mine);
+        }
+        fs::remove(lock);
+        put(m_path / "mine", "");   // empty, but under another name too
+        fs::create_hard_link(m_path / "mine", lock);
+        QVERIFY(refused());
+        QVERIFY(fs::exists(lock) && contents(m_path / "mine").empty());
+        fs::remove(lock);
+        fs::create_symlink("mine", lock);
+        QVERIFY(refused());
+        fs::remove(lock);
+        fs::create_directory(lock);
+        QVERIFY(refused());
+        fs::remove(lock);
+        QCOMPARE(::mkfifo(lock.c_str(), 0600), 0);
+        QVERIFY(refused());
+        QVERIFY_EXCEPTION_THROWN(FileLock::wait(lock, std::chrono::seconds(60)), Error);   // at once
+        fs::remove(lock);
+        for (const std::string& left : {std::string(), std::string(80, '\0'), std::string("{\"pid\": 2147480000}")}) {   // of a lock that a power failure cut short, of a dead process
+            put(lock, left);
+            QVERIFY(FileLock::take(lock).lock);
+            QVERIFY(!fs::exists(lock));
+        }
+        auto held = FileLock::take(lock).lock;
+        fs::remove(lock);
+        put(lock, "somebody's");
+        held.reset();
+        QCOMPARE(contents(lock), std::string("somebody's"));
     }
 
     void aPathThatIsNoUtf8SurvivesJson()

@@ -208,8 +208,13 @@ private Q_SLOTS:
         const auto lock = fixture.folder() / "lock";
         ProjectFixture::write(lock, Json{{"pid", 2147480000}, {"host", host}, {"started", "1"}}.dump());
         QVERIFY(!fixture.reopen()->readOnly());
-        ProjectFixture::write(lock, "garbage");
+        ProjectFixture::write(lock, std::string(90, '\0'));   // as a power failure leaves it
         QVERIFY(!fixture.reopen()->readOnly());
+        for (const std::string mine : {"garbage", "{\"pid\": 1, \"notes\": \"mine\"}"}) {   // not ours: kept
+            ProjectFixture::write(lock, mine);
+            QVERIFY(errorOf(ErrorKind::BadFile, [&] { fixture.reopen(); }).contains(QString::fromStdString(lock.string())));
+            QCOMPARE(ProjectFixture::content(lock), mine);
+        }
         ProjectFixture::write(lock, Json{{"pid", 1}, {"host", "another-machine"}, {"started", "1"}}.dump());
         const auto project = fixture.reopen();
         QVERIFY(project->readOnly());
@@ -217,7 +222,7 @@ private Q_SLOTS:
         QVERIFY(std::filesystem::exists(lock));
         std::filesystem::remove(lock);
         std::filesystem::create_symlink(fixture.model(), lock);   // never followed
-        QVERIFY(fixture.reopen()->readOnly());
+        QVERIFY(errorOf(ErrorKind::BadFile, [&] { fixture.reopen(); }).contains("move it away"));
         QCOMPARE(ProjectFixture::content(fixture.model()), std::string("weights"));
     }
 
