@@ -28,6 +28,16 @@ constexpr std::uint64_t kMaxFileBytes = std::uint64_t{8} << 30;   ///< a block o
 constexpr std::uint64_t kCompactAbove = std::uint64_t{4} << 20;
 constexpr auto kSyncWithin = std::chrono::milliseconds(500);
 
+/// The first part of a path below `folder` that is a symbolic link; empty: none is.
+fs::path linkOnTheWay(fs::path folder, const fs::path& below)
+{
+    std::error_code ignored;
+    for (const fs::path& part : below)
+        if (fs::is_symlink(fs::symlink_status(folder /= part, ignored)))
+            return folder;
+    return {};
+}
+
 } // namespace
 
 std::string utcNow()
@@ -222,13 +232,8 @@ std::vector<std::byte> Project::Impl::read(const FileEntry& entry) const
 {
     const fs::path path = folder / entry.file;
     const auto bad = [&path](const std::string& what) { throw Error(ErrorKind::BadFile, path.string() + ": " + what, path.string()); };
-    std::error_code ignored;
-    fs::path place = folder;
-    for (const fs::path& part : fs::path(entry.file)) {
-        place /= part;
-        if (fs::is_symlink(fs::symlink_status(place, ignored)))
-            bad("is reached through the link " + place.string() + "; a project holds no links.");
-    }
+    if (const fs::path link = linkOnTheWay(folder, entry.file); !link.empty())
+        bad("is reached through the link " + link.string() + "; a project holds no links.");
     const InputFile file(path);
     if (file.size() > kMaxFileBytes)
         bad("has " + std::to_string(file.size()) + " bytes; at most " + std::to_string(kMaxFileBytes) + " are read (E-R04).");
@@ -251,7 +256,8 @@ void Project::Impl::discard(const FileEntry& entry) const noexcept
         return;   // it stays, and goes as unnamed when the project is opened again
     }
     std::error_code ignored;
-    fs::remove(folder / entry.file, ignored);
+    if (linkOnTheWay(folder, fs::path(entry.file).parent_path()).empty())   // what lies behind a link is not the project's
+        fs::remove(folder / entry.file, ignored);
 }
 
 void Project::Impl::syncJournal()

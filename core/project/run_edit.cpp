@@ -135,7 +135,8 @@ void removeRun(Project& project, std::string_view run)
     for (const RunBlock& block : left)
         impl.discard(block.file);
     std::error_code ignored;
-    if (runNumber(run) > 0)   // a name of ours, which leads nowhere else
+    const bool real = fs::is_directory(fs::symlink_status(impl.folder / "runs", ignored));
+    if (real && runNumber(run) > 0)   // a name of ours, which leads nowhere else
         fs::remove(impl.folder / "runs" / run, ignored);   // where it is empty now
     removeEvaluationsOf(impl.folder, run);
 }

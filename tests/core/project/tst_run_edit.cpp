@@ -124,6 +124,19 @@ private Q_SLOTS:
             close(fd);
     }
 
+    void nothingBehindALinkIsRemoved()
+    {
+        const ProjectFixture fixture;
+        const auto project = fixture.open();
+        aRun(*project, 2);
+        const std::filesystem::path elsewhere = fixture.root() / "elsewhere";
+        std::filesystem::rename(fixture.folder() / "runs", elsewhere);
+        std::filesystem::create_directory_symlink(elsewhere, fixture.folder() / "runs");
+        removeRun(*project, "run-001");
+        QVERIFY(project->runs().empty());
+        QCOMPARE(std::distance(std::filesystem::directory_iterator(elsewhere / "run-001"), std::filesystem::directory_iterator()), std::ptrdiff_t(2));
+    }
+
     void blocksThatABranchSharesStay()
     {
         const ProjectFixture fixture;
