@@ -154,6 +154,8 @@ std::vector<AddedToken> readAddedTokens(const Json& list, const Vocabulary& voca
     return tokens;
 }
 
+constexpr std::size_t kMostAround = 4'096;   // each piece of a template may name all the ids of the file once more
+
 /// The ids that the post-processor puts before and behind one sequence.
 void readPostProcessor(const Json& description, PipelineParts& parts, std::string_view subject, int depth = 0)
 {
@@ -178,8 +180,11 @@ void readPostProcessor(const Json& description, PipelineParts& parts, std::strin
             }
             const std::string name = fields::text(fields::member(piece, "SpecialToken"), "id", subject);
             const Json& special = fields::member(fields::member(description, "special_tokens"), name.c_str());
-            for (const Json& id : fields::list(special, "ids", subject))
+            for (const Json& id : fields::list(special, "ids", subject)) {
+                if (parts.before.size() + parts.behind.size() + before.size() + behind.size() >= kMostAround)
+                    fields::refuse(subject, "single", "a template of at most 4096 tokens");
                 (seen ? behind : before).push_back(fields::id(id, "ids", subject));
+            }
         }
     } else if (type == "RobertaProcessing" || type == "BertProcessing") {
         const auto idOf = [&](const char* key) {

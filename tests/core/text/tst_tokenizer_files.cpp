@@ -63,6 +63,25 @@ private Q_SLOTS:
         row("metaspace_of_two_characters", "/pre_tokenizer", R"({"type":"Metaspace","replacement":"ab"})", false, "replacement");
     }
 
+    void aTemplateIsBounded()
+    {
+        // Each piece names all the ids of its token once more: a few megabytes would be 10^12 ids.
+        Json document = Json::parse(bytesOfFile(dataFile("gpt2/tokenizer.json")));
+        const Json piece{{"SpecialToken", {{"id", "x"}, {"type_id", 0}}}};
+        const auto withTemplate = [&](std::size_t pieces, std::size_t ids) {
+            return Json{{"type", "TemplateProcessing"}, {"single", Json(pieces, piece)}, {"special_tokens", {{"x", {{"id", "x"}, {"ids", Json(ids, 1)}}}}}};
+        };
+        const QTemporaryDir folder;
+        document["post_processor"] = withTemplate(64, 64);
+        write(folder, "tokenizer.json", document.dump());
+        QCOMPARE(Tokenizer::openFolder(folder.path().toStdString())->encode("", true).size(), std::size_t(4096));
+        for (const Json& broken : {withTemplate(65, 64), withTemplate(200'000, 200'000), Json{{"type", "Sequence"}, {"processors", Json(3, withTemplate(64, 30))}}}) {
+            document["post_processor"] = broken;
+            write(folder, "tokenizer.json", document.dump());
+            expectError(folder, ErrorKind::BadFile, "4096");
+        }
+    }
+
     void brokenJsonIsRefused()
     {
         QFETCH(QString, at);
