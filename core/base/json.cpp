@@ -221,7 +221,7 @@ void parse(std::string_view text, std::string_view subject, Handler& handler, co
     }
 }
 
-/// Builds the tree with a stack of our own. Objects keep a set of names: ordered_json would look through all of them for each key.
+/// Builds the tree with a stack of our own. Of ordered objects the names are kept in a set: they would look through all of them for each key.
 template <typename Tree>
 class TreeBuilder {
 public:
@@ -240,7 +240,7 @@ public:
     void endArray() { m_open.pop_back(); }
     void key(std::string name)
     {
-        if (!m_open.back().names.insert(name).second && !m_lastKeyCounts)
+        if (stands(name) && !m_lastKeyCounts)
             throw JsonRefusal{"the key \"" + printable(name) + "\" stands twice in one object", "E-R11"};
         m_key = std::move(name);
     }
@@ -253,6 +253,15 @@ private:
         std::unordered_set<std::string> names;
     };
 
+    /// Notes the name where the object does not find names by itself.
+    bool stands(const std::string& name)
+    {
+        Frame& frame = m_open.back();
+        if constexpr (std::is_same_v<Tree, OrderedJson>)
+            return !frame.names.insert(name).second;
+        else
+            return frame.node->contains(name);
+    }
     Tree* place(Tree&& v)
     {
         if (m_open.empty()) {

@@ -124,7 +124,7 @@ std::string ModelIdentity::toJson() const
 ModelIdentity ModelIdentity::parse(std::string_view text, std::string_view subject)
 {
     const auto fail = [&] { throw Error(ErrorKind::BadFile, std::string(subject) + ": is no list of a model's parts.", std::string(subject)); };
-    const Json json = parseJson(text, subject, {512u << 20, 8, 8 * limits::kTensors});
+    const Json json = parseJson(text, subject, {512u << 20, 8, 5 * limits::kTensors});   // four values a part
     if (!json.is_object() || !json.contains("parts") || !json["parts"].is_array())
         fail();
     ModelIdentity identity;

@@ -12,6 +12,7 @@ namespace halftone {
 namespace {
 
 constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{256} << 20;
+constexpr std::uint64_t kMaxValues = 2'000'000;   // a run of a 30-block model has about 5,000
 
 // ---- writing
 
@@ -426,7 +427,7 @@ std::string Manifest::toJson() const
 
 Manifest Manifest::parse(std::string_view text, std::string_view subject)
 {
-    const Json json = parseJson(text, subject, {kMaxManifestBytes, 32, 8'000'000});
+    const Json json = parseJson(text, subject, {kMaxManifestBytes, 32, kMaxValues});
     const Node root(json, "", subject);
     Manifest manifest;
     const std::vector<Node> format = root["format"].items();
