@@ -5,9 +5,11 @@
 #include "core/base/sha256.h"
 #include "core/exporting/export_files.h"
 #include "core/model/compressed_model.h"
+#include "core/quant/activation_quantizer.h"
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <map>
 
 namespace halftone {
@@ -69,6 +71,13 @@ std::string certify(const ExportSource& source, const BlockSource& run, const st
             if (!at::equal(expected, read.linears()[i].weight))
                 differs(linear.info.name + ".weight");
             compared += linear.weight.numel();
+            const ActivationGrid& inputs = source.plans[plan].plan.activations;
+            if (isQuantized && packed && inputs.scheme == ActivationScheme::PerTensor) {   // a step of the calibration text, written beside the weight
+                const std::string name = linear.info.name + ".input_scale";
+                const float step = std::max(linear.input->ranges().absmax(), kAbsmaxFloor) / static_cast<float>(symmetricMax(inputs.bits));
+                if (checkpoint->readFloats(checkpoint->at(name)).front() != step)
+                    differs(name);
+            }
         }
         progress.update(b + 1);
     }

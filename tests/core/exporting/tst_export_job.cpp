@@ -45,7 +45,8 @@ private Q_SLOTS:
     void formatsSayTheSameBeforeARunAsAfterIt();
     void anExistingFolderIsNotReplacedUnasked();
     void cancelledItLeavesNothing();
-    void aChangedByteInThePackedWeightsIsSeen();
+    void whatIsOnDiskDifferentlyIsNeverPutInPlace_data();
+    void whatIsOnDiskDifferentlyIsNeverPutInPlace();
 
 private:
     static ExportJob jobFor(const std::shared_ptr<Project>& project, const QTemporaryDir& folder, const std::string& format = "compressed-tensors")
@@ -509,24 +510,69 @@ void TestExportJob::cancelledItLeavesNothing()
         QCOMPARE(entry.path().filename().string(), std::string("p.halftone"));
 }
 
-void TestExportJob::aChangedByteInThePackedWeightsIsSeen()
+void TestExportJob::whatIsOnDiskDifferentlyIsNeverPutInPlace_data()
 {
+    QTest::addColumn<QString>("defaults");
+    QTest::addColumn<QString>("tensor");
+    QTest::addColumn<QString>("named");   // in the refusal
+    const QString groups = QStringLiteral(R"({"weights": {"bits": 4, "group": 32, "symmetric": false}})"), rows = QStringLiteral(R"({"weights": {"bits": 4, "symmetric": false}})"),
+                  bytes = QStringLiteral(R"({"weights": {"bits": 8, "symmetric": false}, "activations": {"scheme": "per_token", "bits": 8}})"),
+                  fixed = QStringLiteral(R"({"weights": {"bits": 8}, "activations": {"scheme": "per_tensor", "bits": 8}})");
+    for (const char* part : {"weight_zero_point", "weight_packed", "weight_scale"}) {
+        QTest::addRow("groups, %s", part) << groups << QString::fromLatin1(part) << "weight";
+        QTest::addRow("rows, %s", part) << rows << QString::fromLatin1(part) << "weight";
+    }
+    for (const char* part : {"weight_zero_point", "weight", "weight_scale"})
+        QTest::addRow("bytes, %s", part) << bytes << QString::fromLatin1(part) << "weight";
+    QTest::addRow("input scale") << fixed << "input_scale" << "input_scale";
+}
+
+/// The tensors are written, the certificate is about to read them: a bit that is not the run's must end the export.
+void TestExportJob::whatIsOnDiskDifferentlyIsNeverPutInPlace()
+{
+    QFETCH(QString, defaults);
+    QFETCH(QString, tensor);
+    QFETCH(QString, named);
+    class Tampering final : public Progress {
+    public:
+        explicit Tampering(std::filesystem::path folder, std::string tensor) : m_folder(std::move(folder)), m_tensor(std::move(tensor)) {}
+        void begin(std::string_view what, std::int64_t, std::string_view, std::int64_t) override
+        {
+            if (what != "certify")
+                return;
+            const auto checkpoint = Checkpoint::open(m_folder);
+            const TensorInfo& info = checkpoint->at(m_tensor);
+            std::fstream file(checkpoint->files().at(static_cast<std::size_t>(info.file)), std::ios::in | std::ios::out | std::ios::binary);
+            file.seekg(static_cast<std::streamoff>(info.offset));
+            const int byte = file.get();
+            file.seekp(static_cast<std::streamoff>(info.offset));
+            file.put(static_cast<char>(byte ^ 1));
+            done = file.good();
+        }
+        void update(std::int64_t, std::string_view) override {}
+        void note(std::string_view) override {}
+        bool done = false;
+
+    private:
+        std::filesystem::path m_folder;
+        std::string m_tensor;
+    };
     QTemporaryDir folder;
     const auto project = newProject(folder);
-    const QuantizeResult run = quantizeTiny(project, tinyRecipe(R"({"weights": {"bits": 4, "group": 32}})"));
-    SilentProgress progress;
+    quantizeTiny(project, tinyRecipe(defaults.toStdString()));
     const ExportJob job = jobFor(project, folder);
-    exportRun(job, progress, {});
-    const auto checkpoint = Checkpoint::open(job.out);
-    const TensorInfo packed = checkpoint->at("model.layers.0.self_attn.q_proj.weight_packed");
-    std::fstream file(checkpoint->files().at(static_cast<std::size_t>(packed.file)), std::ios::in | std::ios::out | std::ios::binary);
-    file.seekg(static_cast<std::streamoff>(packed.offset));
-    const int byte = file.get();
-    file.seekp(static_cast<std::streamoff>(packed.offset));
-    file.put(static_cast<char>(byte ^ 0x10));
-    file.close();
-    const auto meant = openRun(Model::open(tinyLlama()), project, run.run.id);
-    QVERIFY(!at::equal(meant->block(0).linears()[0].weight, openCompressedTensors(job.out)->block(0).linears()[0].weight));
+    const std::string linear = "model.layers.1.self_attn.q_proj.";
+    Tampering progress(job.out.string() + ".partial", linear + tensor.toStdString());
+    try {
+        exportRun(job, progress, {});
+        QFAIL("it was put in place");
+    } catch (const Error& e) {
+        QVERIFY(progress.done);
+        QVERIFY2(std::string(e.what()).find(linear + named.toStdString() + " differs from the run") != std::string::npos, e.what());
+    }
+    QVERIFY(!std::filesystem::exists(job.out) && !std::filesystem::exists(job.out.string() + ".partial"));
+    SilentProgress silent;
+    exportRun(job, silent, {});
 }
 
 QTEST_GUILESS_MAIN(TestExportJob)
