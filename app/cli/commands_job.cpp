@@ -192,6 +192,7 @@ void runQuantize(const QuantizeArguments& a, bool seedGiven)
     job.project = Project::open(a.project, std::filesystem::absolute(a.model));
     job.resume = a.resume;
     job.refuseOther = a.resume && !a.startAnew && a.branchFrom.empty();
+    job.takeFinished = job.refuseOther;
     job.branchFrom = a.branchFrom;
     job.stopAtFlags = a.stopAtFlags;
     TerminalProgress progress(a.common.quiet);
@@ -324,9 +325,9 @@ void addJobCommands(CLI::App& program)
         command->add_option("--project", a->project, "project folder NAME.halftone")->required();
         command->add_option("--samples", a->samples, "calibration samples (default: the recipe's)")->check(CLI::PositiveNumber);
         command->add_option("--length", a->length, "tokens a sample (default: the recipe's)")->check(CLI::Range(2, 1 << 20));
-        command->add_flag("--resume", a->resume, "go on with the unfinished run; where model, recipe, text or seed are not the run's, say in what and end (exit 3)");
-        command->add_flag("--start-anew", a->startAnew, "with --resume: where the unfinished run differs, leave it and start a new one");
-        command->add_option("--branch-from", a->branchFrom, "start a new run that takes over the finished blocks of this one, up to the first whose plan differs");
+        command->add_flag("--resume", a->resume, "go on with the unfinished run; where model, recipe, text or seed are not those of the run that the project has, finished or not, say in what and end (exit 3)");
+        CLI::Option* anew = command->add_flag("--start-anew", a->startAnew, "with --resume: where the run that the project has differs, leave it and start a new one");
+        command->add_option("--branch-from", a->branchFrom, "start a new run that takes over the finished blocks of this one, up to the first whose plan differs; with --resume: go on with it")->excludes(anew);
         command->add_flag("--stop-at-flags", a->stopAtFlags, "stop after the block where a sentinel raises a flag (exit 3); --resume goes on");
         a->common.addTo(*command, true);
         command->callback([a, command] { runQuantize(*a, command->count("--seed") > 0); });

@@ -65,8 +65,8 @@ struct QuantizeJob {
     TextChoice text;                     ///< may be empty where nothing in the recipe learns from text (learnsFromText())
     std::shared_ptr<Project> project;
     bool resume = true;                  ///< go on with a run of the same fingerprint; else start anew
-    bool refuseOther = false;            ///< with `resume`: an unfinished run that differs is an Error{InvalidArgument} saying in what (run_difference.h), no new run
-    std::string branchFrom = {};         ///< a run whose finished blocks are taken over, up to the first whose plan differs; where `resume` finds its run, that goes first
+    bool refuseOther = false;            ///< with `resume`: a run that differs, the unfinished or else the newest, is an Error{InvalidArgument} saying in what (run_difference.h), no new run
+    std::string branchFrom = {};         ///< a run whose finished blocks are taken over, up to the first whose plan differs; where `resume` finds the branch that was begun, that goes on
     ComputeOptions options;
     std::function<void(const QuantizePlan&)> planned;        ///< before anything is written, with the samples that the text holds; not of a finished run that is taken
     std::function<void(const TrainingProgress&)> training;   ///< at most ten times a second, and before the block is done

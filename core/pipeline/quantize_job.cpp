@@ -108,21 +108,31 @@ QuantizeResult resultOf(const Project& project, const std::string& run, const To
     return result;
 }
 
+/// Asked to go on, a run that lies here but differs, unfinished or not, is told; nothing is begun beside it. Only in a project without runs there is none.
+void requireNoOther(const QuantizeJob& job, const RunInputs& inputs, const ModelDescription& description)
+{
+    const std::optional<RunInfo> unfinished = findUnfinished(*job.project), other = unfinished ? unfinished : findNewest(*job.project);
+    if (!other)
+        return;
+    const RunDifference difference = differenceTo(*other, inputs, job.recipe, description);
+    if (!unfinished && difference.same())   // some of its files are gone
+        return;
+    throw Error(ErrorKind::InvalidArgument, other->id + (unfinished ? " cannot be resumed like this: " : " is finished and was made otherwise: ") + difference.sentence() + ". "
+                + (unfinished ? "Resume it as it was begun, or begin" : "Begin") + " a new run (--start-anew"
+                + (difference.shared > 0 ? "; --branch-from " + other->id + " takes over its first " + std::to_string(difference.shared) + " blocks" : std::string()) + ")", other->id);
+}
+
 /// How the wanted run begins: as one that lies in the project unfinished, as a branch of another, or anew (empty).
 std::optional<RunInfo> takeUp(const QuantizeJob& job, const RunInputs& inputs, const std::string& fingerprint, const ModelDescription& description, const QuantizePlan& room,
                               Progress& progress)
 {
     if (job.resume) {
-        if (std::optional<RunInfo> known = findResumable(*job.project, fingerprint)) {
+        if (std::optional<RunInfo> known = findResumable(*job.project, fingerprint); known && known->id != job.branchFrom) {
             progress.note("resuming " + known->id + ": " + std::to_string(known->blocksDone) + " of " + std::to_string(known->blocks) + " blocks are done");
             return known;
         }
-        const std::optional<RunInfo> other = job.refuseOther ? findUnfinished(*job.project) : std::nullopt;
-        if (other) {
-            const RunDifference difference = differenceTo(*other, inputs, job.recipe, description);
-            throw Error(ErrorKind::InvalidArgument, other->id + " cannot be resumed like this: " + difference.sentence() + ". Resume it as it was begun, or begin a new run (--start-anew"
-                        + (difference.shared > 0 ? "; --branch-from " + other->id + " takes over its first " + std::to_string(difference.shared) + " blocks" : std::string()) + ")", other->id);
-        }
+        if (job.refuseOther)
+            requireNoOther(job, inputs, description);
     }
     if (job.branchFrom.empty())
         return std::nullopt;
@@ -160,8 +170,11 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     const RunInputs inputs = inputsOf(*model, windows, job.text);
     const std::string fingerprint = fingerprintOf(inputs, job.recipe, windows);
     if (job.takeFinished)
-        if (const std::optional<RunInfo> known = findFinished(*job.project, fingerprint))
+        if (const std::optional<RunInfo> known = findFinished(*job.project, fingerprint)) {
+            if (job.refuseOther)
+                progress.note(known->id + " is finished already");
             return resultOf(*job.project, known->id, windows);
+        }
     const QuantizePlan room = planQuantize(description, plans, calibration, job.options, job.project->folder());
     if (job.planned)
         job.planned(room);

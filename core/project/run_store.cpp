@@ -145,6 +145,12 @@ std::optional<RunInfo> findUnfinished(const Project& project)
     return std::nullopt;
 }
 
+std::optional<RunInfo> findNewest(const Project& project)
+{
+    const Manifest manifest = project.impl().snapshot();
+    return manifest.runs.empty() ? std::nullopt : std::optional(resumable(project.impl(), manifest.runs.back()));
+}
+
 std::optional<RunInfo> findFinished(const Project& project, const std::string& fingerprint)
 {
     const Manifest manifest = project.impl().snapshot();

@@ -384,6 +384,20 @@ void TestCli::aRunIsBranchedFromAnother()
     const Outcome none = quantize(first, {QStringLiteral("--branch-from"), QStringLiteral("run-001")});   // differs from the first block on
     QVERIFY2(none.code == 3 && none.err.contains("could take over"), none.err.constData());
     QCOMPARE(quantize(first, {QStringLiteral("--branch-from"), QStringLiteral("run-009")}).code, 3);
+    // With --resume, the finished ones and what they are asked for are not passed over.
+    const QString resume = QStringLiteral("--resume");
+    const Outcome both = quantize(first, {QStringLiteral("--branch-from"), QStringLiteral("run-001"), resume});
+    QVERIFY2(both.code == 3 && both.err.contains("could take over"), both.err.constData());
+    QCOMPARE(quantize(first, {QStringLiteral("--branch-from"), QStringLiteral("run-001"), QStringLiteral("--start-anew")}).code, 2);
+    const Outcome other = quantize(first, {resume});
+    QVERIFY2(other.code == 3 && other.err.contains("run-002 is finished and was made otherwise") && other.err.contains("--start-anew"), other.err.constData());
+    const Outcome again = quantize(third, {resume});
+    QVERIFY2(again.code == 0 && again.err.contains("run-002 is finished already"), again.err.constData());
+    QCOMPARE(again.json().at("run").get<std::string>(), std::string("run-002"));
+    QVERIFY(!QDir(folder.filePath(QStringLiteral("p.halftone/runs/run-003"))).exists());
+    const Outcome anew = quantize(first, {resume, QStringLiteral("--start-anew")});
+    QVERIFY2(anew.code == 0, anew.err.constData());
+    QCOMPARE(anew.json().at("run").get<std::string>(), std::string("run-003"));
 }
 
 void TestCli::filesThatItDidNotMakeStay()

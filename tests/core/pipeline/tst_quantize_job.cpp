@@ -67,6 +67,7 @@ private Q_SLOTS:
     void aRunThatDiffersIsRefusedWithWhatDiffers();
     void differencesNameEachPartAndTheFirstBlock();
     void aBranchTakesOverTheBlocksBeforeItsFirstChange();
+    void aBranchOfAnUnfinishedRunIsANewRunThatCanBeGoneOnWith();
     void aRecipeThatQuantizesNothingIsAnError();
     void aTextTooShortNamesFileAndTokens();
     void ofAShortTextAllSamplesAreTakenAndItIsSaid();
@@ -422,6 +423,30 @@ void TestQuantizeJob::aBranchTakesOverTheBlocksBeforeItsFirstChange()
     job.branchFrom = "run-002";
     job.recipe = tinyRecipe(kRtn);
     QVERIFY_THROWS_EXCEPTION(Error, quantize(job, notes, {}));
+}
+
+void TestQuantizeJob::aBranchOfAnUnfinishedRunIsANewRunThatCanBeGoneOnWith()
+{
+    QTemporaryDir folder;
+    const auto project = newProject(folder);
+    QuantizeJob job;
+    job.model = tinyLlama();
+    job.recipe = tinyRecipe(kGptq);
+    job.text = tinyText();
+    job.project = project;
+    job.options.threads = 2;
+    std::stop_source first, second;
+    job.blockDone = [&](const BlockResult&) { first.request_stop(); };
+    SilentProgress silent;
+    QVERIFY_THROWS_EXCEPTION(Cancelled, quantize(job, silent, first.get_token()));
+    job.branchFrom = "run-001";   // the same in everything, yet a branch is asked for
+    job.blockDone = {};
+    StopAt stopper(second, 1);
+    QVERIFY_THROWS_EXCEPTION(Cancelled, quantize(job, stopper, second.get_token()));
+    QCOMPARE(project->runs().size(), std::size_t{2});
+    QCOMPARE(quantize(job, silent, {}).run.id, std::string("run-002"));
+    QCOMPARE(project->run("run-001").state, std::string("running"));
+    QCOMPARE(project->runs().size(), std::size_t{2});
 }
 
 void TestQuantizeJob::aRecipeThatQuantizesNothingIsAnError()
