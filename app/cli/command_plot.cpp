@@ -2,6 +2,7 @@
 #include "app/cli/moved_model.h"
 #include "app/cli/plot_views.h"
 #include "app/cli/terminal.h"
+#include "core/base/disk.h"
 #include "core/base/error.h"
 #include "core/base/json_paths.h"
 #include "core/project/replace_guard.h"
@@ -11,7 +12,12 @@
 
 #include <clocale>
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstdio>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace halftone::cli {
 
@@ -38,6 +44,36 @@ void listViews(const Common& common)
     common.json ? printJson(json) : printTable({"view", "what"}, rows);
 }
 
+/// Qt ends the program with a signal where it cannot open what it begins with.
+void requireDescriptors(const std::string& out)
+{
+    std::array<int, 12> opened{};
+    int error = 0;
+    for (int& descriptor : opened) {
+        descriptor = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (descriptor < 0)
+            error = errno;
+    }
+    for (const int descriptor : opened)
+        if (descriptor >= 0)
+            ::close(descriptor);
+    if (error != 0)
+        failIo(out, "the picture cannot be drawn", error);
+}
+
+QtMessageHandler gBefore = nullptr;
+
+/// Qt waits for ever for a thread that could not be started, and dies by a signal of what else it cannot do without: both end as what they are.
+void onQtMessage(QtMsgType type, const QMessageLogContext& context, const QString& text)
+{
+    if (type != QtFatalMsg && !text.contains(QLatin1String("Thread creation error"))) {
+        gBefore(type, context, text);
+        return;
+    }
+    complain("halftone-cli: out of memory: the picture cannot be drawn: " + text.toStdString() + "; raise the limits of this process (ulimit -v, ulimit -u, ulimit -n)");
+    ::_exit(exitCode(ErrorKind::OutOfMemory));
+}
+
 void plot(const PlotArguments& a, const Common& common)
 {
     if (a.list) {
@@ -61,7 +97,10 @@ void plot(const PlotArguments& a, const Common& common)
             throw Error(ErrorKind::BadFile, a.project + ": nothing is measured yet; run halftone-cli analyze MODEL --text F --project " + a.project, a.project);
     }
 
+    requireDescriptors(a.out);
+    gBefore = qInstallMessageHandler(onQtMessage);
     qputenv("QT_QPA_PLATFORM", "offscreen");   // a picture needs no display
+    qputenv("QT_NO_GLIB", "1");                // nor what goes with one
     int count = 1;
     char program[] = "halftone-cli";
     char* arguments[] = {program, nullptr};
