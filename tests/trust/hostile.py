@@ -300,6 +300,67 @@ for at, _, files in os.walk(top):
             wrong.append(f"a file of this machine is in {at}/{file}")
 
 
+# ---- what asks for more than it is long
+
+keys = ",".join(f'"{i}":0' for i in range(2_100_000))
+copy = fresh("many keys.halftone", project)
+whole = open(os.path.join(copy, "manifest.json"), encoding="utf-8").read().rstrip()
+manifest = write(os.path.join(copy, "manifest.json"), whole[:-1] + ',"more":{' + keys + "}}")
+for arguments in (["run", "list", copy], ["evaluate", copy, "--text", text, "--windows", "1", "--length", "32"], ["export", copy, "--format", "dense", "--out", os.path.join(top, "out-keys")]):
+    check(f"manifest of many keys: {arguments[0]}", arguments, names=manifest, says="2000000 values")
+copy = fresh("parts.halftone", project)
+identity = json.load(open(os.path.join(copy, "manifest.json"), encoding="utf-8"))["model_identity"]["file"]
+content = b'{"halftone_model":1,"parts":[' + b"[]," * 5_100_000 + b"[]]}"
+write(os.path.join(copy, identity), content)
+edit_json(os.path.join(copy, "manifest.json"), lambda m: m["model_identity"].update(bytes=len(content), sha256=hashlib.sha256(content).hexdigest()))
+check("list of a model's parts without end", ["evaluate", copy, "--text", text, "--windows", "1", "--length", "32"], names=os.path.join(copy, identity), says="5000000 values")
+copy = fresh("template", llama)
+edit_json(os.path.join(copy, "tokenizer.json"), lambda t: t.update(post_processor={
+    "type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x", "type_id": 0}}] * 100_000, "pair": [], "special_tokens": {"x": {"id": "x", "ids": [1] * 100_000, "tokens": ["x"] * 100_000}}}))
+check("tokenizer: a template without end", ["tokenize", copy, "--text", text], names=os.path.join(copy, "tokenizer.json"), says="4096 tokens")
+
+# ---- folders and files that say of themselves that an export left them, or that they are a lock
+
+
+def planted(name, mark, make):
+    """A place to export to beside which such a folder lies; what is the user's is in mine/."""
+    at = fresh("planted " + name)
+    os.makedirs(os.path.join(at, "mine", "sub"))
+    write(os.path.join(at, "mine", "sub", "file"), "mine")
+    os.mkdir(os.path.join(at, "out.partial"))
+    write(os.path.join(at, "out.partial", ".halftone-partial"), mark)
+    make(at)
+    return at
+
+
+for name, mark, make in (("link", "replaced\nlink/sub/file\nlink/sub\n", lambda at: os.symlink("../mine", os.path.join(at, "out.partial", "link"))),
+                         ("sibling", "set aside for mine\n", lambda at: None),
+                         ("sibling above", "set aside for ../planted-sibling-above/mine\n", lambda at: None)):
+    at = planted(name, mark, make)
+    check(f"planted {name}", ["export", project, "--format", "dense", "--out", os.path.join(at, "out"), "--quiet"], codes=(3, 4), names=os.path.join(at, "out"))
+    if not options.only and not os.path.exists(os.path.join(at, "mine", "sub", "file")):
+        wrong.append(f"planted {name}: what was mine is gone")
+for kind in ("file", "FIFO", "folder", "link", "json"):
+    at = fresh("planted lock " + kind)
+    lock = os.path.join(at, ".out.partial-lock")
+    copy = fresh(f"planted lock {kind}.halftone", project)
+    for place in (lock, os.path.join(copy, "lock"), os.path.join(copy, "evaluations.json.lock")):
+        if kind == "FIFO":
+            os.mkfifo(place)
+        elif kind == "folder":
+            os.mkdir(place)
+        elif kind == "link":
+            os.symlink(write(place + "-target", ""), place)
+        else:
+            write(place, '{"pid": 1, "mine": 1}' if kind == "json" else "mine")
+    check(f"lock as {kind}: export", ["export", project, "--format", "dense", "--out", os.path.join(at, "out"), "--quiet"], names=lock, says="move it away")
+    check(f"lock as {kind}: quantize", ["quantize", llama, "--recipe", recipe, "--text", text, "--project", copy, "--quiet"], names=os.path.join(copy, "lock"), says="move it away")
+    os.rmdir(os.path.join(copy, "lock")) if kind == "folder" else os.remove(os.path.join(copy, "lock"))
+    check(f"lock as {kind}: evaluate", ["evaluate", copy, "--text", text, "--windows", "1", "--length", "32", "--quiet"], codes=(0,))   # shown, not kept
+    if kind in ("file", "json") and not options.only and not (open(lock).read() and open(os.path.join(copy, "evaluations.json.lock")).read()):
+        wrong.append(f"lock as {kind}: what was mine is gone")
+
+
 def block_path(copy, which=0):
     folder = os.path.join(copy, "runs", "run-001")
     return os.path.join(folder, sorted(os.listdir(folder))[which])

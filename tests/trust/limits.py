@@ -1,10 +1,38 @@
 """Limits of a process: the size of a file (ulimit -f) and of its memory (ulimit -v). Each ends as exit 4 with the true reason."""
+import json
 import os
 import resource
 
 
 def limited(kind, amount):
     return {"preexec_fn": lambda: resource.setrlimit(kind, (amount, amount))}
+
+
+def every_command(bench, project):
+    """Each command where little of one thing is left: it ends by itself within a minute, done or as exit 4 with a sentence."""
+    bench.must("analyze", bench.model, "--text", bench.text, "--project", project, "--windows", "1", "--length", "32", "-q")
+    bench.must("evaluate", project, "--text", bench.text, "--windows", "1", "--length", "32", "-q")
+    study = bench.write("study.json", json.dumps({
+        "halftone_study": 1, "model": bench.model, "calibration_text": bench.text, "evaluation": {"texts": [bench.text], "windows": 1, "length": 32},
+        "base": {"halftone_recipe": 1, "calibration": {"samples": 2, "length": 32}}, "axes": {"methods": [{"name": "RTN", "rounding": {"method": "rtn"}}], "weight_bits": [4], "groups": [32]}}))
+    commands = {
+        "inspect": ("inspect", bench.model), "tokenize": ("tokenize", bench.model, "--text", bench.text), "formats": ("formats",), "architectures": ("architectures",),
+        "analyze": ("analyze", bench.model, "--text", bench.text, "--windows", "1", "--length", "32", "-q"), "recipe": ("recipe", "resolve", bench.recipe, "--model", bench.model),
+        "run list": ("run", "list", project), "run note": ("run", "note", project + "#run-001", "a note"), "copy": ("project", "copy", project, "@copy.halftone"),
+        "study": ("study", study, "--csv", "@table.csv", "-q"), "plot": ("plot", project, "--view", "outliers", "--out", "@picture.png"), "plot run": ("plot", project, "--view", "run", "--out", "@run.svg"),
+        "plot weights": ("plot", project, "--view", "weights", "--out", "@weights.pdf"), "plot csv": ("plot", project, "--view", "outliers", "--out", "@table-of-it.csv")}
+    size = [("v", resource.RLIMIT_AS, n << 20) for n in ((520, 560) if bench.short else range(400, 1000, 20))]
+    files = [("n", resource.RLIMIT_NOFILE, n) for n in ((5,) if bench.short else range(4, 24))]
+    length = [("f", resource.RLIMIT_FSIZE, n) for n in ((1000,) if bench.short else (0, 1, 100, 1000, 10_000, 100_000))]
+    for kind, limit, amount in size + files + length:
+        for name, command in commands.items():
+            if bench.short and kind != "n" and not name.startswith(("plot", "study", "copy")):
+                continue   # the others are like those below
+            fresh = f"{kind}{amount}-"
+            done = bench.run(*(bench.path(fresh + word[1:]) if word.startswith("@") else word for word in map(str, command)), seconds=60, **limited(limit, amount))
+            linker = done.returncode == 127 and "error while loading shared libraries" in done.stderr
+            told = linker or done.returncode == 0 or (done.returncode == 4 and done.stderr.strip() and "internal error" not in done.stderr)
+            bench.check(f"{name} with ulimit -{kind} of {amount}", told, f"exit {done.returncode}: {done.stderr.strip()[-200:]}")
 
 
 def run(bench):
@@ -27,6 +55,8 @@ def run(bench):
             done = bench.run(*command, **limited(resource.RLIMIT_NOFILE, number))
             told = done.returncode == 0 or (done.returncode == 4 and "ulimit -n" in done.stderr and "internal error" not in done.stderr)
             bench.check(f"{name} with ulimit -n of {number}", told, f"exit {done.returncode}: {done.stderr.strip()[-200:]}")
+
+    every_command(bench, project)
 
     # From what the program just starts with to what it needs. The dynamic linker itself ends a program whose libraries do not fit (127).
     low, step = 300 << 20, (20 if bench.short else 4) << 20
