@@ -2,6 +2,7 @@
 
 #include "widgets/colour_map.h"
 #include "widgets/elided_label.h"
+#include "widgets/focus_ring.h"
 #include "widgets/job_widget.h"
 #include "widgets/palette.h"
 
@@ -22,6 +23,7 @@ using namespace Qt::Literals::StringLiterals;
 namespace {
 
 constexpr int kLogLines = 2000;
+constexpr double kFewSeconds = 5;   // a smaller figure would only be wrong
 constexpr int kLeastRows = 2;   // of jobs that are seen at once
 
 QString flagsText(int flags)
@@ -44,6 +46,18 @@ QString formatDuration(double seconds)
     if (whole < 3600)
         return u"%1:%2"_s.arg(whole / 60).arg(two(whole % 60));
     return u"%1:%2:%3"_s.arg(whole / 3600).arg(two(whole / 60 % 60), two(whole % 60));
+}
+
+QString leftText(const std::pair<double, double>& seconds)
+{
+    const auto [low, high] = seconds;
+    if (!(high >= kFewSeconds))
+        return JobsView::tr("a few seconds left");
+    const double step = high < 60 ? 5 : high < 600 ? 10 : 60;   // finer steps only flicker
+    const double from = std::round(std::max(0.0, low) / step) * step, to = std::max(step, std::round(high / step) * step);
+    if (from < step)
+        return JobsView::tr("up to %1 left").arg(formatDuration(to));
+    return from >= to ? JobsView::tr("about %1 left").arg(formatDuration(to)) : JobsView::tr("%1–%2 left").arg(formatDuration(from), formatDuration(to));
 }
 
 QString jobLine(const JobRow& job)
@@ -88,10 +102,8 @@ QString jobLine(const JobRow& job)
         else
             parts << JobsView::tr("%1 %2/min").arg(formatValue(rate * 60, 2), job.unit);
     }
-    if (job.state == JobRow::State::Running && job.remaining) {
-        const QString from = formatDuration(job.remaining->first), to = formatDuration(job.remaining->second);
-        parts << (from == to ? JobsView::tr("%1 left").arg(to) : JobsView::tr("%1–%2 left").arg(from, to));
-    }
+    if (job.state == JobRow::State::Running && job.remaining)
+        parts << leftText(*job.remaining);
     if (job.flags > 0)
         parts << flagsText(job.flags);
     return parts.join(u" · "_s);
@@ -109,6 +121,7 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     m_scroll->setAccessibleName(tr("Jobs"));
     m_scroll->setWidgetResizable(true);
     m_scroll->setFrameShape(QFrame::NoFrame);
+    new FocusRing(m_scroll);
     auto* inside = new QWidget(m_scroll);
     auto* rows = new QVBoxLayout(inside);
     rows->setContentsMargins(0, 0, 0, 0);
@@ -119,12 +132,11 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
         above->addLayout(layout);
         return layout;
     };
-    m_idle = new QLabel(tr("No jobs. Analyze, Quantize, Evaluate and Export report here."), inside);
+    m_idle = new QLabel(this);
     m_idle->setObjectName(u"jobsIdle"_s);
     m_idle->setForegroundRole(QPalette::PlaceholderText);
-    rows->addWidget(m_idle);
     m_queue = part(rows);
-    m_fold = new QWidget(inside);
+    m_fold = new QWidget(this);
     m_fold->setObjectName(u"jobsFold"_s);
     auto* foldRow = new QHBoxLayout(m_fold);
     foldRow->setContentsMargins(0, 2, 0, 2);
@@ -147,11 +159,11 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     foldRow->addWidget(clear);
     connect(m_foldButton, &QToolButton::toggled, this, &JobsView::setUnfolded);
     connect(clear, &QToolButton::clicked, this, &JobsView::clearFinishedRequested);
-    rows->addWidget(m_fold);
     m_finished = part(rows);
     rows->addStretch();
     m_scroll->setWidget(inside);
     m_atWork = part(column);
+    column->addWidget(m_idle);   // in the place of the job at work: nothing moves when one begins or ends
     m_logPanel = new QWidget(this);
     auto* panel = new QVBoxLayout(m_logPanel);
     panel->setContentsMargins(0, 0, 0, 0);
@@ -196,7 +208,11 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     column->addWidget(m_scroll, 1);
     column->addStretch();   // while the list is hidden: what is at work stays on top
     column->addWidget(m_logPanel, 2);
-    column->addWidget(m_footnote);
+    auto* foot = new QHBoxLayout;
+    foot->setSpacing(24);
+    foot->addWidget(m_fold, 1);
+    foot->addWidget(m_footnote);
+    column->addLayout(foot);
     refreshFold();
 }
 
@@ -248,16 +264,19 @@ void JobsView::refreshFold()
 
 void JobsView::fitHeight()
 {
-    m_idle->setVisible(m_jobs.empty());
-    int waiting = 0, line = m_idle->sizeHint().height();
-    bool more = false;
+    int atWork = 0, waiting = 0, finished = 0, line = m_idle->sizeHint().height();
     for (const auto& [id, entry] : m_jobs) {
+        atWork += entry.place == Place::AtWork;
         waiting += entry.place == Place::Queue;
-        more = more || entry.place != Place::AtWork;
+        finished += entry.place == Place::Finished;
         line = std::max(line, entry.widget->sizeHint().height());
     }
-    m_scroll->setVisible(more || m_jobs.empty());
-    m_scroll->setMinimumHeight(m_jobs.empty() ? m_idle->sizeHint().height() : std::clamp(waiting, 1, kLeastRows) * line);
+    m_idle->setText(m_jobs.empty() ? tr("No jobs. Analyze, Quantize, Evaluate and Export report here.") : tr("No job is at work."));
+    m_idle->setVisible(atWork == 0);
+    m_idle->setMinimumHeight(m_jobs.empty() ? 0 : line);
+    const int listed = waiting + (m_unfolded ? finished : 0);
+    m_scroll->setVisible(listed > 0);
+    m_scroll->setMinimumHeight(std::clamp(listed, 1, kLeastRows) * line);
 }
 
 void JobsView::setJobs(const std::vector<JobRow>& jobs)

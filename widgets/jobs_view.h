@@ -44,6 +44,8 @@ struct JobRow {
 
 /// "62 % · block 18 · 3.1 blocks/s · 2:10–2:40 left": the line beside a job's bar.
 QString jobLine(const JobRow& job);
+/// "2:10–2:40 left", "about 40 s left", "a few seconds left": in steps that do not flicker, and never none.
+QString leftText(const std::pair<double, double>& seconds);
 /// 130 → "2:10", 3725 → "1:02:05", 8.2 → "8 s".
 QString formatDuration(double seconds);
 

@@ -1,12 +1,20 @@
 #include "app/studio/job_estimate.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace halftone {
 
+namespace {
+
+constexpr double kMostOfAStep = 0.9;
+constexpr double kSettles = 8, kQuickest = 1, kSlowest = 15;   ///< an eighth of what is left, in seconds from … to, and most of a jump is made up
+
+} // namespace
+
 void JobEstimate::begin(double now)
 {
-    m_count = 0;
+    m_said.reset();
     m_start = now;
     m_marks[0] = {0, now};
     m_count = 1;
@@ -34,7 +42,28 @@ double JobEstimate::rate() const
     return last.time > first.time ? static_cast<double>(last.done - first.done) / (last.time - first.time) : 0;
 }
 
-std::optional<std::pair<double, double>> JobEstimate::remaining(std::int64_t total, double now) const
+std::optional<std::pair<double, double>> JobEstimate::remaining(std::int64_t total, double now)
+{
+    const auto range = measured(total, now);
+    if (!range) {
+        m_said.reset();
+        return range;
+    }
+    if (!m_said || m_said->total != total) {
+        m_said = Said{total, range->first, range->second, now};
+        return range;
+    }
+    const double gone = std::max(0.0, now - m_said->time);
+    const double share = 1 - std::exp(-gone / std::clamp(range->second / kSettles, kQuickest, kSlowest));
+    const auto towards = [&](double said, double wanted) {
+        const double aged = std::max(0.0, said - gone);
+        return aged + (wanted - aged) * share;
+    };
+    m_said = Said{total, towards(m_said->low, range->first), towards(m_said->high, range->second), now};
+    return std::pair{m_said->low, m_said->high};
+}
+
+std::optional<std::pair<double, double>> JobEstimate::measured(std::int64_t total, double now) const
 {
     const double recent = rate();
     if (total <= 0 || recent <= 0)
@@ -42,9 +71,10 @@ std::optional<std::pair<double, double>> JobEstimate::remaining(std::int64_t tot
     const Mark& last = m_marks[static_cast<std::size_t>(m_count - 1)];
     const double overall = last.time > m_start ? static_cast<double>(last.done) / (last.time - m_start) : recent;
     const double left = static_cast<double>(std::max<std::int64_t>(0, total - last.done));
-    const double spent = now - last.time;   // already gone on the step at work
     const auto [slow, fast] = std::minmax(recent, overall);
-    return std::pair{std::max(0.0, left / fast * 0.9 - spent), std::max(0.0, left / slow * 1.1 - spent)};
+    // Of the step at work some is gone already, and never all.
+    const auto without = [spent = now - last.time](double seconds, double step) { return std::max(0.0, seconds - std::min(spent, kMostOfAStep * step)); };
+    return std::pair{without(left / fast * 0.9, 1 / fast), without(left / slow * 1.1, 1 / slow)};
 }
 
 } // namespace halftone

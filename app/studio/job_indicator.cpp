@@ -52,7 +52,7 @@ void JobIndicator::setJobs(const std::vector<JobStatus>& jobs)
     const JobRow row = toJobRow(*job);
     QStringList parts{shareText(*job), row.title};
     if (row.remaining && row.state == JobRow::State::Running)
-        parts.insert(1, tr("%1 left").arg(formatDuration(row.remaining->second)));
+        parts.insert(1, leftText({row.remaining->second, row.remaining->second}));
     parts.removeAll(QString());
     const auto waiting = std::count_if(jobs.begin(), jobs.end(), [](const JobStatus& other) { return other.state == JobState::Waiting; });
     if (waiting > 0)

@@ -283,7 +283,8 @@ void Workspaces::shareWidth()
 void Workspaces::fitJobs()
 {
     const int height = m_window->height(), least = m_docks.jobs->minimumSizeHint().height();
-    const int some = m_current == Run ? qBound(110, height * 16 / 100, 220) : qBound(64, height * 10 / 100, 120);
+    // A line for the job at work and one for those that are done, so that the views keep their places while jobs come and go.
+    const int some = m_current == Run ? qBound(110, height * 16 / 100, 220) : std::max(64, least);
     m_window->resizeDocks({m_docks.jobs}, {m_anyJobs ? some : least}, Qt::Vertical);
 }
 

@@ -256,6 +256,26 @@ private Q_SLOTS:
         QVERIFY(!estimate.remaining(0, 20));
     }
 
+    void theRemainingTimeMovesAndDoesNotJump()
+    {
+        JobEstimate estimate;
+        estimate.begin(0);
+        double now = 0, said = -1, most = 0;
+        for (int i = 1; i <= 60; ++i) {
+            const double seconds = i % 6 == 0 ? 6 : 0.5;   // every sixth step is a long one
+            for (double end = now + seconds; now < end; now += 0.25)
+                if (const auto range = estimate.remaining(60, now)) {
+                    QVERIFY2(range->second > 0, "a step is at work: some time is left");
+                    if (said >= 0 && i > 12)
+                        most = std::max(most, std::abs(range->second - (said - 0.25)) / std::max(10.0, range->second));
+                    said = range->second;
+                }
+            estimate.step(i, now);
+        }
+        QVERIFY2(most < 0.12, qPrintable(QString::number(most)));   // of what was said a quarter of a second before
+        QVERIFY(said < 10);
+    }
+
     void aSlowerEndWidensTheRange()
     {
         JobEstimate estimate;
