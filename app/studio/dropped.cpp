@@ -86,6 +86,8 @@ Dropped lookAt(const QStringList& paths)
         return nothing(tr("%1 things at once: drop one model folder, GGUF file, project, recipe or text at a time.").arg(paths.size()));
     }
     const QFileInfo info(paths.front());
+    if (const QString why = unreachableText(info.absoluteFilePath()); !why.isEmpty())
+        return nothing(why);
     if (!info.exists() || info.isDir())
         return {Dropped::Kind::Model, info.absoluteFilePath(), {}};
     if (!info.isFile())   // a FIFO would hold the window until somebody writes into it

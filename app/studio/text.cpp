@@ -1,5 +1,6 @@
 #include "app/studio/text.h"
 
+#include "core/model/describe.h"
 #include "core/quant/grid.h"
 #include "core/quant/kv_cache_grid.h"
 #include "core/text/text_choice.h"
@@ -7,6 +8,8 @@
 #include "widgets/plain_labels.h"
 
 #include <QCoreApplication>
+#include <QDir>
+#include <QFileInfo>
 
 #include <array>
 
@@ -36,6 +39,14 @@ QString schemeText(const ActivationGrid& grid)
 
 } // namespace
 
+QString unreachableText(const QString& path)
+{
+    for (QString at = QDir::cleanPath(path); at.contains(QChar::ReplacementCharacter); at = QFileInfo(at).path())   // a name may really hold that character
+        if (QFileInfo(at).fileName().contains(QChar::ReplacementCharacter) && !QFileInfo::exists(at))
+            return tr("The name %1 holds bytes that are no UTF-8 text, and the window cannot keep such a name. Rename it, or use halftone-cli, which takes any path.").arg(path);
+    return {};
+}
+
 QString withoutStop(QString sentence)
 {
     while (sentence.endsWith(u'.') || sentence.endsWith(u' '))
@@ -64,6 +75,15 @@ QString countText(std::int64_t count)
         ++unit;
     }
     return u"%1 %2"_s.arg(formatValue(value), QString::fromUtf8(kUnits[unit])).trimmed();
+}
+
+QString storedSmallText(const ModelDescription& model)
+{
+    const double bits = model.parameters > 0 ? static_cast<double>(model.bytes) * 8 / static_cast<double>(model.parameters) : 16;
+    if (bits > 15)
+        return {};
+    const QString source = model.coarseGrid && !model.coarseGrid->source.empty() ? tr(" (%1)").arg(toQString(model.coarseGrid->source)) : QString();
+    return tr("That file is small already: it stores its weights in about %1 bits each%2. An export writes in 16 bits what is not quantized.").arg(formatValue(bits, 2), source);
 }
 
 QString weightGridText(const WeightGrid& grid)

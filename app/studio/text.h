@@ -12,11 +12,15 @@ namespace halftone {
 struct WeightGrid;
 struct ActivationGrid;
 struct KvCacheGrid;
+struct ModelDescription;
 
 /// Between core's plain values and Qt's.
 inline QString toQString(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 inline QString pathText(const std::filesystem::path& path) { return QString::fromStdString(path.string()); }
 inline std::filesystem::path toPath(const QString& path) { return std::filesystem::path(path.toStdString()); }
+
+/// Why a file of this name cannot be reached from here: a sentence, where its name holds bytes that are no UTF-8 text, which Qt's names cannot keep; else empty.
+QString unreachableText(const QString& path);
 
 /// A sentence without its full stop, to go on with.
 QString withoutStop(QString sentence);
@@ -32,6 +36,8 @@ QString activationGridText(const ActivationGrid& grid);
 QString kvCacheText(const KvCacheGrid& grid);
 /// Every setting of it, as a sentence.
 QString kvCacheSentence(const KvCacheGrid& grid);
+/// Why the model's own file is small, a sentence; empty where its weights are stored in 16 bits or more.
+QString storedSmallText(const ModelDescription& model);
 /// "W4 g64 A8 cross": short, for labels.
 QString shortGridText(const WeightGrid& weights, const ActivationGrid& activations);
 

@@ -138,6 +138,8 @@ QString TextField::problem() const
     for (const std::filesystem::path& path : texts.paths) {
         const QString name = pathText(path);
         const QFileInfo info(name);
+        if (const QString why = unreachableText(info.absoluteFilePath()); !why.isEmpty())
+            return why;
         if (!info.exists())
             return tr("There is no file %1.").arg(name);
         if (!info.isFile() && !info.isDir())

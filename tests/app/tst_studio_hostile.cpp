@@ -1,5 +1,6 @@
 #include "window_fixture.h"
 
+#include "app/studio/settings.h"
 #include "app/studio/text.h"
 #include "core/project/run_edit.h"
 #include "widgets/elided_label.h"
@@ -14,6 +15,8 @@
 #include <QMenu>
 #include <QMessageBox>
 #include <QSet>
+
+#include <sys/stat.h>
 
 using namespace halftone;
 using namespace Qt::StringLiterals;
@@ -210,6 +213,36 @@ private Q_SLOTS:
         for (const QString& fault : m_found)
             qInfo("%s", qPrintable(fault));
         QCOMPARE(m_found.size(), qsizetype(0));
+    }
+
+    /// Qt's names are text: bytes that are none come back as U+FFFD, and no file has that name.
+    void aNameThatIsNoTextIsRefusedWithASentence()
+    {
+        const QByteArray folder = m_folder->filePath(u"models"_s).toUtf8() + "/mod\xff" "el";
+        QVERIFY(QDir().mkpath(m_folder->filePath(u"models"_s)));
+        QCOMPARE(::mkdir(folder.constData(), 0700), 0);
+        const QStringList before = Settings().recent();
+        const auto refused = [&](const QString& path) {
+            m_window->messages().clear();
+            m_window->openPath(path);
+            QTRY_COMPARE(m_window->messages().count(), 1);
+            const QString said = m_window->messages().findChild<QLabel*>(u"sentence"_s)->text();
+            QVERIFY2(said.contains(u"no UTF-8 text"_s) && said.contains(u"halftone-cli"_s), qPrintable(said));
+            QVERIFY(!document().isOpen());
+        };
+        STEP(refused(QFile::decodeName(folder)));                       // as an argument of the program comes
+        STEP(refused(QFile::decodeName(folder) + u"/model.gguf"_s));
+        // As the dialog gives it.
+        const QStringList listed = QDir(m_folder->filePath(u"models"_s)).entryList(QDir::Dirs | QDir::NoDotAndDotDot | QDir::System | QDir::Hidden);
+        for (const QString& name : listed)
+            STEP(refused(m_folder->filePath(u"models/"_s + name)));
+        QCOMPARE(Settings().recent(), before);
+        // A name that really holds that character is a name like another.
+        const QString real = m_folder->filePath(u"models/real"_s + QChar(QChar::ReplacementCharacter));
+        QVERIFY(QDir().mkpath(real));
+        for (const QString& file : QDir(modelFolder()).entryList(QDir::Files))
+            QVERIFY(QFile::copy(QDir(modelFolder()).filePath(file), real + u'/' + file));
+        STEP(openModel(real));
     }
 };
 
