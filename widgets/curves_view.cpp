@@ -62,7 +62,7 @@ CurvesView::CurvesView(QWidget* parent) : ViewFrame(u"curves"_s, tr("By block"),
     m_figure->setObjectName(u"curvesFigure"_s);
     m_figure->setAccessibleName(tr("Figure of a block"));
     m_figure->setSegments({tr("drift"), tr("output MSE"), tr("weight SQNR")},
-                          {tr("How far the canary's hidden states lie from the float model's after the block: less is better"),
+                          {tr("How far 128 tokens that no sample holds (the canary) have drifted from the float model's values after the block: less is better"),
                            tr("Mean squared error of the outputs of its linears: less is better"),
                            tr("Mean signal to noise of the block's weights, dB. It says nothing of what a weight is worth: round to nearest beats GPTQ here, and loses")});
     controls()->addWidget(m_figure);
@@ -156,7 +156,7 @@ void CurvesView::refresh()
     m_plot->clearItems();
     m_plot->yAxis->setScaleType(log ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
     m_plot->yAxis->setTicker(log ? QSharedPointer<QCPAxisTicker>(new LogValueTicker) : QSharedPointer<QCPAxisTicker>(new ValueTicker(ValueTicker::Unit::Number)));
-    m_plot->yAxis->setLabel(wanted == CurveFigure::Sqnr ? tr("mean weight SQNR (dB)") : log ? tr("mean output MSE (log) ↓") : tr("drift of the canary ↓"));
+    m_plot->yAxis->setLabel(wanted == CurveFigure::Sqnr ? tr("mean weight SQNR (dB)") : log ? tr("mean output MSE (log) ↓") : tr("drift on unseen tokens ↓"));
     double low = std::numeric_limits<double>::infinity(), high = -low;
     int last = 0;
     bool any = false;

@@ -274,6 +274,9 @@ void JobsView::fitHeight()
     m_idle->setText(m_jobs.empty() ? tr("No jobs. Analyze, Quantize, Evaluate and Export report here.") : tr("No job is at work."));
     m_idle->setVisible(atWork == 0);
     m_idle->setMinimumHeight(m_jobs.empty() ? 0 : line);
+    QSizePolicy policy = m_fold->sizePolicy();
+    policy.setRetainSizeWhenHidden(!m_jobs.empty());
+    m_fold->setSizePolicy(policy);
     const int listed = waiting + (m_unfolded ? finished : 0);
     m_scroll->setVisible(listed > 0);
     m_scroll->setMinimumHeight(std::clamp(listed, 1, kLeastRows) * line);

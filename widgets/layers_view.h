@@ -9,6 +9,7 @@
 #include <QStringList>
 #include <QWidget>
 
+#include <functional>
 #include <optional>
 
 class QAction;
@@ -23,6 +24,7 @@ namespace halftone {
 class LayersDelegate;
 class LayersModel;
 class LayersProxy;
+struct PresetFit;
 
 /// The Layers table with its filter box. Multi-selection is edited at once: by double click, digits 2–8 (1 then 6: 16 = left float),
 /// Ctrl+D (like the row above), Ctrl+C and Ctrl+V (plans), or the context menu. A click on a header sorts by its column, a third click
@@ -58,6 +60,8 @@ public:
     QList<QAction*> editActions() const;
     /// Presets offered in the context menu.
     void setPresets(const std::vector<Preset>& presets);
+    /// What a preset makes of the model and the recipe's contract, asked when the menu opens.
+    void setPresetFit(std::function<PresetFit(const Preset&)> fit) { m_presetFit = std::move(fit); }
 
     /// Columns, their widths and order, grouping: kept by the window from one start to the next.
     QByteArray saveState() const;
@@ -107,6 +111,7 @@ private:
     QAction* m_reset = nullptr;
     QAction* m_rule = nullptr;
     std::vector<Preset> m_presets;
+    std::function<PresetFit(const Preset&)> m_presetFit;
     QSet<int> m_hidden;                ///< columns that a person does not want
     bool m_fitting = false;            ///< while fitColumns() runs
     bool m_quiet = false;              ///< while setSelection runs

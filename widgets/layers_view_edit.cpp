@@ -27,6 +27,8 @@
 #include <QTreeView>
 
 #include <array>
+#include <string_view>
+#include <unordered_map>
 
 namespace halftone {
 
@@ -136,15 +138,24 @@ void LayersView::setPresets(const std::vector<Preset>& presets)
     m_presets = presets;
 }
 
-/// Why the contract cannot take a preset for some of these linears; empty where it can.
+/// Why the model, or the contract, cannot take a preset for some of these linears; empty where it can.
 QString LayersView::presetRefusal(const Preset& preset, const QStringList& linears) const
 {
-    if (m_model->contract().empty())
+    if (!m_presetFit)
         return {};
+    const PresetFit fit = m_presetFit(preset);
+    if (fit.plans.empty())
+        return QString::fromStdString(fit.refusal);
+    if (m_model->contract().empty() || fit.refusal.empty())
+        return {};
+    std::unordered_map<std::string_view, const Plan*> plans;
+    for (const ResolvedPlan& resolved : fit.plans)
+        plans.emplace(resolved.linear, &resolved.plan);
     for (const QString& name : linears)
         if (const LinearFacts* facts = m_model->factsOf(name.toStdString()))
-            if (const std::string why = contractRefusal(m_model->contract(), facts->info, planOf(preset.recipe, facts->info.name)); !why.empty())
-                return QString::fromStdString(why);
+            if (const auto plan = plans.find(facts->info.name); plan != plans.end())
+                if (const std::string why = contractRefusal(m_model->contract(), facts->info, *plan->second); !why.empty())
+                    return QString::fromStdString(why);
     return {};
 }
 
@@ -189,8 +200,8 @@ QMenu* LayersView::buildMenu(QWidget* parent)
                 }
                 QAction* action = place->addAction(QString::fromStdString(preset.name));
                 const QString refusal = presetRefusal(preset, chosen);
-                action->setEnabled(refusal.isEmpty());
-                action->setToolTip((refusal.isEmpty() ? QString::fromStdString(preset.summary) : refusal).toHtmlEscaped());
+                describeAction(*action, QString::fromStdString(preset.summary), refusal);
+                setActionEnabled(*action, refusal.isEmpty(), refusal);
                 connect(action, &QAction::triggered, this,
                     [this, chosen, id = QString::fromStdString(preset.id)] { Q_EMIT presetRequested(id, chosen); });
             }

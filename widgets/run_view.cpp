@@ -33,7 +33,7 @@ QString text(const std::string& value)
     return QString::fromUtf8(value.data(), static_cast<qsizetype>(value.size()));
 }
 
-/// "block 3 · 2.1 s · worst down_proj, 18.2 dB · drift 1.4 %"
+/// "block 3 · 2.1 s · worst down_proj, 18.2 dB · drift on unseen tokens 1.4 %"
 QString tipOf(const BlockResult& block)
 {
     QStringList parts{RunView::tr("block %1, done in %2").arg(block.block).arg(formatDuration(block.seconds))};
@@ -44,7 +44,7 @@ QString tipOf(const BlockResult& block)
     if (worst)
         parts << RunView::tr("largest output error %1, %2").arg(formatValue(worst->outputMse, 3), text(worst->linear).section(u'.', -1));
     if (block.canaryError >= 0)
-        parts << RunView::tr("drift %1").arg(formatShare(block.canaryError));
+        parts << RunView::tr("drift on unseen tokens %1").arg(formatShare(block.canaryError));
     for (const AsleepChannels& asleep : block.asleep) {
         const std::string_view site = label(asleep.site);
         parts << RunView::tr("%1: %2 of %3 channels asleep in the calibration text").arg(QString::fromUtf8(site.data(), static_cast<qsizetype>(site.size()))).arg(asleep.count).arg(asleep.channels);
@@ -329,7 +329,7 @@ void RunView::refreshSubtitle()
     if (!m_head.summary.isEmpty())
         parts << m_head.summary;
     if (!m_results.empty() && m_results.back().canaryError >= 0)
-        parts << tr("drift %1").arg(formatShare(m_results.back().canaryError));
+        parts << tr("drift on unseen tokens %1").arg(formatShare(m_results.back().canaryError));
     if (const std::uint64_t peak = m_memory->peak(); peak > 0)
         parts << (m_head.plan > 0 ? tr("memory %1 of %2 planned").arg(formatBytes(peak), formatBytes(m_head.plan)) : tr("memory %1").arg(formatBytes(peak)));
     setRunMark(m_head.blocks > 0 ? m_head.id : QString());

@@ -16,6 +16,7 @@ SegmentedControl::SegmentedControl(QWidget* parent) : QWidget(parent), m_layout(
     setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
     m_group->setExclusive(true);
     connect(m_group, &QButtonGroup::idClicked, this, &SegmentedControl::chosen);
+    connect(m_group, &QButtonGroup::idToggled, this, &SegmentedControl::fitStop);
 }
 
 void SegmentedControl::setSegments(const QStringList& texts, const QStringList& tips)
@@ -57,6 +58,22 @@ void SegmentedControl::setSegmentEnabled(int index, bool enabled, const QString&
         return;
     button->setEnabled(enabled);
     button->setToolTip(enabled || whyOff.isEmpty() ? m_tips.value(index, button->text()) : whyOff);
+    fitStop();
+}
+
+/// Tab stops once, at what is down, from the first time on and from both sides. (Qt itself finds that out only when one of them has had the focus.)
+void SegmentedControl::fitStop()
+{
+    QAbstractButton* stop = m_group->checkedButton();
+    const auto all = m_group->buttons();
+    if (!stop || !stop->isEnabled())
+        for (QAbstractButton* button : all)
+            if (button->isEnabled()) {
+                stop = button;
+                break;
+            }
+    for (QAbstractButton* button : all)
+        button->setFocusPolicy(button == stop ? Qt::StrongFocus : Qt::ClickFocus);
 }
 
 int SegmentedControl::count() const

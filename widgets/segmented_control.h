@@ -26,6 +26,8 @@ Q_SIGNALS:
     void chosen(int index);                   ///< by the person
 
 private:
+    void fitStop();
+
     QHBoxLayout* m_layout = nullptr;
     QButtonGroup* m_group = nullptr;
     QStringList m_tips;

@@ -1,6 +1,5 @@
 #include "widgets/summary_bar.h"
 
-#include "widgets/focus_ring.h"
 #include "widgets/colour_map.h"
 #include "widgets/elided_label.h"
 #include "widgets/focus_ring.h"
@@ -26,7 +25,7 @@ SummaryBar::SummaryBar(QWidget* parent) : QWidget(parent)
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(8, 4, 12, 4);
     row->setSpacing(24);
-    m_size = addCell(u"summarySize"_s, tr("Size"), tr("Of the whole export: linears as planned, everything else in bf16 (f16 where the model is stored so), unless the export is told another type, whose size its dialog says; beside it, against the model's file"));
+    m_size = addCell(u"summarySize"_s, tr("Size"), {});
     m_bits = addCell(u"summaryBits"_s, tr("Bits / weight"), tr("Of the blocks' linears, scales and zero points included"));
     m_cache = addCell(u"summaryCache"_s, tr("KV cache"), {});
     m_figure = addCell(u"summaryFigure"_s, tr("Quality"), {});
@@ -35,7 +34,6 @@ SummaryBar::SummaryBar(QWidget* parent) : QWidget(parent)
         cell.box->setFocusPolicy(Qt::TabFocus);
         cell.box->setCursor(Qt::PointingHandCursor);
         cell.box->installEventFilter(this);
-        new FocusRing(cell.box);
         new FocusRing(cell.box);
     }
     setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
@@ -92,6 +90,12 @@ void SummaryBar::refresh()
         }
     }
     put(m_size, size);
+    QString sizeTip = tr("Of the whole export: linears as planned, everything else in bf16 (f16 where the model is stored so), unless the export is told another type, whose size its dialog says.");
+    if (m_summary.fileBytes > 0)
+        sizeTip += u' ' + tr("In brackets: against the model's file, %1.").arg(formatBytes(m_summary.fileBytes));
+    if (!m_summary.fileNote.isEmpty())
+        sizeTip += u' ' + m_summary.fileNote;
+    m_size.box->setToolTip(plainTip(sizeTip));
     put(m_bits, m_summary.bitsPerWeight > 0 ? formatValue(m_summary.bitsPerWeight, 3) : u"–"_s);
 
     m_cache.box->setHidden(m_summary.cache.isEmpty());   // first: a hidden cell's text makes no room for itself
@@ -127,7 +131,7 @@ void SummaryBar::refresh()
     } else if (m_summary.contract.isEmpty()) {
         put(m_contract, m_summary.activationGrid.isEmpty() ? tr("any") : tr("any, %1 grid").arg(m_summary.activationGrid));
         m_contract.value->setColour(c.faint);
-        m_contract.box->setToolTip(m_summary.activationGrid.isEmpty() ? tr("No target runtime is chosen; click to choose one")
+        m_contract.box->setToolTip(m_summary.activationGrid.isEmpty() ? tr("No target runtime is chosen, so nothing is forbidden; which runtimes load an export is up to its format, and the Export dialog says it. Click to choose one")
                                                                       : tr("No target runtime is chosen: activations are rounded with %1 formulas; click to choose one").arg(m_summary.activationGrid));
     } else if (!m_summary.contractIssue.isEmpty()) {
         put(m_contract, u"✕ "_s + m_summary.contract);

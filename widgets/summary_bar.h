@@ -14,6 +14,7 @@ class ElidedLabel;
 struct Summary {
     std::uint64_t bytes = 0;                           ///< of the export; 0: unknown
     std::uint64_t fileBytes = 0;                       ///< of the model as it lies on disk; 0: unknown
+    QString fileNote;                                  ///< why the model's file is small; empty: it is not
     double bitsPerWeight = 0;                          ///< scales and zero points included; 0: unknown
     struct Figure {
         QString name;                                  ///< "KL", "Perplexity"

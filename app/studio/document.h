@@ -96,6 +96,7 @@ public:
     // --- what was measured ---
     const Analysis& analysis() const { return m_analysis; }
     bool hasAnalysis() const { return !m_analysis.sites.empty(); }
+    bool isMeasuring() const { return m_measuring; }   ///< what analysis() holds grows block by block
     const SiteStatistics* statistics(int block, SiteKind kind) const;
     void beginAnalysis(const AnalysisSettings& settings, int windows, int length, const QString& textName);
     void addAnalysisBlock(int block, std::vector<SiteStatistics> sites, std::vector<WeightStatistics> weights);

@@ -68,6 +68,7 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
     m_summary->setObjectName(u"formatSummary"_s);
     m_summary->setTextFormat(Qt::PlainText);
     m_summary->setWordWrap(true);
+    m_summary->setToolTip(tr("The runtimes that read this format. The header's \"Loads in\" is another thing: the runtime that the recipe was kept to while it was edited, if one was chosen."));
     m_summary->setMaximumWidth(480);
     form()->addRow(tr("&Run"), m_runs);
     form()->addRow(tr("F&ormat"), m_format);
@@ -85,7 +86,7 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
     };
     connect(m_issues->document(), &QTextDocument::contentsChanged, this, [this, fit] {
         fit();
-        QMetaObject::invokeMethod(this, &ExportDialog::grow, Qt::QueuedConnection);   // once the note below says its sentence too
+        QMetaObject::invokeMethod(this, &ExportDialog::fit, Qt::QueuedConnection);   // once the note below says its sentence too
     });
     m_issues->setTabChangesFocus(true);
     body()->addWidget(m_issues);
@@ -111,13 +112,15 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
     refresh();
 }
 
-/// To the height that all of its texts need.
-void ExportDialog::grow()
+/// To the height that all of its texts need; less only where no person has made it higher.
+void ExportDialog::fit()
 {
     layout()->activate();
     const int wanted = layout()->hasHeightForWidth() ? layout()->totalHeightForWidth(width()) : sizeHint().height();
-    if (wanted > height())
-        resize(width(), wanted);
+    if (wanted <= height() && m_fitted != 0 && height() != m_fitted)
+        return;
+    resize(width(), wanted);
+    m_fitted = height();
 }
 
 ExportRequest ExportDialog::request() const
@@ -153,7 +156,7 @@ void ExportDialog::choose()
         for (const std::string& runtime : format.runtimes)
             runtimes.append(toQString(contractName(runtime)));
         const QString size = sizeText();
-        m_summary->setText(toQString(format.summary) + (runtimes.isEmpty() ? QString() : u'\n' + tr("Loads in: %1").arg(runtimes.join(u", "_s)))
+        m_summary->setText(toQString(format.summary) + (runtimes.isEmpty() ? QString() : u'\n' + tr("This format loads in: %1").arg(runtimes.join(u", "_s)))
                            + (size.isEmpty() ? QString() : u'\n' + size));
     }
     refresh();
@@ -205,6 +208,8 @@ void ExportDialog::refresh()
         problem = tr("No run is finished yet: quantize first.");
     else if (m_out->text().trimmed().isEmpty())
         problem = tr("Choose a folder.");
+    else if (const QString why = unreachableText(target.absoluteFilePath()); !why.isEmpty())
+        problem = why;
     else if (target.exists() && !target.isDir())
         problem = tr("%1 is a file.").arg(wanted.out);
     else if (target.exists() && !QDir(wanted.out).isEmpty() && !wanted.overwrite)

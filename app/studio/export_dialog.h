@@ -26,7 +26,7 @@ Q_SIGNALS:
     void checkRequested(const halftone::ExportRequest& request);
 
 private:
-    void grow();
+    void fit();
     void choose();
     QString sizeText() const;
     void refresh();
@@ -40,6 +40,7 @@ private:
     QCheckBox* m_overwrite = nullptr;
     QLabel* m_summary = nullptr;
     QPlainTextEdit* m_issues = nullptr;
+    int m_fitted = 0;   ///< the height that fit() gave; another is a person's own
     bool m_checked = false;
     bool m_fatal = false;
     QString m_checkError;

@@ -1,5 +1,6 @@
 #include "app/studio/job_dialog.h"
 
+#include "widgets/focus_way.h"
 #include "widgets/palette.h"
 #include "widgets/plain_labels.h"
 
@@ -67,6 +68,33 @@ void JobDialog::offerCommand(std::function<QString()> command)
     copy->setAutoDefault(false);
     copy->setToolTip(tr("Put the line on the clipboard that does this without a window"));
     connect(copy, &QPushButton::clicked, copy, [command = std::move(command)] { QApplication::clipboard()->setText(command()); });
+}
+
+void JobDialog::setVisible(bool visible)
+{
+    if (visible && !isVisible())
+        orderTabs();
+    QDialog::setVisible(visible);
+}
+
+/// The buttons are older than the fields: Tab comes to them last, from left to right, and begins at the first field, where Return is Start's.
+void JobDialog::orderTabs()
+{
+    QWidgetList stops;
+    for (QWidget* at = nextInFocusChain(); at != this; at = at->nextInFocusChain())
+        if (isAncestorOf(at) && !m_buttons->isAncestorOf(at) && (at->focusPolicy() & Qt::TabFocus) && !at->focusProxy())
+            stops.append(at);
+    for (int i = 0; i < m_buttons->layout()->count(); ++i)
+        if (QWidget* button = m_buttons->layout()->itemAt(i)->widget())
+            stops.append(button);
+    for (qsizetype i = 1; i < stops.size(); ++i)
+        setTabOrder(stops[i - 1], stops[i]);
+    stops.front()->setFocus(Qt::TabFocusReason);
+}
+
+bool JobDialog::focusNextPrevChild(bool next)
+{
+    return stepFocus(this, next);
 }
 
 void JobDialog::setNote(const QString& note, const QString& problem)

@@ -20,10 +20,13 @@ class JobDialog : public QDialog {
 public:
     JobDialog(const QString& name, const QString& title, const QString& explanation, const QString& start, QWidget* parent);
 
+    void setVisible(bool visible) override;
+
 Q_SIGNALS:
     void started();
 
 protected:
+    bool focusNextPrevChild(bool next) override;
     QFormLayout* form() const { return m_form; }
     QVBoxLayout* body() const { return m_body; }
     /// Says `note`; with a `problem` that is said instead and Start is disabled.
@@ -33,6 +36,8 @@ protected:
     void offerCommand(std::function<QString()> command);
 
 private:
+    void orderTabs();
+
     QVBoxLayout* m_body = nullptr;
     QFormLayout* m_form = nullptr;
     QLabel* m_note = nullptr;

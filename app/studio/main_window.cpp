@@ -1,10 +1,12 @@
 #include "app/studio/main_window.h"
 
+#include "app/studio/done_notice.h"
 #include "app/studio/error_text.h"
 #include "app/studio/evaluation_table.h"
 #include "app/studio/evidence_feed.h"
 #include "app/studio/export_report.h"
 #include "app/studio/help_window.h"
+#include "app/studio/history_panel.h"
 #include "app/studio/inspector.h"
 #include "app/studio/job_actions.h"
 #include "app/studio/job_indicator.h"
@@ -22,10 +24,12 @@
 #include "app/studio/welcome_page.h"
 #include "core/base/error_text.h"
 #include "core/pipeline/jobs.h"
+#include "core/recipe/preset_fit.h"
 #include "widgets/channels_view.h"
 #include "widgets/colour_map.h"
 #include "widgets/curves_view.h"
 #include "widgets/differences_view.h"
+#include "widgets/focus_way.h"
 #include "widgets/jobs_view.h"
 #include "widgets/kernel_view.h"
 #include "widgets/layers_model.h"
@@ -51,6 +55,7 @@
 #include <QLabel>
 #include <QMenu>
 #include <QMessageBox>
+#include <QPointer>
 #include <QPushButton>
 #include <QStackedWidget>
 #include <QStandardPaths>
@@ -58,7 +63,6 @@
 #include <QTabWidget>
 #include <QTimer>
 #include <QTreeView>
-#include <QUndoView>
 #include <QUrl>
 #include <QVBoxLayout>
 
@@ -107,12 +111,16 @@ MainWindow::MainWindow(const QString& projectsRoot, const QString& logs, QWidget
     m_compute->setObjectName(u"compute"_s);
     statusBar()->addWidget(m_compute);
     auto* hints = new QLabel(tr("Ctrl+Z undo   2–8 set bits   Ctrl+D like the row above   Ctrl+Shift+P commands   F1 explain"), this);
+    m_done = new DoneNotice(this);
+    statusBar()->addPermanentWidget(m_done);
     m_jobIndicator = new JobIndicator(this);
     statusBar()->addPermanentWidget(m_jobIndicator);
     m_compute->setContentsMargins(10, 0, 0, 0);
     hints->setContentsMargins(0, 0, 10, 0);
     statusBar()->addPermanentWidget(hints);
-    connect(m_jobIndicator, &JobIndicator::shownChanged, hints, &QWidget::setHidden);   // a narrow window has no room for both
+    const auto giveWay = [this, hints] { hints->setHidden(!m_jobIndicator->isHidden() || !m_done->isHidden()); };   // a narrow window has no room for both
+    connect(m_jobIndicator, &JobIndicator::shownChanged, hints, giveWay, Qt::QueuedConnection);   // said before it shows
+    connect(m_done, &DoneNotice::shownChanged, hints, giveWay);
     statusBar()->setSizeGripEnabled(false);
     connectDocument();
     connectViews();
@@ -169,12 +177,10 @@ void MainWindow::buildDocks()
     m_layers->setObjectName(u"layers"_s);
     m_layers->setMinimumWidth(300);
     m_layers->setPresets(presets());
+    m_layers->setPresetFit([this](const Preset& preset) { return fitPreset(m_document->recipe(), preset, m_document->model(), m_document->analysis()); });
     m_inspector = new Inspector(*m_document, *m_jobs, this);
     m_inspector->setFocusPolicy(Qt::NoFocus);   // its editors take the keys, and it follows them
-    m_history = new QUndoView(&m_document->undoStack(), this);
-    m_history->setObjectName(u"history"_s);
-    m_history->setEmptyLabel(tr("as opened"));
-    m_history->setFrameShape(QFrame::NoFrame);
+    m_history = new HistoryPanel(m_document->undoStack(), this);
     m_jobsView = new JobsView(this);
     m_jobsView->setObjectName(u"jobs"_s);
     m_outliers = new OutliersView(this);
@@ -420,37 +426,44 @@ void MainWindow::connectJobs()
             m_messages->showMessage(errorMessage(tag, error));
     });
     connect(m_tasks, &Tasks::quantizeStarted, m_monitor, &RunMonitor::setPlan);
+    connect(m_tasks, &Tasks::quantizeStarted, m_done, &DoneNotice::dismiss);
     connect(m_tasks, &Tasks::analyzed, this, [this] { statusBar()->showMessage(tr("Analyzed."), 6000); });
     connect(m_tasks, &Tasks::quantized, this, [this](const QString& run) {
         m_messages->dismiss(u"quantize"_s);
         m_announcedRun = run;
-        m_messages->showMessage({Message::Kind::Notice, u"quantized"_s, tr("%1 is done.").arg(run), tr("Evaluate it to see what it cost, then export it."), tr("Evaluate…"), {}});
+        m_done->tell(tr("%1 is done.").arg(run), tr("Evaluate…"), tr("Evaluate it to see what it cost, then export it."));
     });
     connect(m_tasks, &Tasks::evaluated, this, [this](const EvaluationRecord& record) {
         if (record.target == EvaluationRecord::Target::Run && record.run == m_announcedRun)
-            m_messages->dismiss(u"quantized"_s);   // what it asked for is done
+            m_done->dismiss();   // what it asked for is done
         statusBar()->showMessage(plainText(tr("%1: perplexity %2").arg(record.label, formatValue(record.result.perplexity.perplexity))), 10000);
     });
     connect(m_tasks, &Tasks::exported, this, [this](const ExportRequest& request, const ExportResult& result, const QString& command) {
         m_messages->dismiss(u"export"_s);
         if (request.run == m_announcedRun)
-            m_messages->dismiss(u"quantized"_s);
+            m_done->dismiss();
         m_exportBanner->tell({request, result, command, serveCommands(*m_document, request)});
     });
     connect(m_messages, &MessageBanner::actionRequested, this, [this](const QString& id) {
-        if (id == u"find-model"_s) {
+        if (id == u"find-model"_s)
             findMovedModel();
-        } else if (id == u"quantized"_s) {
-            m_messages->dismiss(id);
-            askEvaluate(m_announcedRun);
-        }
+    });
+    connect(m_done, &DoneNotice::actionRequested, this, [this] {
+        m_done->dismiss();
+        askEvaluate(m_announcedRun);
     });
 }
 
 void MainWindow::setWorkspace(Workspaces::Kind kind)
 {
-    if (m_document->isOpen())
-        m_workspaces->show(kind);
+    if (!m_document->isOpen())
+        return;
+    const QPointer<QWidget> before = focusWidget();
+    m_workspaces->show(kind);
+    if (before && isFocusStop(before))   // what hides on the way of the panels would else hand it to whatever comes next
+        before->setFocus();
+    else if (!focusWidget() || !isFocusStop(focusWidget()))
+        stepFocus(this, true);
 }
 
 void MainWindow::showHelp(const QString& page)

@@ -16,18 +16,19 @@ class QDockWidget;
 class QLabel;
 class QMenu;
 class QStackedWidget;
-class QUndoView;
 
 namespace halftone {
 
 class ChannelsView;
 class DifferencesView;
+class DoneNotice;
 class CommandPalette;
 class DesktopTheme;
 class EvaluationTable;
 class EvidenceFeed;
 class ExportBanner;
 class HelpWindow;
+class HistoryPanel;
 class Inspector;
 class JobActions;
 class JobIndicator;
@@ -99,6 +100,7 @@ protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
     void changeEvent(QEvent* event) override;
+    bool focusNextPrevChild(bool next) override;
 
 private:
     // main_window.cpp: the frame
@@ -202,10 +204,11 @@ private:
     SummaryBar* m_summary = nullptr;
     QAction* m_summaryAction = nullptr;
     SegmentedControl* m_workspaceButtons = nullptr;
-    QUndoView* m_history = nullptr;
+    HistoryPanel* m_history = nullptr;
     QLabel* m_compute = nullptr;
     JobActions* m_jobActions = nullptr;
     JobIndicator* m_jobIndicator = nullptr;
+    DoneNotice* m_done = nullptr;
     ExportBanner* m_exportBanner = nullptr;
     RunDesk* m_runDesk = nullptr;
     ProjectActions* m_projectActions = nullptr;

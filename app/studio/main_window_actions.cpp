@@ -3,6 +3,7 @@
 #include "app/studio/main_window.h"
 
 #include "app/studio/analyze_dialog.h"
+#include "app/studio/done_notice.h"
 #include "app/studio/error_text.h"
 #include "app/studio/evaluate_dialog.h"
 #include "app/studio/export_dialog.h"
@@ -518,7 +519,7 @@ void MainWindow::quantizeFrom(const QString& branchFrom)
         if (!m_document->setCalibration(dialog->calibration()))
             return;
         m_messages->dismiss(u"quantize"_s);
-        m_messages->dismiss(u"quantized"_s);
+        m_done->dismiss();
         m_tasks->quantize(request);
     });
     dialog->open();

@@ -14,6 +14,7 @@
 #include "core/project/run_edit.h"
 #include "core/text/tokenizer.h"
 #include "widgets/action_reason.h"
+#include "widgets/focus_way.h"
 #include "widgets/layers_view.h"
 #include "widgets/message_banner.h"
 #include "widgets/outliers_view.h"
@@ -53,7 +54,7 @@ QStringList localFiles(const QMimeData* data)
 QWidget* entrance(QWidget* panel)
 {
     for (QWidget* next = panel->nextInFocusChain(); next != panel; next = next->nextInFocusChain())
-        if (panel->isAncestorOf(next) && next->isVisible() && next->isEnabled() && (next->focusPolicy() & Qt::TabFocus) && !next->focusProxy())
+        if (panel->isAncestorOf(next) && isFocusStop(next))
             return next;
     return nullptr;
 }
@@ -102,6 +103,11 @@ void MainWindow::showJobsPanel()
     dock->raise();
     if (QWidget* widget = entrance(dock))
         widget->setFocus(Qt::OtherFocusReason);
+}
+
+bool MainWindow::focusNextPrevChild(bool next)
+{
+    return stepFocus(this, next);
 }
 
 QString MainWindow::pageOfFocus() const
@@ -323,11 +329,13 @@ void MainWindow::takeTour()
                           m_docks.value(u"outliers"_s)->raise();
                           return QList<QWidget*>{m_outliers};
                       },
+                      [this] { return QList<QWidget*>{m_docks.value(u"kernel"_s), m_docks.value(u"channels"_s), findChild<QWidget*>(u"layersFilter"_s), findChild<QWidget*>(u"analyzeButton"_s)}; },
                       {}});
         steps.append({tr("Decide"),
                       tr("One row for each linear. A digit sets the bits of the rows selected: press 4 now. Or take a preset from Edit, Apply preset. Size and bits per weight, "
                          "top right, follow at once; Ctrl+Z takes anything back."),
                       [this] { return QList<QWidget*>{m_layers}; },
+                      [this] { return QList<QWidget*>{m_outliers, m_summary}; },
                       [this] {
                           m_layers->selectSomething();
                           return static_cast<QWidget*>(m_layers->tree());
@@ -342,6 +350,7 @@ void MainWindow::takeTour()
                                   buttons.append(button);
                           return buttons;
                       },
+                      [this] { return QList<QWidget*>{m_summary}; },
                       {}});
         m_tour = new Tour(this, steps);
         connect(m_tour, &Tour::finished, this, [this] {

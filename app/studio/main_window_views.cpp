@@ -2,6 +2,7 @@
 
 #include "app/studio/main_window.h"
 
+#include "app/studio/done_notice.h"
 #include "app/studio/error_text.h"
 #include "app/studio/evaluation_table.h"
 #include "app/studio/inspector.h"
@@ -71,6 +72,7 @@ void MainWindow::showDocument()
 {
     m_welcome->setOpening({});
     m_messages->clear();
+    m_done->dismiss();
     const bool another = m_settings.recent().value(0) != QDir::cleanPath(QFileInfo(m_document->path()).absoluteFilePath());
     m_settings.addRecent(m_document->path());
     m_settings.setOpened(m_document->path(), m_document->model().config.blocks);
@@ -109,6 +111,7 @@ void MainWindow::showDocument()
 
 void MainWindow::showNoDocument()
 {
+    m_done->dismiss();
     m_workspaces->hideAll();
     m_pages->setCurrentWidget(m_welcome);
     m_welcome->setSampleAvailable(!sampleModel().isEmpty());
@@ -173,6 +176,7 @@ void MainWindow::showSummary()
     Summary summary;
     summary.bytes = m_document->exportBytes();
     summary.fileBytes = m_document->model().bytes;
+    summary.fileNote = storedSmallText(m_document->model());
     summary.denseOnly = m_document->packing().packing == Packing::DenseOnly;
     if (summary.denseOnly)
         summary.denseReason = toQString(m_document->packing().why);
@@ -209,6 +213,16 @@ void MainWindow::showSummary()
 
 void MainWindow::showEmptyStates()
 {
+    if (m_document->isMeasuring()) {
+        const QString at = m_blocksShown == 0 ? tr("The analysis is at work; no block is measured yet.")
+                                              : tr("The analysis is at work: %1 of %2 blocks are measured.").arg(m_blocksShown).arg(m_document->model().config.blocks);
+        const QString choose = at + u' ' + tr("Select a linear, or a cell of a map, in one that is.");
+        m_outliers->setEmptyState(at, {}, {});
+        m_kernel->setEmptyState(at, {}, {});
+        m_tokens->setEmptyState(m_blocksShown == 0 ? at : choose, {}, {});
+        m_channels->setEmptyState(m_blocksShown == 0 ? at : choose, {}, {});
+        return;
+    }
     const QString text = m_lastAnalyze.text.isEmpty() ? tr("the sample text") : QFileInfo(m_lastAnalyze.text).fileName();
     const QString cost = tr("%1 tokens of %2, one pass through the model; the map fills block by block")
                              .arg(countText(std::int64_t(m_lastAnalyze.windows) * m_lastAnalyze.length), text);
@@ -276,6 +290,7 @@ void MainWindow::showAnalysisBlock(int block)
     m_kernel->setSites(block, sites);
     m_layersModel->setSites(sites);
     m_layersModel->setWeightStatistics(analysis.weights);
+    showEmptyStates();
     if (m_document->selection().block == block)
         showSelection();
 }

@@ -27,7 +27,7 @@ QString canaryText(const RunInfo& run)
     if (run.canaryReference <= 0)
         return {};
     const double drift = run.canaryPerplexity / run.canaryReference - 1;
-    return tr("canary %1%2").arg(drift < 0 ? u"−"_s : u"+"_s, formatShare(std::abs(drift)));
+    return tr("canary (128 unseen tokens) %1%2").arg(drift < 0 ? u"−"_s : u"+"_s, formatShare(std::abs(drift)));
 }
 
 QString runTitle(const RunInfo& run)

@@ -14,10 +14,10 @@ namespace halftone {
 
 /// "run-001", or "run-001 · the name that a person gave it".
 QString runTitle(const RunInfo& run);
-/// "canary +21 %": how far the perplexity of the run's 128 unseen tokens went from where the float model starts. A fault detector, no quality: so
+/// "canary (128 unseen tokens) +21 %": how far the perplexity of the run's 128 unseen tokens went from where the float model starts. A fault detector, no quality: so
 /// short a text does not rank runs. Empty: not measured.
 QString canaryText(const RunInfo& run);
-/// "4.25 bits a weight · 2:10 · canary +21 %", or how far it came.
+/// "4.25 bits a weight · 2:10 · canary (128 unseen tokens) +21 %", or how far it came.
 QString runSummary(const RunInfo& run);
 RunHead runHead(const RunInfo& run);
 

@@ -102,9 +102,9 @@ QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const 
         m_begin->hide();
         m_differs->hide();
     }
-    m_stop = new QCheckBox(tr("Stop &at the first flag: vanishing scales, saturation, drift of the canary"), this);
+    m_stop = new QCheckBox(tr("Stop &at the first flag: vanishing scales, saturation, drift on unseen tokens"), this);
     m_stop->setObjectName(u"stopAtFlags"_s);
-    m_stop->setToolTip(tr("Without it flags are shown at their block and the run goes on. NaN and infinity always stop it."));
+    m_stop->setToolTip(tr("Without it flags are shown at their block and the run goes on. NaN and infinity always stop it. Drift: 128 tokens that no sample holds (the canary) go through both models, and after each block their values are compared."));
     body()->addWidget(m_stop);
     m_cost = new QLabel(this);
     m_cost->setObjectName(u"cost"_s);
@@ -238,12 +238,14 @@ void QuantizeDialog::refresh()
     const int linears = quantizedLinears(m_document);
     const CalibrationSettings settings = planned();
     const QuantizePlan plan = planQuantize(m_document.model(), m_document.plans(), settings, {}, m_document.project()->folder());
-    m_cost->setText(tr("%1 of %2 linears are quantized · export %3, the file %4 · %5 bits a weight\n"
+    const QString small = m_document.exportBytes() > m_document.model().bytes ? storedSmallText(m_document.model()) : QString();
+    m_cost->setText(tr("%1 of %2 linears are quantized · %5 bits a weight\nAn export comes to about %3; the model's own file has %4.%10\n"
                        "Memory: about %6 at its peak · disk: about %7 in the project, %8 free\n%9")
                         .arg(linears).arg(m_document.plans().size())
                         .arg(formatBytes(m_document.exportBytes()), formatBytes(m_document.model().bytes), formatValue(size.bitsPerWeight, 3))
                         .arg(formatBytes(plan.peakMemory), formatBytes(plan.diskBytes()), formatBytes(plan.freeBytes),
-                             tr("Time: %1").arg(MachineRates::text(quantizeKind(m_document.plans()), m_document.model(), quantizeWork(m_document.model(), m_document.plans(), settings)))));
+                             tr("Time: %1").arg(MachineRates::text(quantizeKind(m_document.plans()), m_document.model(), quantizeWork(m_document.model(), m_document.plans(), settings))))
+                        .arg(small.isEmpty() ? QString() : u' ' + small));
     const bool noText = m_text->file().isEmpty() && !needsText();
     QString problem = noText ? QString() : m_text->problem();
     if (problem.isEmpty() && !noText)
@@ -263,6 +265,8 @@ void QuantizeDialog::refresh()
                    .arg(settings.samples).arg(wanted).arg(countText(m_measured->tokens), countText(std::int64_t(settings.samples) * settings.length));
     else
         note = tr("%1 tokens calibrate the run.").arg(countText(std::int64_t(settings.samples) * settings.length));
+    if (!noText && !needsText())
+        note = tr("This recipe needs no text: rounding to nearest learns from none. The text only measures output errors and the check on unseen tokens, and may be left empty.");
     if (m_measured)
         for (const std::string& said : m_measured->notes)
             note += u'\n' + toQString(said);

@@ -116,7 +116,7 @@ void RunDesk::resume(const QString& id)
         m_messages.showMessage(errorMessage(u"quantize"_s, {e.kind(), toQString(withoutPlace(e)), toQString(e.subject()), {}}));
         return;
     }
-    for (const QString& message : {QString::fromUtf8(kOffer), u"quantize"_s, u"quantized"_s})
+    for (const QString& message : {QString::fromUtf8(kOffer), u"quantize"_s})
         m_messages.dismiss(message);
     m_tasks.quantize(request);
 }

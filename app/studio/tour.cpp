@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace halftone {
 
@@ -128,6 +129,9 @@ void Tour::show(int step)
         m_targets.append(target);
         target->installEventFilter(this);
     }
+    m_spare.clear();
+    for (QWidget* spare : shown.spare ? shown.spare() : QList<QWidget*>())
+        m_spare.append(spare);
     sayPlace();
     m_title->setText(shown.title);
     m_text->setText(shown.text);
@@ -156,6 +160,18 @@ QRect Tour::about() const
     return around.intersected(m_window->rect());
 }
 
+/// Square pixels of what is to be spared that a card there would cover.
+int Tour::covered(const QRect& card) const
+{
+    int area = 0;
+    for (const QPointer<QWidget>& widget : m_spare)
+        if (widget && widget->isVisible()) {
+            const QRect under = QRect(widget->mapTo(m_window, QPoint(0, 0)), widget->size()).intersected(card);
+            area += under.width() * under.height();
+        }
+    return area;
+}
+
 void Tour::place()
 {
     const QRect room = m_window->rect().adjusted(8, 8, -8, -8);
@@ -166,16 +182,20 @@ void Tour::place()
     card.moveCenter(room.center());
     if (const QRect about = this->about(); !about.isEmpty()) {
         m_ring->setGeometry(about.adjusted(-4, -4, 4, 4).intersected(m_window->rect()));
-        // Right of it, left, below, above: the first that leaves it free; where none does, over its own lower edge.
+        // Beside it, along its upper edge or down at the window's end; below, above: of those that leave it free, the first that covers least of what is
+        // spoken of besides. Where none does, over its own lower edge.
         const QPoint inside(std::clamp(about.left(), room.left(), std::max(room.left(), room.right() + 1 - size.width())),
                             std::clamp(about.top(), room.top(), std::max(room.top(), room.bottom() + 1 - size.height())));
-        const std::array places{QPoint(about.right() + kGap, inside.y()), QPoint(about.left() - kGap - size.width(), inside.y()), QPoint(inside.x(), about.bottom() + kGap),
+        const int right = about.right() + kGap, left = about.left() - kGap - size.width(), low = room.bottom() + 1 - size.height();
+        const std::array places{QPoint(right, inside.y()), QPoint(left, inside.y()), QPoint(right, low), QPoint(left, low), QPoint(inside.x(), about.bottom() + kGap),
                                 QPoint(inside.x(), about.top() - kGap - size.height())};
-        const auto free = std::find_if(places.begin(), places.end(), [&](const QPoint& at) { return room.contains(QRect(at, size)); });
-        if (free != places.end())
-            card.moveTopLeft(*free);
-        else
-            card.moveBottomRight(about.bottomRight() - QPoint(kGap, kGap));
+        card.moveBottomRight(about.bottomRight() - QPoint(kGap, kGap));
+        std::optional<int> least;
+        for (const QPoint& at : places)
+            if (const QRect free(at, size); room.contains(free) && (!least || covered(free) < *least)) {
+                least = covered(free);
+                card = free;
+            }
     }
     setGeometry(card);
 }

@@ -16,6 +16,7 @@ namespace halftone {
 struct TourStep {
     QString title, text;
     std::function<QList<QWidget*>()> targets;   ///< asked when the step is shown: what the ring goes around, and the card never covers
+    std::function<QList<QWidget*>()> spare;     ///< what the words speak of besides: the card covers as little of it as may be; null: nothing
     std::function<QWidget*()> hand;             ///< takes the keys while the step is shown, so that what it says to press works; null: the card
 };
 
@@ -42,12 +43,13 @@ private:
     void show(int step);
     void place();
     void sayPlace();
+    int covered(const QRect& card) const;
     QRect about() const;   ///< around the targets, in the window
     void end();
     QWidget* m_window;
     QWidget* m_ring = nullptr;
     QList<TourStep> m_steps;
-    QList<QPointer<QWidget>> m_targets;
+    QList<QPointer<QWidget>> m_targets, m_spare;
     QSet<int> m_done;
     QLabel* m_place = nullptr;
     QLabel* m_title = nullptr;

@@ -1,8 +1,13 @@
 #include "tests/app/window_fixture.h"
 
+#include "app/studio/text.h"
+#include "core/model/describe.h"
+
 #include <QAbstractSpinBox>
 #include <QDialog>
 #include <QLabel>
+#include <QLayout>
+#include <QLineEdit>
 #include <QPushButton>
 #include <QSpinBox>
 
@@ -75,6 +80,58 @@ private Q_SLOTS:
         // With the mouse: the arrow in the box.
         QTest::mouseClick(length, Qt::LeftButton, {}, QPoint(length->width() - 8, 6));
         QCOMPARE(length->value(), 16);
+    }
+
+    /// What has the ring is a field, what Return does is Export, and nothing below the words is empty.
+    void theExportDialogIsAsHighAsItsWords()
+    {
+        STEP(openModel());
+        STEP(trigger(u"preset-w4a16-rtn-g64"_s));
+        document().setCalibration({4, 64, 0});
+        m_window->tasks().quantize({textFile()});
+        QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && document().latestRun(), 120000);
+        QDialog* box = dialog(u"export"_s, u"exportDialog"_s);
+        QVERIFY(box);
+        auto* start = box->findChild<QPushButton*>(u"start"_s);
+        QTRY_VERIFY(start->isEnabled());
+        QTest::qWait(50);
+        keepPicture(box, u"export-dialog"_s);
+        QCOMPARE(box->focusWidget()->objectName(), u"runs"_s);
+        QVERIFY(start->isDefault());
+        const int wanted = box->layout()->hasHeightForWidth() ? box->layout()->totalHeightForWidth(box->width()) : box->sizeHint().height();
+        QVERIFY2(box->height() <= wanted + 4, qPrintable(u"%1 of %2"_s.arg(box->height()).arg(wanted)));
+        auto* summary = box->findChild<QLabel*>(u"formatSummary"_s);
+        QVERIFY2(summary->text().contains(u"This format loads in"_s) && summary->toolTip().contains(u"header"_s), qPrintable(summary->text()));
+        const QWidget* contract = m_window->findChild<QWidget*>(u"summaryContract"_s);
+        QVERIFY2(contract->toolTip().contains(u"Export dialog"_s), qPrintable(contract->toolTip()));
+    }
+
+    /// A file of 4 bits grows when it is exported; the size says why, where it stands.
+    void theSizeSaysAgainstWhatItIsMeasured()
+    {
+        STEP(openModel());
+        const QWidget* size = m_window->findChild<QWidget*>(u"summarySize"_s);
+        QVERIFY2(size->toolTip().contains(u"against the model"_s) && !size->toolTip().contains(u"small already"_s), qPrintable(size->toolTip()));
+        ModelDescription model = document().model();
+        model.bytes = static_cast<std::uint64_t>(model.parameters) * 5 / 8;
+        QVERIFY2(storedSmallText(model).contains(u"about 5 bits"_s), qPrintable(storedSmallText(model)));
+    }
+
+    void aRecipeOfRoundingSaysThatItNeedsNoText()
+    {
+        STEP(openModel());
+        STEP(trigger(u"preset-w4a16-rtn-g64"_s));
+        QDialog* box = quantizeDialog();
+        QVERIFY(box);
+        auto* note = box->findChild<QLabel*>(u"note"_s);
+        QTRY_VERIFY2(note->text().contains(u"needs no text"_s), qPrintable(note->text()));
+        box->findChild<QLineEdit*>(u"text"_s)->clear();
+        QVERIFY(box->findChild<QPushButton*>(u"start"_s)->isEnabled());
+        box->close();
+        STEP(trigger(u"preset-w4a16-gptq-g64"_s));
+        box = quantizeDialog();
+        QVERIFY(box);
+        QTRY_VERIFY(!box->findChild<QLabel*>(u"note"_s)->text().contains(u"needs no text"_s));
     }
 
     /// Held, an arrow goes faster and faster, or doubles anyway.

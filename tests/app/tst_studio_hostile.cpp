@@ -17,6 +17,7 @@
 #include <QSet>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace halftone;
 using namespace Qt::StringLiterals;
@@ -237,6 +238,7 @@ private Q_SLOTS:
         for (const QString& name : listed)
             STEP(refused(m_folder->filePath(u"models/"_s + name)));
         QCOMPARE(Settings().recent(), before);
+        QCOMPARE(::rmdir(folder.constData()), 0);   // Qt cannot
         // A name that really holds that character is a name like another.
         const QString real = m_folder->filePath(u"models/real"_s + QChar(QChar::ReplacementCharacter));
         QVERIFY(QDir().mkpath(real));

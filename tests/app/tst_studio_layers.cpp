@@ -1,12 +1,16 @@
 #include "window_fixture.h"
 
+#include "app/studio/preset_menu.h"
+#include "app/studio/preset_rows.h"
 #include "app/studio/text.h"
 #include "core/recipe/bulk_edit.h"
+#include "widgets/action_reason.h"
 #include "widgets/layers_model.h"
 #include "widgets/layers_view.h"
 
 #include <QAbstractItemModelTester>
 #include <QAbstractProxyModel>
+#include <QDockWidget>
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
@@ -175,6 +179,54 @@ private Q_SLOTS:
         QTRY_COMPARE(steps(), 1);
         QCOMPARE(bits(name(3, "mlp.down_proj")), 16);
         QCOMPARE(bits(name(0, "mlp.up_proj")), 4);
+    }
+
+    /// One foresight for both: what a contract cannot take is off in the rows' menu as in the window's, with the same reason.
+    void presetsLookTheSameInBothMenus()
+    {
+        STEP(trigger(u"contract-vllm"_s));
+        m_window->findChild<PresetMenu*>()->refresh(document());
+        tree()->setFocus();
+        STEP(press(Qt::Key_A, Qt::ControlModifier));
+        QMenu* all = subMenu(contextMenu(), u"Preset"_s);
+        QVERIFY(all);
+        QHash<QString, const QAction*> here;
+        for (const QAction* kind : all->actions())
+            for (const QAction* one : kind->menu()->actions())
+                here.insert(one->text(), one);
+        int looked = 0, off = 0;
+        for (const Preset& preset : presetRows(document().model())) {
+            const QAction* there = action(u"preset-"_s + QString::fromStdString(preset.id));
+            const QAction* one = here.value(QString::fromStdString(preset.name));
+            QVERIFY2(there && one, preset.name.c_str());
+            QVERIFY2(one->isEnabled() == there->isEnabled(), preset.name.c_str());
+            QCOMPARE(actionReason(*one), actionReason(*there));
+            ++looked;
+            off += !one->isEnabled();
+        }
+        QVERIFY2(looked > 20 && off > 0 && off < looked, qPrintable(u"%1 of %2"_s.arg(off).arg(looked)));
+    }
+
+    void theHistorySaysWhatBecameOfEarlierEdits()
+    {
+        auto* note = m_window->findChild<QLabel*>(u"historyNote"_s);
+        auto* dock = m_window->findChild<QDockWidget*>(u"historyDock"_s);
+        QVERIFY(note && dock && !dock->isVisible());
+        STEP(press(Qt::Key_P, Qt::ControlModifier | Qt::ShiftModifier));   // asked for by the palette
+        QTest::keyClicks(QApplication::focusWidget(), u"history"_s);
+        STEP(press(Qt::Key_Return));
+        QTRY_VERIFY(dock->isVisible() && !dock->visibleRegion().isEmpty());   // in front, not behind the Inspector
+        QTRY_VERIFY(note->isVisible());
+        STEP(click(name(0, "mlp.up_proj")));
+        QTest::keyClick(tree(), Qt::Key_4);
+        QTRY_VERIFY(!note->isVisible());
+        STEP(end());
+        STEP(start());
+        STEP(openModel());
+        QCOMPARE(document().plan("model.layers.0.mlp.up_proj")->weights.bits, 4);   // kept; the step that made it is not
+        note = m_window->findChild<QLabel*>(u"historyNote"_s);
+        QVERIFY(!note->isHidden());
+        QVERIFY2(note->text().contains(u"Take its recipe"_s), qPrintable(note->text()));
     }
 
     void theContextMenuEditsResetsAndAppliesPresets()

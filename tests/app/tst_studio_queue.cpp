@@ -326,12 +326,46 @@ private Q_SLOTS:
         QVERIFY2(!replayed.isEmpty(), qPrintable(said.join(u'\n')));
     }
 
-    void theBannerOfADoneRunGoesOnceItWasEvaluated()
+    void nothingMovesWhenARunIsDone()
+    {
+        STEP(openDeepModel(12));
+        STEP(analyze());
+        m_window->setWorkspace(Workspaces::Inspect);
+        STEP(useGptq());
+        const auto places = [this] {
+            QList<QRect> all;
+            for (const QString& name : {u"outliersView"_s, u"kernelView"_s, u"channelsView"_s, u"layers"_s, u"jobs"_s}) {
+                const auto* view = m_window->findChild<QWidget*>(name);
+                all.append(QRect(view->mapTo(m_window.get(), QPoint(0, 0)), view->size()));
+            }
+            return all;
+        };
+        STEP(quantizeAndPause(3));
+        QTest::qWait(100);
+        const QList<QRect> before = places();
+        m_window->jobs().resume(job(u"quantize"_s).id);
+        auto* notice = m_window->findChild<QWidget*>(u"doneNotice"_s);
+        QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && notice->isVisible(), 60000);
+        QTest::qWait(100);
+        STEP(keepPicture(m_window.get(), u"done-notice"_s));
+        QCOMPARE(places(), before);
+        // Its button asks for the evaluation, by mouse and by keys.
+        QTest::mouseClick(notice->findChild<QToolButton*>(u"doneNoticeAction"_s), Qt::LeftButton);
+        auto* dialog = m_window->findChild<QDialog*>(u"evaluateDialog"_s);
+        QTRY_VERIFY(dialog && dialog->isVisible());
+        dialog->close();
+        QVERIFY(!notice->isVisible());
+        QTest::qWait(100);
+        QCOMPARE(places(), before);
+    }
+
+    void theNoticeOfADoneRunGoesOnceItWasEvaluated()
     {
         STEP(openModel());
         STEP(useGptq());
         STEP(quantizeToTheEnd());
-        QTRY_VERIFY(banner().contains(u"quantized"_s));
+        auto* notice = m_window->findChild<QWidget*>(u"doneNotice"_s);
+        QTRY_VERIFY(notice->isVisible());
         STEP(press(Qt::Key_E, Qt::ControlModifier));   // not by the banner's own button
         auto* dialog = m_window->findChild<QDialog*>(u"evaluateDialog"_s);
         QTRY_VERIFY(dialog && dialog->isVisible());
@@ -344,7 +378,7 @@ private Q_SLOTS:
         QVERIFY2(line.contains(u"halftone-cli evaluate "_s) && line.contains(u"#run-001' --text "_s) && line.contains(u"--against "_s), qPrintable(line));
         QTest::keyClick(text, Qt::Key_Return);
         QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && !document().evaluations().empty(), 60000);
-        QTRY_VERIFY(!banner().contains(u"quantized"_s));
+        QTRY_VERIFY(!notice->isVisible());
     }
 
     /// A preset goes by its name; a recipe of one's own is in the line.

@@ -173,6 +173,42 @@ private Q_SLOTS:
         QVERIFY2(!banner().contains(u"interrupted"_s), "nothing is left to go on with");
     }
 
+    void theOfferGoesByKeysInBothThemes_data()
+    {
+        QTest::addColumn<int>("theme");
+        QTest::addRow("dark") << int(Theme::Dark);
+        QTest::addRow("light") << int(Theme::Light);
+    }
+    void theOfferGoesByKeysInBothThemes()
+    {
+        QFETCH(int, theme);
+        applyTheme(*qApp, static_cast<Theme>(theme));
+        STEP(killARun());
+        STEP(openModel(deepModel()));
+        QTRY_VERIFY(bannerButton(u"interrupted"_s, u"action"_s) && !m_window->jobs().busy());
+        const auto tabTo = [this](const QWidget* wanted) {
+            for (int i = 0; i < 80 && m_window->focusWidget() != wanted; ++i)
+                STEP(press(Qt::Key_Tab));
+            QCOMPARE(m_window->focusWidget(), wanted);
+        };
+        const auto* drop = bannerButton(u"interrupted"_s, u"action1"_s);
+        STEP(tabTo(drop));
+        STEP(keepPicture(m_window.get(), u"offer-%1"_s.arg(theme)));
+        STEP(press(Qt::Key_Space));   // asks first
+        QTRY_VERIFY(QApplication::activeModalWidget());
+        STEP(press(Qt::Key_Escape));
+        QTRY_VERIFY(!QApplication::activeModalWidget());
+        QVERIFY(document().unfinishedRun());
+        STEP(tabTo(drop));
+        STEP(press(Qt::Key_Backtab, Qt::ShiftModifier));   // Resume stands before it
+        QCOMPARE(m_window->focusWidget(), bannerButton(u"interrupted"_s, u"action"_s));
+        STEP(press(Qt::Key_Space));
+        QTRY_VERIFY(!banner().contains(u"interrupted"_s));
+        STEP(waitForRun(1));
+        QCOMPARE(document().runs().front().blocksDone, 24);
+        applyTheme(*qApp, Theme::Dark);
+    }
+
     void theRecentListSaysThatARunWaits()
     {
         STEP(killARun());

@@ -16,6 +16,7 @@
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
+#include <QLabel>
 #include <QPushButton>
 #include <QSlider>
 #include <QtEndian>
@@ -99,6 +100,26 @@ private:
 private Q_SLOTS:
     void init() { begin(); }
     void cleanup() { end(); }
+
+    void viewsWithoutASelectionSayHowFarTheAnalysisIs()
+    {
+        STEP(openModel());
+        document().select({});
+        QStringList said;
+        const QObject listening;
+        const auto look = [&] {
+            for (const QString& empty : {u"channelsEmpty"_s, u"tokensEmpty"_s})
+                for (const QLabel* label : m_window->findChild<QWidget*>(empty)->findChildren<QLabel*>())
+                    said << label->text();
+        };
+        connect(&document(), &Document::analysisStarted, &listening, look);
+        connect(&document(), &Document::analysisBlockAdded, &listening, look);
+        STEP(analyze());
+        QVERIFY(said.filter(u"2 of %1 blocks"_s.arg(document().model().config.blocks)).size() >= 2);
+        QVERIFY2(said.filter(u"Nothing is measured"_s).isEmpty(), qPrintable(said.join(u'\n')));
+        for (const QLabel* label : m_window->findChild<QWidget*>(u"channelsEmpty"_s)->findChildren<QLabel*>())
+            QVERIFY2(!label->text().contains(u"at work"_s), qPrintable(label->text()));   // it is done
+    }
 
     void aSliderMoveRedrawsTheKernelFromTheSample()
     {

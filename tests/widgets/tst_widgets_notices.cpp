@@ -81,6 +81,11 @@ private Q_SLOTS:
     void theLineSaysHowFarHowFastAndHowLong()
     {
         QCOMPARE(jobLine(running()), u"60 % · rounding · 18 of 30 blocks · 3 blocks/s · 2:10–2:40 left"_s);
+        QCOMPARE(leftText({0, 0}), u"a few seconds left"_s);   // never none while it runs
+        QCOMPARE(leftText({0.2, 3}), u"a few seconds left"_s);
+        QCOMPARE(leftText({1, 11}), u"up to 10 s left"_s);
+        QCOMPARE(leftText({38, 41}), u"about 40 s left"_s);
+        QCOMPARE(leftText({31, 44}), u"30 s–45 s left"_s);
         JobRow failed = running();
         failed.state = JobRow::State::Failed;
         failed.error = u"The disk is full."_s;
