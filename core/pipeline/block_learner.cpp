@@ -53,7 +53,7 @@ StreamWindows::StreamWindows(const CalibrationStreams& streams) : m_streams(stre
     if (!streams.floatHidden)
         throw Error(ErrorKind::Internal, "a block is to be fitted to the float model, whose stream was not kept");
     for (std::size_t batch = 0; batch < streams.batches; ++batch)
-        for (std::int64_t row = 0; row < streams.hidden.get(batch).size(0); ++row)
+        for (std::int64_t row = 0, rows = streams.hidden.shape(batch).at(0); row < rows; ++row)
             m_windows.emplace_back(batch, row);
 }
 
@@ -61,7 +61,7 @@ at::Tensor StreamWindows::gather(const ActivationStream& stream, std::span<const
 {
     std::vector<at::Tensor> rows;
     for (const std::size_t window : windows)
-        rows.push_back(stream.get(m_windows[window].first).narrow(0, m_windows[window].second, 1));
+        rows.push_back(stream.rows(m_windows[window].first, m_windows[window].second, 1));
     return rows.size() == 1 ? rows.front() : at::cat(rows);
 }
 
