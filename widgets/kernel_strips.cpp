@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace halftone {
 
@@ -34,7 +35,7 @@ KernelStrips::KernelStrips(QWidget* parent) : QWidget(parent)
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
 }
 
-void KernelStrips::setShares(int blocks, const std::array<std::vector<double>, kSiteKinds>& shares, const QString& summary, double mean, bool estimate)
+void KernelStrips::setShares(int blocks, const PerSite<std::vector<double>>& shares, const QString& summary, double mean, bool estimate)
 {
     m_blocks = blocks;
     m_shares = shares;
@@ -42,14 +43,24 @@ void KernelStrips::setShares(int blocks, const std::array<std::vector<double>, k
     m_mean = mean;
     m_estimate = estimate;
     double highest = 0.05;
-    for (const auto& kind : shares)
-        for (const double share : kind)
+    for (const auto& [kind, row] : shares)
+        for (const double share : row)
             highest = std::max(highest, share);
     m_scale = {ValueScale::Kind::Linear, 0, highest};
     if (m_hover && m_hover->first >= blocks)
         m_hover.reset();
     setAccessibleDescription(summary);
     update();
+}
+
+int KernelStrips::strip(SiteKind kind) const
+{
+    return static_cast<int>(std::distance(m_shares.begin(), m_shares.find(kind)));
+}
+
+SiteKind KernelStrips::kindOf(int strip) const
+{
+    return std::next(m_shares.begin(), strip)->first;
 }
 
 void KernelStrips::setMarks(std::vector<Mark> marks, const QString& note)
@@ -72,15 +83,15 @@ KernelStrips::Layout KernelStrips::layoutFor(const QRect& area) const
     Layout layout;
     layout.line = metrics.height();
     int widest = 0;
-    for (int k = 0; k < kSiteKinds; ++k)
-        widest = std::max(widest, metrics.horizontalAdvance(siteText(static_cast<SiteKind>(k))));
+    for (const auto& [kind, row] : m_shares)
+        widest = std::max(widest, metrics.horizontalAdvance(siteText(kind)));
     const double left = area.left() + widest + 2 * kGap;
     const double right = area.right() - 12 - metrics.horizontalAdvance(u"00.0 %"_s) - 4 * kGap;
     const QFontMetrics spoken(font());
     const int summaryWidth = static_cast<int>(area.right() - left);
     layout.summaryLines = spoken.horizontalAdvance(m_summary) > summaryWidth ? 2 : 1;
     const double foot = 5 * layout.line + (layout.summaryLines - 1) * spoken.height() + 24 + 3 * kGap;     // block numbers, summary, bar, its numbers and names
-    const double height = std::clamp(area.height() - foot, 48.0, kTallest * kSiteKinds);
+    const double height = std::clamp(area.height() - foot, 48.0, kTallest * std::max(1, strips()));
     layout.strips = QRectF(left, area.top() + layout.line / 2, std::max(40.0, right - left), height);
     layout.bar = QRectF(layout.strips.right() + 2 * kGap, layout.strips.top(), 12, height);
     layout.summaryTop = layout.strips.bottom() + kGap + layout.line + kGap;
@@ -90,8 +101,8 @@ KernelStrips::Layout KernelStrips::layoutFor(const QRect& area) const
 
 QRectF KernelStrips::cellRect(const Layout& layout, int block, SiteKind kind) const
 {
-    const double width = layout.strips.width() / std::max(1, m_blocks), height = layout.strips.height() / kSiteKinds;
-    const double top = layout.strips.top() + static_cast<int>(kind) * height;
+    const double width = layout.strips.width() / std::max(1, m_blocks), height = layout.strips.height() / std::max(1, strips());
+    const double top = layout.strips.top() + strip(kind) * height;
     if (width < 12) {   // without gaps, of which there would be more than cells to see: on whole pixels, so that none opens by rounding
         const double left = std::round(layout.strips.left() + block * width), right = std::round(layout.strips.left() + (block + 1) * width);
         return {left, top, std::max(1.0, right - left), height - kGap};
@@ -102,11 +113,11 @@ QRectF KernelStrips::cellRect(const Layout& layout, int block, SiteKind kind) co
 std::optional<std::pair<int, SiteKind>> KernelStrips::cellAt(const QPointF& position) const
 {
     const Layout layout = layoutFor(rect());
-    if (m_blocks == 0 || !layout.strips.contains(position))
+    if (m_blocks == 0 || m_shares.empty() || !layout.strips.contains(position))
         return std::nullopt;
     const int block = std::min(m_blocks - 1, static_cast<int>((position.x() - layout.strips.left()) / layout.strips.width() * m_blocks));
-    const int kind = std::min(kSiteKinds - 1, static_cast<int>((position.y() - layout.strips.top()) / layout.strips.height() * kSiteKinds));
-    return std::pair{block, static_cast<SiteKind>(kind)};
+    const int kind = std::min(strips() - 1, static_cast<int>((position.y() - layout.strips.top()) / layout.strips.height() * strips()));
+    return std::pair{block, kindOf(kind)};
 }
 
 void KernelStrips::drawMarks(QPainter& painter, const Layout& layout) const
@@ -143,7 +154,7 @@ void KernelStrips::drawMarks(QPainter& painter, const Layout& layout) const
 
 void KernelStrips::drawPicture(QPainter& painter, const QRect& area)
 {
-    if (m_blocks == 0)
+    if (m_blocks == 0 || m_shares.empty())
         return;
     painter.save();
     painter.setRenderHint(QPainter::Antialiasing, false);
@@ -152,10 +163,9 @@ void KernelStrips::drawPicture(QPainter& painter, const QRect& area)
     const QFontMetrics tinyMetrics(tiny);
     const ColourMap& map = ColourMap::cividis();
     const QBrush hatch = notMeasuredBrush();
-    for (int k = 0; k < kSiteKinds; ++k) {
-        const auto& row = m_shares[static_cast<std::size_t>(k)];
+    for (const auto& [kind, row] : m_shares) {
         for (int b = 0; b < m_blocks && b < static_cast<int>(row.size()); ++b) {
-            const QRectF cell = cellRect(layout, b, static_cast<SiteKind>(k));
+            const QRectF cell = cellRect(layout, b, kind);
             const double share = row[static_cast<std::size_t>(b)];
             if (share == kNotMeasured) {
                 painter.fillRect(cell, hatch);
@@ -175,9 +185,9 @@ void KernelStrips::drawPicture(QPainter& painter, const QRect& area)
     painter.setRenderHint(QPainter::Antialiasing);
     painter.setFont(small);
     painter.setPen(colours().faint);
-    for (int k = 0; k < kSiteKinds; ++k) {
-        const QRectF cell = cellRect(layout, 0, static_cast<SiteKind>(k));
-        painter.drawText(QRectF(area.left(), cell.top(), cell.left() - area.left() - 2 * kGap, cell.height()), Qt::AlignRight | Qt::AlignVCenter, siteText(static_cast<SiteKind>(k)));
+    for (const auto& [kind, row] : m_shares) {
+        const QRectF cell = cellRect(layout, 0, kind);
+        painter.drawText(QRectF(area.left(), cell.top(), cell.left() - area.left() - 2 * kGap, cell.height()), Qt::AlignRight | Qt::AlignVCenter, siteText(kind));
     }
     const QRectF under(layout.strips.left(), layout.strips.bottom() + kGap, layout.strips.width(), layout.line);
     painter.drawText(under, Qt::AlignLeft, tr("block 0"));
@@ -200,7 +210,7 @@ void KernelStrips::drawPicture(QPainter& painter, const QRect& area)
     painter.setFont(small);
     drawMarks(painter, layout);
 
-    if (m_selectedBlock >= 0 && m_selectedBlock < m_blocks && m_selectedKind) {
+    if (m_selectedBlock >= 0 && m_selectedBlock < m_blocks && m_selectedKind && m_shares.contains(*m_selectedKind)) {
         const QRectF cell = cellRect(layout, m_selectedBlock, *m_selectedKind);
         painter.setBrush(Qt::NoBrush);
         painter.setPen(QPen(colours().window, 3));
@@ -227,14 +237,14 @@ void KernelStrips::paintEvent(QPaintEvent*)
 QString KernelStrips::csv() const
 {
     QString out = u"block"_s;
-    for (int k = 0; k < kSiteKinds; ++k) {
-        const std::string_view key = name(static_cast<SiteKind>(k));
+    for (const auto& [kind, row] : m_shares) {
+        const std::string_view key = name(kind);
         out += u',' + QString::fromUtf8(key.data(), static_cast<qsizetype>(key.size()));
     }
     out += u"\r\n"_s;
     for (int b = 0; b < m_blocks; ++b) {
         out += QString::number(b);
-        for (const auto& row : m_shares) {
+        for (const auto& [kind, row] : m_shares) {
             const double share = row[static_cast<std::size_t>(b)];
             out += u',';
             if (share != kNotMeasured)
@@ -276,13 +286,13 @@ void KernelStrips::keyPressEvent(QKeyEvent* event)
     case Qt::Key_Down: dk = 1; break;
     default: QWidget::keyPressEvent(event); return;
     }
-    if (m_blocks == 0)
+    if (m_blocks == 0 || m_shares.empty())
         return;
     const int block = m_selectedBlock < 0 ? 0 : std::clamp(m_selectedBlock + db, 0, m_blocks - 1);
-    const int kind = m_selectedKind ? std::clamp(static_cast<int>(*m_selectedKind) + dk, 0, kSiteKinds - 1) : 0;
+    const SiteKind kind = kindOf(m_selectedKind && m_shares.contains(*m_selectedKind) ? std::clamp(strip(*m_selectedKind) + dk, 0, strips() - 1) : 0);
     if (m_readout)
-        setAccessibleDescription(m_readout(block, static_cast<SiteKind>(kind)).join(u", "_s));
-    Q_EMIT cellClicked(block, static_cast<SiteKind>(kind));
+        setAccessibleDescription(m_readout(block, kind).join(u", "_s));
+    Q_EMIT cellClicked(block, kind);
 }
 
 } // namespace halftone

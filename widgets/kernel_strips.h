@@ -9,14 +9,13 @@
 #include <QStringList>
 #include <QWidget>
 
-#include <array>
 #include <functional>
 #include <optional>
 #include <vector>
 
 namespace halftone {
 
-/// The picture of the kernel view: one strip of blocks for each site kind, a colour bar, the summary line and the bar with the paper's mark.
+/// The picture of the kernel view: one strip of blocks for each kind of site, a colour bar, the summary line and the bar with the paper's mark.
 class KernelStrips : public QWidget, public Picture {
     Q_OBJECT
 
@@ -30,15 +29,15 @@ public:
         double share = 0;
         QString text;   ///< "1 % LLaMA"
     };
-    /// @param shares [kind][block] in [0, 1] or kNotMeasured
+    /// @param shares a strip for each kind, [block] in [0, 1] or kNotMeasured
     /// @param estimate from a sample: drawn as what is predicted, never like what is measured
-    void setShares(int blocks, const std::array<std::vector<double>, kSiteKinds>& shares, const QString& summary, double mean, bool estimate = false);
+    void setShares(int blocks, const PerSite<std::vector<double>>& shares, const QString& summary, double mean, bool estimate = false);
     /// `note` stands under the bar: whose marks they are, or why there is none.
     void setMarks(std::vector<Mark> marks, const QString& note);
     bool isEstimate() const { return m_estimate; }
     const std::vector<Mark>& marks() const { return m_marks; }
     /// As drawn.
-    double share(int block, SiteKind kind) const { return m_shares[static_cast<std::size_t>(kind)].at(static_cast<std::size_t>(block)); }
+    double share(int block, SiteKind kind) const { return m_shares.at(kind).at(static_cast<std::size_t>(block)); }
     void setReadout(Readout readout) { m_readout = std::move(readout); }
     void setSelected(int block, std::optional<SiteKind> kind);
     std::optional<std::pair<int, SiteKind>> cellAt(const QPointF& position) const;
@@ -68,7 +67,11 @@ private:
     void drawMarks(QPainter& painter, const Layout& layout) const;
     void drawCard(QPainter& painter) const;
 
-    std::array<std::vector<double>, kSiteKinds> m_shares;
+    int strip(SiteKind kind) const;
+    SiteKind kindOf(int strip) const;
+    int strips() const { return static_cast<int>(m_shares.size()); }
+
+    PerSite<std::vector<double>> m_shares;
     int m_blocks = 0;
     double m_mean = 0;
     QString m_summary, m_marksNote;

@@ -71,8 +71,7 @@ void KernelView::clear()
     m_blocks = 0;
     m_sampled = m_total = 0;
     m_preview.reset();
-    for (auto& kind : m_cells)
-        kind.clear();
+    m_cells.clear();
     setEmptyState(tr("Open a model to see how much of its activations a grid would round to zero."), {});
     refresh();
 }
@@ -81,8 +80,7 @@ void KernelView::setBlocks(int blocks)
 {
     m_blocks = std::max(0, blocks);
     m_preview.reset();
-    for (auto& kind : m_cells)
-        kind.assign(static_cast<std::size_t>(m_blocks), Cell{});
+    m_cells.clear();
     setEmptyState(tr("Analyze counts, for every block and activation, the share of elements that each grid rounds to zero: the quantization kernel."),
         tr("Analyze…"));
     refresh();
@@ -92,8 +90,11 @@ void KernelView::setSites(int block, const std::vector<SiteStatistics>& sites)
 {
     if (block < 0 || block >= m_blocks)
         return;
-    for (const SiteStatistics& site : sites)
-        m_cells[static_cast<std::size_t>(site.site.kind)][static_cast<std::size_t>(block)] = {true, site.kernel};
+    for (const SiteStatistics& site : sites) {
+        std::vector<Cell>& row = m_cells[site.site.kind];
+        row.resize(static_cast<std::size_t>(m_blocks));
+        row[static_cast<std::size_t>(block)] = {true, site.kernel};
+    }
     refresh();
 }
 
@@ -212,8 +213,8 @@ void KernelView::setSelection(const Selection& selection)
 KernelView::Totals KernelView::totals(int scheme) const
 {
     KernelCounts sum;
-    for (const auto& kind : m_cells)
-        for (const Cell& cell : kind)
+    for (const auto& [kind, row] : m_cells)
+        for (const Cell& cell : row)
             if (cell.measured) {
                 const KernelCounts& counts = cell.counts[static_cast<std::size_t>(scheme)];
                 sum.elements += counts.elements;
@@ -232,17 +233,20 @@ KernelView::Totals KernelView::totals(int scheme) const
     return totals;
 }
 
-KernelView::Totals KernelView::totals(const std::array<std::vector<KernelEstimate>, kSiteKinds>& cells) const
+KernelView::Totals KernelView::totals(const PerSite<std::vector<KernelEstimate>>& cells) const
 {
     Totals totals;
-    for (std::size_t k = 0; k < cells.size(); ++k)
-        for (std::size_t b = 0; b < std::min(cells[k].size(), m_cells[k].size()); ++b) {
-            const std::int64_t elements = m_cells[k][b].measured ? m_cells[k][b].counts[0].elements : 0;
+    for (const auto& [kind, row] : m_cells) {
+        const auto estimated = cells.find(kind);
+        for (std::size_t b = 0; estimated != cells.end() && b < std::min(estimated->second.size(), row.size()); ++b) {
+            const KernelEstimate& estimate = estimated->second[b];
+            const std::int64_t elements = row[b].measured ? row[b].counts[0].elements : 0;
             totals.elements += elements;
-            totals.share += cells[k][b].share * static_cast<double>(elements);
-            totals.lost += cells[k][b].lost * static_cast<double>(elements);
-            totals.clipped += cells[k][b].clipped * static_cast<double>(elements);
+            totals.share += estimate.share * static_cast<double>(elements);
+            totals.lost += estimate.lost * static_cast<double>(elements);
+            totals.clipped += estimate.clipped * static_cast<double>(elements);
         }
+    }
     if (totals.elements > 0) {
         const auto elements = static_cast<double>(totals.elements);
         totals.share /= elements;
@@ -279,25 +283,30 @@ QString KernelView::summary() const
     return text;
 }
 
-KernelEstimate KernelView::cellShares(std::size_t kind, std::size_t block) const
+KernelEstimate KernelView::cellShares(SiteKind kind, std::size_t block) const
 {
-    if (!isExact())
-        return m_preview && block < m_preview->cells[kind].size() ? m_preview->cells[kind][block] : KernelEstimate{};
-    const KernelCounts& counts = m_cells[kind][block].counts[static_cast<std::size_t>(scheme())];
+    if (!isExact()) {
+        if (!m_preview)
+            return {};
+        const auto row = m_preview->cells.find(kind);
+        return row != m_preview->cells.end() && block < row->second.size() ? row->second[block] : KernelEstimate{};
+    }
+    const KernelCounts& counts = m_cells.at(kind)[block].counts[static_cast<std::size_t>(scheme())];
     const double elements = std::max(1.0, static_cast<double>(counts.elements));
     return {static_cast<double>(counts.zero) / elements, static_cast<double>(counts.lost) / elements, static_cast<double>(counts.clipped) / elements};
 }
 
 QStringList KernelView::readout(int block, SiteKind kind) const
 {
-    const std::size_t k = static_cast<std::size_t>(kind), b = static_cast<std::size_t>(block);
+    const auto b = static_cast<std::size_t>(block);
     const std::string_view site = label(kind);
     QStringList lines{tr("block %1 · %2").arg(block).arg(QString::fromUtf8(site.data(), static_cast<qsizetype>(site.size())))};
-    if (!m_cells[k][b].measured)
+    const auto row = m_cells.find(kind);
+    if (row == m_cells.end() || !row->second[b].measured)
         return lines << tr("not measured yet");
     if (!isExact() && !m_preview)
         return lines << tr("no estimate for this grid");
-    const KernelEstimate shares = cellShares(k, b);
+    const KernelEstimate shares = cellShares(kind, b);
     const QString about = isExact() ? QString() : u"≈ "_s;
     lines << tr("%1: %2 rounded to zero").arg(gridText(isExact() ? grid() : m_preview->grid), about + formatShare(shares.share));
     lines << tr("lost (was not zero) %1 · clipped %2").arg(about + formatShare(shares.lost), about + formatShare(shares.clipped));
@@ -306,15 +315,15 @@ QStringList KernelView::readout(int block, SiteKind kind) const
 
 void KernelView::refresh()
 {
-    std::array<std::vector<double>, kSiteKinds> shares;
+    PerSite<std::vector<double>> shares;
     int measured = 0;
     const bool exact = isExact();
-    for (std::size_t k = 0; k < shares.size(); ++k)
-        for (std::size_t b = 0; b < m_cells[k].size(); ++b) {
-            const Cell& cell = m_cells[k][b];
+    for (const auto& [kind, row] : m_cells)
+        for (std::size_t b = 0; b < row.size(); ++b) {
+            const Cell& cell = row[b];
             measured += cell.measured ? 1 : 0;
             const bool known = cell.measured && cell.counts[0].elements > 0 && (exact || m_preview);
-            shares[k].push_back(known ? cellShares(k, b).share : KernelStrips::kNotMeasured);
+            shares[kind].push_back(known ? cellShares(kind, b).share : KernelStrips::kNotMeasured);
         }
     m_strips->setShares(m_blocks, shares, summary(), shownTotals(false).share, !exact);
     QString text = tr("share rounded to zero · %1").arg(gridText(exact || !m_preview ? grid() : m_preview->grid));

@@ -17,8 +17,8 @@ class KernelStrips;
 /// Kernels of all sites under a grid other than the analysis' own, estimated from its samples.
 struct KernelPreview {
     ActivationGrid grid, other;                                     ///< shown, and what it is compared with
-    std::array<std::vector<KernelEstimate>, kSiteKinds> cells;      ///< [kind][block], under `grid`
-    std::array<std::vector<KernelEstimate>, kSiteKinds> otherCells;
+    PerSite<std::vector<KernelEstimate>> cells;                     ///< [block] of each kind of site, under `grid`
+    PerSite<std::vector<KernelEstimate>> otherCells;
     std::int64_t tokens = 0, total = 0;                             ///< in the sample, of the text
 };
 
@@ -79,16 +79,16 @@ private:
     bool countedBy(const ActivationGrid& grid) const;
     ActivationGrid otherGrid() const;
     void follow();
-    Totals totals(const std::array<std::vector<KernelEstimate>, kSiteKinds>& cells) const;
+    Totals totals(const PerSite<std::vector<KernelEstimate>>& cells) const;
     Totals shownTotals(bool other) const;
-    KernelEstimate cellShares(std::size_t kind, std::size_t block) const;
+    KernelEstimate cellShares(SiteKind kind, std::size_t block) const;
     void refresh();
     QStringList readout(int block, SiteKind kind) const;
 
     GridControls* m_controls = nullptr;
     KernelStrips* m_strips = nullptr;
     AnalysisSettings m_settings;
-    std::array<std::vector<Cell>, kSiteKinds> m_cells;   ///< [kind][block]
+    PerSite<std::vector<Cell>> m_cells;   ///< [block] of each kind of site that was measured
     std::optional<KernelPreview> m_preview;
     int m_blocks = 0, m_scheme = 0;
     std::int64_t m_sampled = 0, m_total = 0;

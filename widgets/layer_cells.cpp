@@ -227,7 +227,7 @@ QVariant LayerCells::linear(int row, Column column, int role) const
     case LockRole:
         return facts.lock;
     case SiteRole:
-        return int(facts.info.site);
+        return facts.info.site.number();
     case SortRole:
         return sortValue(row, column);
     case Qt::DecorationRole:

@@ -24,7 +24,7 @@ struct LayersTable {
         RefusalsRole,                     ///< QStringList: why the contract refuses each choice; empty: it does not
         ChangedRole,                      ///< bool: plan differs from the one that the shown run used
         LockRole,                         ///< QString: why the contract ties or forces this row; empty: it does not
-        SiteRole,                         ///< int: the SiteKind of a linear; absent for a group
+        SiteRole,                         ///< int: the number of a linear's SiteKind; absent for a group
         SortRole                          ///< what the column sorts by
     };
     /// What the rows of a group have in common.

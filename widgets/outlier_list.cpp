@@ -20,13 +20,7 @@ constexpr int kRoomForAll = 300;   ///< pixels; in less, the magnitude is left t
 
 QString shortText(SiteKind kind)
 {
-    switch (kind) {
-    case SiteKind::AttentionInput: return OutlierModel::tr("attn in");
-    case SiteKind::AttentionOutput: return OutlierModel::tr("attn out");
-    case SiteKind::MlpInput: return OutlierModel::tr("MLP in");
-    case SiteKind::MlpMiddle: return OutlierModel::tr("MLP mid");
-    }
-    return {};
+    return QString::fromStdString(kind.declaration().shortLabel);
 }
 
 } // namespace
@@ -84,8 +78,8 @@ QVariant OutlierModel::data(const QModelIndex& index, int role) const
         }
     case kSortRole:
         switch (index.column()) {
-        case Block: return row.block * kSiteKinds + static_cast<int>(row.kind);
-        case Site: return static_cast<int>(row.kind);
+        case Block: return static_cast<double>(row.block) + row.kind.number() / static_cast<double>(SiteKind::kMost);
+        case Site: return row.kind.number();
         case Channel: return static_cast<double>(row.channel);
         case Absmax: return row.absmax;
         case Ratio: return row.ratio;

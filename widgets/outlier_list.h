@@ -21,7 +21,7 @@ public:
     static constexpr int kSortRole = Qt::UserRole;
     struct Row {
         int block = 0;
-        SiteKind kind = SiteKind::AttentionInput;
+        SiteKind kind;
         std::int64_t channel = -1;
         double absmax = 0, median = 0, ratio = 0;
     };

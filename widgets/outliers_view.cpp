@@ -22,13 +22,6 @@ OutliersView::OutliersView(QWidget* parent) : ViewFrame(u"outliers"_s, tr("Outli
     m_sites = new SegmentedControl(this);
     m_sites->setObjectName(u"outliersSite"_s);
     m_sites->setAccessibleName(tr("Activation shown"));
-    QStringList texts, tips;
-    for (int k = 0; k < kSiteKinds; ++k) {
-        texts << siteText(static_cast<SiteKind>(k));
-        tips << tr("Channels of the %1").arg(texts.back());
-    }
-    m_sites->setSegments(texts, tips);
-    m_sites->setCurrent(static_cast<int>(m_kind));
     controls()->addWidget(m_sites);
     controls()->addStretch();
     m_ranked = new QCheckBox(tr("ran&ked"), this);
@@ -57,7 +50,7 @@ OutliersView::OutliersView(QWidget* parent) : ViewFrame(u"outliers"_s, tr("Outli
     connect(m_list, &OutlierList::selectionRequested, this, &OutliersView::selectionRequested);
 
     connect(m_sites, &SegmentedControl::chosen, this, [this](int index) {
-        setSiteKind(static_cast<SiteKind>(index));
+        setSiteKind(m_kinds[static_cast<std::size_t>(index)]);
         Selection wish = m_selection;
         wish.site = m_kind;
         wish.setChannel(-1);
@@ -107,19 +100,38 @@ void OutliersView::clear()
 {
     m_blocks = 0;
     m_list->clear();
-    for (auto& kind : m_data)
-        kind.clear();
+    m_data.clear();
+    showKinds(SiteKind::dense());
     m_source.clear();
     setEmptyState(tr("Open a model to see which channels of its activations stand out."), {});
     rebuild();
 }
 
-void OutliersView::setBlocks(int blocks)
+/// One segment each; what was shown stays where it is among them.
+void OutliersView::showKinds(const std::vector<SiteKind>& kinds)
+{
+    if (kinds == m_kinds || kinds.empty())
+        return;
+    m_kinds = kinds;
+    QStringList texts, tips;
+    for (const SiteKind kind : m_kinds) {
+        texts << siteText(kind);
+        tips << tr("Channels of the %1").arg(texts.back());
+    }
+    m_sites->setSegments(texts, tips);
+    if (std::find(m_kinds.begin(), m_kinds.end(), m_kind) == m_kinds.end())
+        m_kind = m_kinds.back();
+    m_sites->setCurrent(static_cast<int>(std::find(m_kinds.begin(), m_kinds.end(), m_kind) - m_kinds.begin()));
+}
+
+void OutliersView::setBlocks(int blocks, const std::vector<SiteKind>& kinds)
 {
     m_blocks = std::max(0, blocks);
     m_list->clear();
-    for (auto& kind : m_data)
-        kind.assign(static_cast<std::size_t>(m_blocks), BlockSite{});
+    showKinds(kinds);
+    m_data.clear();
+    for (const SiteKind kind : m_kinds)
+        m_data[kind].resize(static_cast<std::size_t>(m_blocks));
     setEmptyState(tr("Analyze shows the largest magnitude of every activation channel, block by block: outliers appear as bright columns."), tr("Analyze…"));
     rebuild();
 }
@@ -129,7 +141,10 @@ void OutliersView::setSites(int block, const std::vector<SiteStatistics>& sites)
     if (block < 0 || block >= m_blocks)
         return;
     for (const SiteStatistics& site : sites) {
-        auto& slot = m_data[static_cast<std::size_t>(site.site.kind)][static_cast<std::size_t>(block)];
+        const auto row = m_data.find(site.site.kind);
+        if (row == m_data.end())
+            continue;   // of no site that the model has
+        BlockSite& slot = row->second[static_cast<std::size_t>(block)];
         slot.absmax = site.channelAbsmax;
         slot.median = site.medianChannelAbsmax();
         if (site.site.kind != m_kind)
@@ -146,7 +161,10 @@ void OutliersView::setSites(int block, const std::vector<SiteStatistics>& sites)
 
 void OutliersView::setSiteKind(SiteKind kind)
 {
-    m_sites->setCurrent(static_cast<int>(kind));
+    const auto segment = std::find(m_kinds.begin(), m_kinds.end(), kind);
+    if (segment == m_kinds.end())
+        return;
+    m_sites->setCurrent(static_cast<int>(segment - m_kinds.begin()));
     if (kind == m_kind)
         return;
     m_kind = kind;
@@ -164,7 +182,7 @@ void OutliersView::setSelection(const Selection& selection)
 {
     m_selection = selection;
     m_list->setSelection(selection);
-    if (selection.site && *selection.site != m_kind) {
+    if (selection.site && *selection.site != m_kind && std::find(m_kinds.begin(), m_kinds.end(), *selection.site) != m_kinds.end()) {
         setSiteKind(*selection.site);
         return;
     }
@@ -174,7 +192,7 @@ void OutliersView::setSelection(const Selection& selection)
 
 void OutliersView::rebuild()
 {
-    const auto& rows = m_data[static_cast<std::size_t>(m_kind)];
+    const std::vector<BlockSite>& rows = m_data[m_kind];
     std::size_t columns = 0;
     for (const BlockSite& row : rows)
         columns = std::max(columns, row.absmax.size());
@@ -191,7 +209,7 @@ void OutliersView::rebuild()
 
 void OutliersView::updateSubtitle()
 {
-    const auto& rows = m_data[static_cast<std::size_t>(m_kind)];
+    const std::vector<BlockSite>& rows = m_data[m_kind];
     const auto measured = std::count_if(rows.begin(), rows.end(), [](const BlockSite& row) { return !row.absmax.empty(); });
     QString text = tr("block × channel of the %1 · largest |x|, log scale").arg(siteText(m_kind));
     if (!m_source.isEmpty())
@@ -203,7 +221,7 @@ void OutliersView::updateSubtitle()
 
 QStringList OutliersView::readout(int row, int column, float value) const
 {
-    const BlockSite& site = m_data[static_cast<std::size_t>(m_kind)][static_cast<std::size_t>(row)];
+    const BlockSite& site = m_data.at(m_kind)[static_cast<std::size_t>(row)];
     QStringList lines{tr("block %1 · %2 · channel %3").arg(row).arg(siteText(m_kind)).arg(column),
         tr("absmax %1   median %2").arg(formatValue(value), formatValue(site.median))};
     if (site.median > 0)

@@ -4,7 +4,6 @@
 #include "widgets/selection.h"
 #include "widgets/view_frame.h"
 
-#include <array>
 #include <optional>
 #include <vector>
 
@@ -25,7 +24,8 @@ public:
     explicit OutliersView(QWidget* parent = nullptr);
 
     void clear();                                            ///< no model: the empty state
-    void setBlocks(int blocks);                              ///< a model of so many blocks, none measured
+    /// A model of so many blocks, none measured, that have these sites.
+    void setBlocks(int blocks, const std::vector<SiteKind>& kinds = SiteKind::dense());
     void setSites(int block, const std::vector<SiteStatistics>& sites);
     void setSiteKind(SiteKind kind);
     SiteKind siteKind() const { return m_kind; }
@@ -46,6 +46,7 @@ protected:
 
 private:
     struct BlockSite { std::vector<float> absmax; double median = 0; };
+    void showKinds(const std::vector<SiteKind>& kinds);
     void rebuild();
     void updateSubtitle();
     QStringList readout(int row, int column, float value) const;
@@ -58,7 +59,8 @@ private:
     QCheckBox* m_ranked = nullptr;   ///< whether the list stands beside the map
     SegmentedControl* m_sites = nullptr;
     SiteKind m_kind = SiteKind::MlpMiddle;
-    std::array<std::vector<BlockSite>, kSiteKinds> m_data;   ///< [kind][block]
+    std::vector<SiteKind> m_kinds;                  ///< a segment each
+    PerSite<std::vector<BlockSite>> m_data;         ///< [block] of each
     int m_blocks = 0;
     QString m_source;
     Selection m_selection;

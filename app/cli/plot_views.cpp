@@ -67,7 +67,7 @@ std::unique_ptr<ViewFrame> kernelView(const PlotSource& source)
         for (const bool second : {false, true}) {
             const std::vector<KernelEstimate> estimates = estimateKernels(samples, second ? other : grid);
             for (std::size_t i = 0; i < sites.size(); ++i) {
-                auto& row = (second ? answer.otherCells : answer.cells)[static_cast<std::size_t>(sites[i].site.kind)];
+                auto& row = (second ? answer.otherCells : answer.cells)[sites[i].site.kind];
                 row.resize(std::max(row.size(), static_cast<std::size_t>(sites[i].site.block) + 1));
                 row[static_cast<std::size_t>(sites[i].site.block)] = estimates[i];
             }

@@ -82,7 +82,7 @@ void MainWindow::showDocument()
     m_layersModel->setModel(model);
     m_layers->setPresets(presetRows(model));
     m_outliers->clear();
-    m_outliers->setBlocks(model.config.blocks);
+    m_outliers->setBlocks(model.config.blocks, kindsOf(model.sites));
     m_kernel->clear();
     m_kernel->setBlocks(model.config.blocks);
     m_channels->clear();
@@ -242,7 +242,7 @@ void MainWindow::showAnalysis()
     const Analysis& analysis = m_document->analysis();
     const int blocks = m_document->model().config.blocks;
     m_outliers->clear();
-    m_outliers->setBlocks(blocks);
+    m_outliers->setBlocks(blocks, kindsOf(m_document->model().sites));
     m_kernel->clear();
     m_kernel->setBlocks(blocks);
     m_kernel->setSettings(analysis.settings);

@@ -215,11 +215,12 @@ void ViewFeeds::answerKernel(const ActivationGrid& grid, const ActivationGrid& o
                 const std::vector<KernelEstimate> estimates = estimateKernels(list, second ? other : grid);
                 throwIfStopped(stop);
                 auto& cells = second ? answer.otherCells : answer.cells;
-                for (auto& kind : cells)
-                    kind.assign(static_cast<std::size_t>(blocks), KernelEstimate{});
                 for (std::size_t i = 0; i < samples.size(); ++i)
-                    if (samples[i].block >= 0 && samples[i].block < blocks)
-                        cells[static_cast<std::size_t>(samples[i].kind)][static_cast<std::size_t>(samples[i].block)] = estimates[i];
+                    if (samples[i].block >= 0 && samples[i].block < blocks) {
+                        auto& row = cells[samples[i].kind];
+                        row.resize(static_cast<std::size_t>(blocks));
+                        row[static_cast<std::size_t>(samples[i].block)] = estimates[i];
+                    }
             }
             return answer;
         },

@@ -150,9 +150,7 @@ void WindowScript::take(const QJsonObject& step)
         const QJsonObject wish = step.value(u"select"_s).toObject();
         Selection selection;
         selection.block = wish.value(u"block"_s).toInt(-1);
-        for (const SiteKind kind : {SiteKind::AttentionInput, SiteKind::AttentionOutput, SiteKind::MlpInput, SiteKind::MlpMiddle})
-            if (toQString(name(kind)) == wish.value(u"site"_s).toString())
-                selection.site = kind;
+        selection.site = SiteKind::find(wish.value(u"site"_s).toString().toStdString());
         selection.linear = wish.value(u"linear"_s).toString().toStdString();
         selection.setChannel(wish.value(u"channel"_s).toInt(-1), wish.value(u"channels"_s).toInt(1));
         selection.setToken(wish.value(u"token"_s).toInt(-1), wish.value(u"tokens"_s).toInt(1));

@@ -42,7 +42,7 @@ public:
     {
         const ModelConfig& config = block.config();
         for (const LearnedSite& site : sites) {
-            if (site.site == SiteKind::AttentionOutput) {
+            if (site.site.producer() == SiteProducer::Values) {
                 m_values.emplace(startingScale(block, site, choice.real("alpha")).view({config.kvHeads, config.headDim}), m_stability,
                                  sleepingChannels(block, site).view({config.kvHeads, config.headDim}));
                 m_asleep = sleepingChannels(block, site);
@@ -170,7 +170,7 @@ private:
     static std::vector<LearnedSite> behindNorms(const std::vector<LearnedSite>& sites)
     {
         std::vector<LearnedSite> some;
-        std::copy_if(sites.begin(), sites.end(), std::back_inserter(some), [](const LearnedSite& site) { return site.site != SiteKind::AttentionOutput; });
+        std::copy_if(sites.begin(), sites.end(), std::back_inserter(some), [](const LearnedSite& site) { return site.site.producer() != SiteProducer::Values; });
         return some;
     }
     static LetParameters::Settings settings(const MethodChoice& choice)
@@ -247,7 +247,7 @@ MethodEntry affinequantMethod()
                                "Factor of the off-diagonals: small keeps the matrices invertible, 0 leaves diagonals. Published: 1 for small models' weights, 0.1 at W4A4, 0.01 for large models"});
     return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new AffineQuant); }, .whyNotTransform = whyNotBehindNorm,
             .whyIdle = [](const ModelConfig& config, SiteKind site) -> std::string {
-                return site == SiteKind::MlpMiddle ? "its scales are learned behind norms and values only" : whyNotFoldable(config, site);
+                return site.producer() == SiteProducer::Activation ? "its scales are learned behind norms and values only" : whyNotFoldable(config, site);
             }};
 }
 

@@ -25,17 +25,6 @@ bool quantizedAny(const DecoderBlock& block, const TransformInputs& in)
     return std::any_of(linears.begin(), linears.end(), [&](std::size_t i) { return in.grids[i].quantized(); });
 }
 
-/// The half of the block that a site belongs to, from the hidden states that reach that half.
-at::Tensor half(const DecoderBlock& block, SiteKind site, const at::Tensor& hidden)
-{
-    if (site == SiteKind::AttentionInput || site == SiteKind::AttentionOutput) {
-        const at::Tensor input = block.attentionInput(hidden);
-        return block.afterAttention(hidden, input, block.attentionOutput(input));
-    }
-    const at::Tensor input = block.mlpInput(hidden);
-    return block.afterMlp(hidden, input, block.mlpMiddle(input));
-}
-
 /// Activation-aware weight quantization: the site's scale is mean|x|^ratio (1 for channels that the text hardly wakes), the ratio searched for the least error of the half block's output with
 /// the site's linears rounded to nearest; then every row's or group's range is searched on the tokens.
 class Awq final : public Transform {
@@ -62,7 +51,8 @@ public:
         if (!choice.boolean("clip"))
             return clipped;
         for (const std::size_t i : linearsOf(block, in.site)) {
-            const bool queryOrKey = in.site == SiteKind::AttentionInput && (block.config().fusedQkv || i < 2);
+            const LinearRole role = block.linears()[i].info.role;
+            const bool queryOrKey = role == LinearRole::Query || role == LinearRole::Key || role == LinearRole::FusedQkv;
             if (in.grids[i].quantized() && !in.grids[i].perTensor && !queryOrKey)
                 clipped.emplace(i, clippedWeight(block.linears()[i].weight, in.grids[i], in.sample.tokens, stop));
         }
@@ -87,20 +77,16 @@ private:
     {
         if (!in.hidden.defined())
             return in.sample.tokens;
-        if (in.site == SiteKind::AttentionOutput)
-            return block.attentionOutput(block.attentionInput(hidden)).flatten(0, -2);
-        if (in.site == SiteKind::MlpMiddle)
-            return block.mlpMiddle(block.mlpInput(hidden)).flatten(0, -2);
-        return {};
+        return in.site.producer() == SiteProducer::Norm ? at::Tensor() : block.activation(in.site, hidden).flatten(0, -2);
     }
 
     static at::Tensor bestScale(const DecoderBlock& block, const TransformInputs& in, const std::stop_token& stop)
     {
-        const bool attention = in.site == SiteKind::AttentionInput || in.site == SiteKind::AttentionOutput, known = in.hidden.defined();
-        const at::Tensor hidden = attention || !known ? in.hidden : half(block, SiteKind::AttentionInput, in.hidden);
+        const bool first = in.site.half() == block.stages().front().site.half(), known = in.hidden.defined();
+        const at::Tensor hidden = first || !known ? in.hidden : block.half(block.stages().front().site.half(), in.hidden);
         const at::Tensor tokens = tokensOfProducts(block, in, hidden);
         const at::Tensor gram = tokens.defined() ? product(tokens.t(), tokens) : at::Tensor();
-        const at::Tensor wanted = gram.defined() ? at::Tensor() : half(block, in.site, hidden);
+        const at::Tensor wanted = gram.defined() ? at::Tensor() : block.half(in.site.half(), hidden);
         const at::Tensor mean = gatherFromSite(block.config(), in.site, in.sample.meanAbs), asleep = asleepMask(mean);
         if (asleep.all().item<bool>())
             return {};
@@ -117,7 +103,7 @@ private:
                 if (in.grids[i].quantized())
                     trial.linears()[i].weight = quantizeToNearest(trial.linears()[i].weight, in.grids[i]).dequantize();
             const double error = gram.defined() ? errorOfProducts(block, trial, in, gram, spreadToSite(block.config(), in.site, scale))
-                                                : sumOfSquares(half(trial, in.site, hidden) - wanted);
+                                                : sumOfSquares(trial.half(in.site.half(), hidden) - wanted);
             if (error < least) {
                 least = error;
                 best = r == 0 ? at::Tensor() : scale;

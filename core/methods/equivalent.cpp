@@ -68,12 +68,15 @@ at::Tensor forQueries(const ModelConfig& config, const at::Tensor& matrix)
     return config.kvHeads == config.heads ? matrix : matrix.repeat_interleave(config.heads / config.kvHeads, 0);
 }
 
+/// The linear that computes the values.
+LinearRole valuesOf(const ModelConfig& config) { return config.fusedQkv ? LinearRole::FusedQkv : LinearRole::Value; }
+
 /// The linear whose output rows are the site's producer, and the factor of each row for a division of the site by `scale`.
 void divideProducer(DecoderBlock& block, SiteKind site, const at::Tensor& scale, const at::Tensor& shift)
 {
     const ModelConfig& config = block.config();
-    if (site == SiteKind::AttentionInput || site == SiteKind::MlpInput) {
-        Norm& norm = site == SiteKind::AttentionInput ? block.attentionNorm : block.mlpNorm;
+    if (site.producer() == SiteProducer::Norm) {
+        Norm& norm = block.norm(site.half());
         if (shift.defined() && !norm.bias.defined())
             refuse(block, site, "the norm has no bias that could take a shift");
         norm.weight = norm.weight / scale;
@@ -81,13 +84,13 @@ void divideProducer(DecoderBlock& block, SiteKind site, const at::Tensor& scale,
             norm.bias = (shift.defined() ? norm.bias - shift : norm.bias) / scale;
         return;
     }
-    if (site == SiteKind::MlpMiddle) {
+    if (site.producer() == SiteProducer::Activation) {
         if (shift.defined())
             refuse(block, site, "a shift does not pass the activation function");
-        scaleRows(block.linears()[linearsOf(block, SiteKind::MlpInput).back()], scale.reciprocal());
+        scaleRows(block.linear(LinearRole::Up), scale.reciprocal());
         return;
     }
-    Linear& values = block.linears()[config.fusedQkv ? 0 : 2];
+    Linear& values = block.linear(valuesOf(config));
     if (shift.defined()) {
         if (!values.bias.defined())
             refuse(block, site, "the values have no bias that could take a shift");
@@ -100,43 +103,42 @@ void divideProducer(DecoderBlock& block, SiteKind site, const at::Tensor& scale,
 
 std::string whyNotFoldable(const ModelConfig& config, SiteKind site)
 {
-    if (site == SiteKind::AttentionInput || site == SiteKind::MlpInput) {
+    if (site.producer() == SiteProducer::Norm) {
         if (!config.preNorm)
             return "the block norms after its sublayers, so no norm stands before these linears that could take a scale";
         if (config.residualAfterNorm)
             return "the norm's output also feeds the residual, which a scale would change";
     }
-    if (site == SiteKind::MlpMiddle && !config.gatedMlp && config.activation != ActivationFunction::Relu)
+    if (site.producer() == SiteProducer::Activation && !config.gatedMlp && config.activation != ActivationFunction::Relu)
         return "the activation function between the two MLP linears does not let a scale pass";
     return {};
 }
 
 std::string whyNotBehindNorm(const ModelConfig& config, SiteKind site)
 {
-    return site == SiteKind::AttentionInput || site == SiteKind::MlpInput ? whyNotFoldable(config, site) : "";
+    return site.producer() == SiteProducer::Norm ? whyNotFoldable(config, site) : "";
 }
 
 std::int64_t producerChannels(const ModelConfig& config, SiteKind site)
 {
-    switch (site) {
-    case SiteKind::AttentionInput:
-    case SiteKind::MlpInput: return config.hidden;
-    case SiteKind::AttentionOutput: return config.kvHeads * config.headDim;
-    case SiteKind::MlpMiddle: return config.intermediate;
+    switch (site.producer()) {
+    case SiteProducer::Norm: return config.hidden;
+    case SiteProducer::Values: return config.kvHeads * config.headDim;
+    case SiteProducer::Activation: return config.intermediate;
     }
     return 0;
 }
 
 at::Tensor spreadToSite(const ModelConfig& config, SiteKind site, const at::Tensor& producer)
 {
-    if (site != SiteKind::AttentionOutput || config.kvHeads == config.heads)
+    if (site.producer() != SiteProducer::Values || config.kvHeads == config.heads)
         return producer;
     return producer.view({config.kvHeads, config.headDim}).repeat_interleave(config.heads / config.kvHeads, 0).reshape({-1});
 }
 
 at::Tensor gatherFromSite(const ModelConfig& config, SiteKind site, const at::Tensor& channels)
 {
-    if (site != SiteKind::AttentionOutput || config.kvHeads == config.heads)
+    if (site.producer() != SiteProducer::Values || config.kvHeads == config.heads)
         return channels;
     return channels.view({config.kvHeads, config.heads / config.kvHeads, config.headDim}).amax(1).reshape({-1});
 }
@@ -152,10 +154,9 @@ std::vector<std::size_t> linearsOf(const DecoderBlock& block, SiteKind site)
 
 bool takesShift(const DecoderBlock& block, SiteKind site)
 {
-    if (site == SiteKind::MlpMiddle)
+    if (site.producer() == SiteProducer::Activation)
         return false;
-    const Norm& norm = site == SiteKind::AttentionInput ? block.attentionNorm : block.mlpNorm;
-    const at::Tensor& producer = site == SiteKind::AttentionOutput ? block.linears()[block.config().fusedQkv ? 0 : 2].bias : norm.bias;
+    const at::Tensor& producer = site.producer() == SiteProducer::Values ? block.linear(valuesOf(block.config())).bias : block.norm(site.half()).bias;
     for (const std::size_t i : linearsOf(block, site))
         if (!block.linears()[i].bias.defined())
             return false;
@@ -200,11 +201,11 @@ void transformQueryKey(DecoderBlock& block, const at::Tensor& narrow)
             refuse(block, SiteKind::AttentionInput, "the two channels of a rotated pair have different scales");
     }
     if (config.fusedQkv) {
-        scaleRows(block.linears()[0], fusedRows(config, scale, scale.reciprocal(), {}, 1));
+        scaleRows(block.linear(LinearRole::FusedQkv), fusedRows(config, scale, scale.reciprocal(), {}, 1));
         return;
     }
-    scaleRows(block.linears()[0], spreadToSite(config, SiteKind::AttentionOutput, scale));
-    scaleRows(block.linears()[1], scale.reciprocal());
+    scaleRows(block.linear(LinearRole::Query), spreadToSite(config, SiteKind::AttentionOutput, scale));
+    scaleRows(block.linear(LinearRole::Key), scale.reciprocal());
 }
 
 at::Tensor pairBlocks(const at::Tensor& a, const at::Tensor& b)
@@ -219,7 +220,7 @@ void transformHeads(DecoderBlock& block, const at::Tensor& matrix, const at::Ten
     constexpr SiteKind kSite = SiteKind::AttentionOutput;
     if (matrix.sizes() != at::IntArrayRef({config.kvHeads, config.headDim, config.headDim}))
         refuse(block, kSite, "there is not one matrix a key-value head");
-    Linear& values = block.linears()[config.fusedQkv ? 0 : 2];
+    Linear& values = block.linear(valuesOf(config));
     if (shift.defined()) {
         if (!values.bias.defined())
             refuse(block, kSite, "the values have no bias that could take a shift");
@@ -259,11 +260,11 @@ void transformQueryKeyHeads(DecoderBlock& block, const at::Tensor& matrix, const
     }
     const at::Tensor query = matrix.transpose(1, 2);
     if (config.fusedQkv) {
-        onRows(block.linears()[0], [&](const at::Tensor& x) { return fusedHeadRows({query, inverse, at::Tensor()}, x, config.heads, config.headDim); });
+        onRows(block.linear(LinearRole::FusedQkv), [&](const at::Tensor& x) { return fusedHeadRows({query, inverse, at::Tensor()}, x, config.heads, config.headDim); });
         return;
     }
-    onRows(block.linears()[0], [&](const at::Tensor& x) { return headRows(forQueries(config, query), x); });
-    onRows(block.linears()[1], [&](const at::Tensor& x) { return headRows(inverse, x); });
+    onRows(block.linear(LinearRole::Query), [&](const at::Tensor& x) { return headRows(forQueries(config, query), x); });
+    onRows(block.linear(LinearRole::Key), [&](const at::Tensor& x) { return headRows(inverse, x); });
 }
 
 } // namespace halftone

@@ -11,14 +11,14 @@ namespace halftone {
 
 /// A site that a learned transform acts on.
 struct LearnedSite {
-    SiteKind site = SiteKind::AttentionInput;
+    SiteKind site;
     SiteActivations sample;
     bool activations = false;   ///< its activation is rounded
 };
 
 /// Channels of a site whose factor is held at 1: bool [producerChannels].
 struct SleepingSite {
-    SiteKind site = SiteKind::AttentionInput;
+    SiteKind site;
     at::Tensor channels;
 };
 

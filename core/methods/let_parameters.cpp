@@ -66,7 +66,7 @@ LetParameters::LetParameters(const DecoderBlock& block, const std::vector<Learne
 {
     const ModelConfig& config = block.config();
     for (const LearnedSite& site : sites) {
-        if (site.site == SiteKind::MlpMiddle || !whyNotFoldable(config, site.site).empty())
+        if (site.site.producer() == SiteProducer::Activation || !whyNotFoldable(config, site.site).empty())
             continue;
         Site one{site.site, leafOf(startingScale(block, site, m_settings.alpha)), {}, sleepingChannels(block, site)};
         if (m_settings.shift && (site.activations || m_settings.shiftWeightOnly) && takesShift(block, site.site))

@@ -34,7 +34,7 @@ struct WeightEvidence {
 
 /// A site before and after a transform, on the same tokens.
 struct SiteChange {
-    SiteKind site = SiteKind::AttentionInput;
+    SiteKind site;
     std::string method;
     std::int64_t tokens = 0;
     std::vector<float> before, after;    ///< channels' largest magnitudes
@@ -46,7 +46,7 @@ struct SiteChange {
 /// Channels of a site that the calibration text hardly woke (core/quant/asleep.h): what is made of their range left them alone.
 struct AsleepChannels {
     int block = 0;
-    SiteKind site = SiteKind::AttentionInput;
+    SiteKind site;
     std::string method;                  ///< a transform: their factor is 1; or the scheme of a static grid
     bool grid = false;                   ///< which has the range of the site's others for them
     std::int64_t channels = 0;           ///< that the site has

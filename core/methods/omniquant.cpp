@@ -32,7 +32,7 @@ MethodEntry omniquantMethod()
     info.parameters.push_back({"shift", Type::Boolean, 0, 0, true, {}, "Learn shifts too, where activations are rounded and the model has biases to take them"});
     return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new OmniQuant); }, .whyNotTransform = whyNotBehindNorm,
             .whyIdle = [](const ModelConfig& config, SiteKind site) -> std::string {
-                return site == SiteKind::MlpMiddle ? "its scales are learned behind norms and values only" : whyNotFoldable(config, site);
+                return site.producer() == SiteProducer::Activation ? "its scales are learned behind norms and values only" : whyNotFoldable(config, site);
             }};
 }
 

@@ -19,7 +19,7 @@ public:
     {
         throwIfStopped(stop);
         TransformResult result;
-        if (in.site != SiteKind::AttentionInput && in.site != SiteKind::MlpInput)
+        if (in.site.producer() != SiteProducer::Norm)
             return result;
         at::Tensor weights;
         for (const std::size_t i : linearsOf(block, in.site)) {
@@ -54,7 +54,7 @@ MethodEntry smoothquantMethod()
     info.parameters = {{"alpha", ParameterInfo::Type::Real, 0, 1, 0.5, {}, "How much of the activations' range goes into the weights: 0 none, 1 all"}};
     return {.info = std::move(info), .makeTransform = [] { return std::unique_ptr<Transform>(new SmoothQuant); },
             .whyNotTransform = whyNotBehindNorm, .whyIdle = [](const ModelConfig&, SiteKind site) -> std::string {
-                return site == SiteKind::AttentionInput || site == SiteKind::MlpInput ? "" : "no norm stands before it, and only what stands behind one is smoothed";
+                return site.producer() == SiteProducer::Norm ? "" : "no norm stands before it, and only what stands behind one is smoothed";
             }};
 }
 

@@ -22,7 +22,7 @@ struct SiteActivations {
 };
 
 struct TransformInputs {
-    SiteKind site = SiteKind::AttentionInput;
+    SiteKind site;
     const SiteActivations& sample;
     const std::vector<WeightGrid>& grids;   ///< of all linears of the block
     const ActivationGrid& activations;      ///< of the site

@@ -9,6 +9,9 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+#include <array>
+
 namespace halftone {
 
 /// What the linears of one site read: the activation itself, or its rounding, computed once per distinct quantizer.
@@ -52,25 +55,12 @@ private:
 
 DecoderBlock::DecoderBlock(std::shared_ptr<const ModelConfig> config, int index) : m_config(std::move(config)), m_index(index) {}
 
-const Linear& DecoderBlock::part(Part part) const
+std::size_t DecoderBlock::indexOf(LinearRole role) const
 {
-    const bool fused = m_config->fusedQkv;
-    const std::size_t output = fused ? 1 : 3;
-    const std::size_t up = output + (m_config->gatedMlp ? 2 : 1);
-    std::size_t at = 0;
-    switch (part) {
-    case Part::Query:
-    case Part::FusedQkv: at = 0; break;
-    case Part::Key: at = 1; break;
-    case Part::Value: at = 2; break;
-    case Part::Output: at = output; break;
-    case Part::Gate: at = output + 1; break;
-    case Part::Up: at = up; break;
-    case Part::Down: at = up + 1; break;
-    }
-    if (at >= m_linears.size())
-        throw Error(ErrorKind::Internal, "block " + std::to_string(m_index) + " has only " + std::to_string(m_linears.size()) + " linears");
-    return m_linears[at];
+    const auto place = std::find_if(m_linears.begin(), m_linears.end(), [role](const Linear& linear) { return linear.info.role == role; });
+    if (place == m_linears.end())
+        throw Error(ErrorKind::Internal, "block " + std::to_string(m_index) + " has no linear of role " + std::to_string(static_cast<int>(role)));
+    return static_cast<std::size_t>(place - m_linears.begin());
 }
 
 Linear& DecoderBlock::linear(std::string_view name)
@@ -138,14 +128,14 @@ at::Tensor DecoderBlock::attentionOutput(const at::Tensor& attentionIn) const
     at::Tensor k;
     at::Tensor v;
     if (config.fusedQkv) {   // rows are [heads, (q, k, v), headDim]
-        const at::Tensor all = input.through(part(Part::FusedQkv)).view({batch, tokens, config.heads, 3, config.headDim});
+        const at::Tensor all = input.through(linear(LinearRole::FusedQkv)).view({batch, tokens, config.heads, 3, config.headDim});
         q = all.select(3, 0);
         k = all.select(3, 1);
         v = all.select(3, 2);
     } else {
-        q = input.through(part(Part::Query)).view({batch, tokens, config.heads, config.headDim});
-        k = input.through(part(Part::Key)).view({batch, tokens, config.kvHeads, config.headDim});
-        v = input.through(part(Part::Value)).view({batch, tokens, config.kvHeads, config.headDim});
+        q = input.through(linear(LinearRole::Query)).view({batch, tokens, config.heads, config.headDim});
+        k = input.through(linear(LinearRole::Key)).view({batch, tokens, config.kvHeads, config.headDim});
+        v = input.through(linear(LinearRole::Value)).view({batch, tokens, config.kvHeads, config.headDim});
     }
     if (config.queryKeyNorm) {
         q = kernels::normalize(q, queryNorm, NormKind::Rms, config.normEpsilon, arithmetic);
@@ -172,7 +162,7 @@ at::Tensor DecoderBlock::attentionOutput(const at::Tensor& attentionIn) const
 
 at::Tensor DecoderBlock::afterAttention(const at::Tensor& hidden, const at::Tensor& attentionIn, const at::Tensor& attentionOut) const
 {
-    at::Tensor sum = kernels::addTo(SiteInput(attentionOut, arithmetic).through(part(Part::Output)), m_config->residualAfterNorm ? attentionIn : hidden);
+    at::Tensor sum = kernels::addTo(SiteInput(attentionOut, arithmetic).through(linear(LinearRole::Output)), m_config->residualAfterNorm ? attentionIn : hidden);
     return m_config->preNorm ? sum : kernels::normalize(sum, attentionNorm, m_config->norm, m_config->normEpsilon, arithmetic);
 }
 
@@ -185,36 +175,72 @@ at::Tensor DecoderBlock::mlpMiddle(const at::Tensor& mlpIn) const
 {
     SiteInput input(mlpIn, arithmetic);
     if (!m_config->gatedMlp)
-        return kernels::activate(input.through(part(Part::Up)), m_config->activation);
-    at::Tensor gate = input.through(part(Part::Gate));
-    return kernels::activateAndMultiply(std::move(gate), input.through(part(Part::Up)), m_config->activation, arithmetic);
+        return kernels::activate(input.through(linear(LinearRole::Up)), m_config->activation);
+    at::Tensor gate = input.through(linear(LinearRole::Gate));
+    return kernels::activateAndMultiply(std::move(gate), input.through(linear(LinearRole::Up)), m_config->activation, arithmetic);
 }
 
 at::Tensor DecoderBlock::afterMlp(const at::Tensor& hidden, const at::Tensor& mlpIn, const at::Tensor& mlpMid) const
 {
-    at::Tensor sum = kernels::addTo(SiteInput(mlpMid, arithmetic).through(part(Part::Down)), m_config->residualAfterNorm ? mlpIn : hidden);
+    at::Tensor sum = kernels::addTo(SiteInput(mlpMid, arithmetic).through(linear(LinearRole::Down)), m_config->residualAfterNorm ? mlpIn : hidden);
     return m_config->preNorm ? sum : kernels::normalize(sum, mlpNorm, m_config->norm, m_config->normEpsilon, arithmetic);
+}
+
+std::span<const Stage> DecoderBlock::stages() const
+{
+    // Where the residual takes the norm's output, that is computed a second time: few models ask for it, and nothing else has to be kept.
+    static constexpr std::array kStages{
+        Stage{SiteKind::AttentionInput, "attention", [](const DecoderBlock& block, const BlockState& at) { return block.attentionInput(at.hidden); },
+              [](const DecoderBlock& block, const BlockState& at, const at::Tensor& x) { return BlockState{at.hidden, block.attentionOutput(x)}; }},
+        Stage{SiteKind::AttentionOutput, "attention out", [](const DecoderBlock&, const BlockState& at) { return at.carry; },
+              [](const DecoderBlock& block, const BlockState& at, const at::Tensor& x) {
+                  const at::Tensor input = block.m_config->residualAfterNorm ? block.attentionInput(at.hidden) : at::Tensor();
+                  return BlockState{block.afterAttention(at.hidden, input, x), {}};
+              }},
+        Stage{SiteKind::MlpInput, "MLP", [](const DecoderBlock& block, const BlockState& at) { return block.mlpInput(at.hidden); },
+              [](const DecoderBlock& block, const BlockState& at, const at::Tensor& x) { return BlockState{at.hidden, block.mlpMiddle(x)}; }},
+        Stage{SiteKind::MlpMiddle, "MLP out", [](const DecoderBlock&, const BlockState& at) { return at.carry; },
+              [](const DecoderBlock& block, const BlockState& at, const at::Tensor& x) {
+                  const at::Tensor input = block.m_config->residualAfterNorm ? block.mlpInput(at.hidden) : at::Tensor();
+                  return BlockState{block.afterMlp(at.hidden, input, x), {}};
+              }},
+    };
+    return kStages;
+}
+
+at::Tensor DecoderBlock::half(BlockHalf half, const at::Tensor& hidden) const
+{
+    BlockState state{hidden, {}};
+    for (const Stage& stage : stages())
+        if (stage.site.half() == half)
+            state = stage.advance(*this, state, stage.activation(*this, state));
+    return state.hidden;
+}
+
+at::Tensor DecoderBlock::activation(SiteKind site, const at::Tensor& hidden) const
+{
+    BlockState state{hidden, {}};
+    for (const Stage& stage : stages()) {
+        if (stage.site.half() != site.half())
+            continue;
+        const at::Tensor x = stage.activation(*this, state);
+        if (stage.site == site)
+            return x;
+        state = stage.advance(*this, state, x);
+    }
+    throw Error(ErrorKind::Internal, "block " + std::to_string(m_index) + " has no site " + std::string(name(site)));
 }
 
 at::Tensor DecoderBlock::forward(const at::Tensor& hidden, SiteObserver* observer) const
 {
-    const auto see = [&](SiteKind kind, const at::Tensor& x) {
+    BlockState state{hidden, {}};
+    for (const Stage& stage : stages()) {
+        const at::Tensor x = stage.activation(*this, state);
         if (observer)
-            observer->site(kind, x);
-    };
-    at::Tensor between;
-    {
-        const at::Tensor attentionIn = attentionInput(hidden);
-        see(SiteKind::AttentionInput, attentionIn);
-        const at::Tensor attentionOut = attentionOutput(attentionIn);
-        see(SiteKind::AttentionOutput, attentionOut);
-        between = afterAttention(hidden, attentionIn, attentionOut);
+            observer->site(stage.site, x);
+        state = stage.advance(*this, state, x);
     }
-    const at::Tensor mlpIn = mlpInput(between);
-    see(SiteKind::MlpInput, mlpIn);
-    const at::Tensor mlpMid = mlpMiddle(mlpIn);
-    see(SiteKind::MlpMiddle, mlpMid);
-    return afterMlp(between, mlpIn, mlpMid);
+    return state.hidden;
 }
 
 } // namespace halftone

@@ -42,7 +42,7 @@ public:
     const Checkpoint& checkpoint() const;
     std::shared_ptr<const Checkpoint> sharedCheckpoint() const;
     const std::vector<LinearInfo>& linears() const;     ///< block by block, attention first
-    const std::vector<SiteInfo>& sites() const;         ///< block by block, in SiteKind order
+    const std::vector<SiteInfo>& sites() const;         ///< block by block, in the order in which a block computes them
     std::int64_t parameters() const;
     /// What is odd about the checkpoint though it is read as stock loaders read it, for whoever opens it: whole sentences.
     const std::vector<std::string>& notes() const;

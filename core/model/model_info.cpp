@@ -1,33 +1,22 @@
 #include "core/model/model_info.h"
 
+#include <algorithm>
+
 namespace halftone {
-
-std::string_view name(SiteKind kind)
-{
-    switch (kind) {
-    case SiteKind::AttentionInput: return "attn_in";
-    case SiteKind::AttentionOutput: return "attn_out";
-    case SiteKind::MlpInput: return "mlp_in";
-    case SiteKind::MlpMiddle: return "mlp_mid";
-    }
-    return {};
-}
-
-std::string_view label(SiteKind kind)
-{
-    switch (kind) {
-    case SiteKind::AttentionInput: return "attention in";
-    case SiteKind::AttentionOutput: return "attention out";
-    case SiteKind::MlpInput: return "MLP in";
-    case SiteKind::MlpMiddle: return "MLP middle";
-    }
-    return {};
-}
 
 std::string_view LinearInfo::shortName() const
 {
     const std::size_t dot = name.rfind('.');
     return dot == std::string::npos ? std::string_view(name) : std::string_view(name).substr(dot + 1);
+}
+
+std::vector<SiteKind> kindsOf(const std::vector<SiteInfo>& sites)
+{
+    std::vector<SiteKind> kinds;
+    for (const SiteInfo& site : sites)
+        if (std::find(kinds.begin(), kinds.end(), site.kind) == kinds.end())
+            kinds.push_back(site.kind);
+    return kinds;
 }
 
 std::int64_t ModelConfig::windowOf(int block) const

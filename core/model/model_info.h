@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/model/site.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,20 +10,18 @@
 
 namespace halftone {
 
-/// The four activations of a decoder block that feed linears.
-enum class SiteKind { AttentionInput, AttentionOutput, MlpInput, MlpMiddle };
-inline constexpr int kSiteKinds = 4;
-std::string_view name(SiteKind kind);    ///< "attn_in", "attn_out", "mlp_in", "mlp_mid"
-std::string_view label(SiteKind kind);   ///< "attention in" … for people
+/// What a linear does in its block. FusedQkv: queries, keys and values in one, rows interleaved per head.
+enum class LinearRole { Query, Key, Value, FusedQkv, Output, Gate, Up, Down };
 
 /// One weight matrix of a block.
 struct LinearInfo {
     std::string name;       ///< Hugging Face module, "model.layers.11.mlp.down_proj"
     int block = 0;
-    SiteKind site = SiteKind::AttentionInput;
+    SiteKind site;
     std::int64_t out = 0, in = 0;
     std::string dtype;      ///< as stored: "BF16", "Q4_1", …
     bool bias = false;
+    LinearRole role = LinearRole::Query;
 
     std::int64_t weights() const { return out * in; }
     std::string_view shortName() const;   ///< after the last dot
@@ -31,10 +31,13 @@ struct LinearInfo {
 struct SiteInfo {
     std::string name;                  ///< "model.layers.11.mlp_mid": the block's name + the kind's
     int block = 0;
-    SiteKind kind = SiteKind::AttentionInput;
+    SiteKind kind;
     std::int64_t channels = 0;
     std::vector<std::string> linears;
 };
+
+/// The kinds of these sites, each once, in the order in which they come.
+std::vector<SiteKind> kindsOf(const std::vector<SiteInfo>& sites);
 
 enum class NormKind { Rms, Layer };
 enum class ActivationFunction { Silu, Relu, GeluTanh, Gelu };

@@ -47,28 +47,35 @@ bool sameRows(const Checkpoint& checkpoint, const TensorInfo& a, const TensorInf
 
 constexpr const char* kRopeFactors = "rope_freqs.weight";
 
-/// Rows [out, in] of a linear by its place in the order of ModuleNames::linears.
-std::pair<std::int64_t, std::int64_t> linearShape(const ModelConfig& config, std::size_t index, std::size_t count)
+/// [out, in] of a linear.
+std::pair<std::int64_t, std::int64_t> linearShape(const ModelConfig& config, LinearRole role)
 {
     const std::int64_t queries = config.heads * config.headDim;
     const std::int64_t keys = config.kvHeads * config.headDim;
-    const std::size_t output = config.fusedQkv ? 1 : 3;
-    if (index < output)
-        return {config.fusedQkv ? queries + 2 * keys : (index == 0 ? queries : keys), config.hidden};
-    if (index == output)
-        return {config.hidden, queries};
-    if (index + 1 == count)
-        return {config.hidden, config.intermediate};
-    return {config.intermediate, config.hidden};
+    switch (role) {
+    case LinearRole::Query: return {queries, config.hidden};
+    case LinearRole::Key:
+    case LinearRole::Value: return {keys, config.hidden};
+    case LinearRole::FusedQkv: return {queries + 2 * keys, config.hidden};
+    case LinearRole::Output: return {config.hidden, queries};
+    case LinearRole::Gate:
+    case LinearRole::Up: return {config.intermediate, config.hidden};
+    case LinearRole::Down: return {config.hidden, config.intermediate};
+    }
+    return {};
 }
 
-bool linearBias(const ModelConfig& config, SiteKind site)
+bool linearBias(const ModelConfig& config, LinearRole role)
 {
-    switch (site) {
-    case SiteKind::AttentionInput: return config.attentionBias;
-    case SiteKind::AttentionOutput: return config.outputBias;
-    case SiteKind::MlpInput:
-    case SiteKind::MlpMiddle: return config.mlpBias;
+    switch (role) {
+    case LinearRole::Query:
+    case LinearRole::Key:
+    case LinearRole::Value:
+    case LinearRole::FusedQkv: return config.attentionBias;
+    case LinearRole::Output: return config.outputBias;
+    case LinearRole::Gate:
+    case LinearRole::Up:
+    case LinearRole::Down: return config.mlpBias;
     }
     return false;
 }
@@ -149,7 +156,7 @@ void ModelTensors::findGgufBiases(ModelConfig& config) const
     bool mlp = false;
     for (int block = 0; block < config.blocks; ++block)
         for (const LinearName& linear : linears) {
-            const bool inMlp = linear.site == SiteKind::MlpInput || linear.site == SiteKind::MlpMiddle;
+            const bool inMlp = linear.site.half() == BlockHalf::Mlp;
             if ((inMlp ? m_family.ggufMlpBias : m_family.ggufAttentionBias)
                 && m_checkpoint->find(m_family.ggufNames.blocks + std::to_string(block) + "." + linear.name + ".bias"))
                 (inMlp ? mlp : attention) = true;
@@ -214,7 +221,7 @@ void ModelTensors::addBlock(const ModelConfig& config, int index, const IsPacked
         addNorm(prefix + names.queryNorm, ggufPrefix + other.queryNorm, config.headDim, false);
         addNorm(prefix + names.keyNorm, ggufPrefix + other.keyNorm, config.headDim, false);
     }
-    std::vector<SiteInfo> sites(kSiteKinds);
+    std::vector<SiteInfo> sites;   // as the linears name them, so in the order in which the block computes them
     for (std::size_t i = 0; i < names.linears.size(); ++i) {
         const LinearName& linear = names.linears[i];
         const std::string ggufName = gguf ? ggufPrefix + other.linears[i].name : std::string();
@@ -222,14 +229,15 @@ void ModelTensors::addBlock(const ModelConfig& config, int index, const IsPacked
         info.name = prefix + linear.name;
         info.block = index;
         info.site = linear.site;
-        std::tie(info.out, info.in) = linearShape(config, i, names.linears.size());
-        info.bias = linearBias(config, linear.site);
+        info.role = linear.role;
+        std::tie(info.out, info.in) = linearShape(config, linear.role);
+        info.bias = linearBias(config, linear.role);
         auto layout = ModelTensor::Layout::Plain;
         std::int64_t heads = 1;
-        if (gguf && m_family.ggufPairsRope && i < 2) {
+        if (gguf && m_family.ggufPairsRope && (linear.role == LinearRole::Query || linear.role == LinearRole::Key)) {
             layout = ModelTensor::Layout::RotaryPairs;
-            heads = i == 0 ? config.heads : config.kvHeads;
-        } else if (gguf && m_family.ggufSplitsQkv && i == 0) {
+            heads = linear.role == LinearRole::Query ? config.heads : config.kvHeads;
+        } else if (gguf && m_family.ggufSplitsQkv && linear.role == LinearRole::FusedQkv) {
             layout = ModelTensor::Layout::SplitQkv;
             heads = config.heads;
         }
@@ -241,19 +249,14 @@ void ModelTensors::addBlock(const ModelConfig& config, int index, const IsPacked
             addZero(info.name + ".bias", {info.out});
         else if (info.bias)
             add(info.name + ".bias", ggufName + ".bias", {info.out}, layout, heads);
-        SiteInfo& site = sites[static_cast<std::size_t>(linear.site)];
-        site.channels = info.in;
-        site.linears.push_back(info.name);
+        auto site = std::find_if(sites.begin(), sites.end(), [&](const SiteInfo& s) { return s.kind == linear.site; });
+        if (site == sites.end())
+            site = sites.insert(site, {prefix + std::string(halftone::name(linear.site)), index, linear.site, info.in, {}});
+        site->linears.push_back(info.name);
         m_linears.push_back(std::move(info));
     }
     addNorm(prefix + names.mlpNorm, ggufPrefix + other.mlpNorm, config.hidden, normBias);
-    for (int kind = 0; kind < kSiteKinds; ++kind) {
-        SiteInfo& site = sites[static_cast<std::size_t>(kind)];
-        site.block = index;
-        site.kind = static_cast<SiteKind>(kind);
-        site.name = prefix + std::string(halftone::name(site.kind));
-        m_sites.push_back(std::move(site));
-    }
+    std::move(sites.begin(), sites.end(), std::back_inserter(m_sites));
 }
 
 const TensorInfo* ModelTensors::stored(const std::string& name, const std::string& ggufName) const

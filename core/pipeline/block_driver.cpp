@@ -70,12 +70,10 @@ bool BlockDriver::quantizesWeightsAt(SiteKind kind) const
 
 void BlockDriver::observe(SiteKind kind, const at::Tensor& x)
 {
-    requireFinite(x, static_cast<int>(kind));
+    requireFinite(x, kind);
     if (quantizesWeightsAt(kind)) {
-        auto& hessian = m_hessians[static_cast<std::size_t>(kind)];
-        if (!hessian)
-            hessian.emplace(x.size(-1));
-        hessian->add(x.reshape({-1, x.size(-1)}));
+        HessianAccumulator& hessian = m_hessians.try_emplace(kind, x.size(-1)).first->second;
+        hessian.add(x.reshape({-1, x.size(-1)}));
     }
     for (std::size_t i = 0; i < m_plans.size(); ++i)
         if (m_plans[i].activations.isStatic() && m_block.linears()[i].info.site == kind) {
@@ -84,20 +82,20 @@ void BlockDriver::observe(SiteKind kind, const at::Tensor& x)
         }
 }
 
-void BlockDriver::requireFinite(const at::Tensor& x, int site) const
+void BlockDriver::requireFinite(const at::Tensor& x, std::optional<SiteKind> site) const
 {
     if (isFinite(x))
         return;
     const NotFinite why = whyNotFinite(m_block, site);
-    const std::string place = site == kSiteKinds ? "output" : std::string(label(static_cast<SiteKind>(site)));
+    const std::string place = site ? std::string(label(*site)) : "output";
     throw Error(ErrorKind::BadFile, "block " + std::to_string(m_block.index()) + ": its " + place + " is no longer finite on the calibration text. " + why.sentence +
                 ". Evaluate the float model on this text; where that is fine, give the blocks before this one more bits", why.subject);
 }
 
-void BlockDriver::stepBatch(const char* what, std::size_t batch) const
+void BlockDriver::stepBatch(std::string_view what, std::size_t batch) const
 {
     const std::size_t done = std::min(m_streams.samples, (batch + 1) * ((m_streams.samples + m_streams.batches - 1) / std::max<std::size_t>(1, m_streams.batches)));
-    m_step("block " + std::to_string(m_block.index()) + " · " + what + " · sample " + std::to_string(done) + " of " + std::to_string(m_streams.samples));
+    m_step("block " + std::to_string(m_block.index()) + " · " + std::string(what) + " · sample " + std::to_string(done) + " of " + std::to_string(m_streams.samples));
 }
 
 void BlockDriver::compensate(StoredLinear& stored, const Plan& plan, const at::Tensor& weight, const SiteHessian& hessian) const
@@ -178,10 +176,8 @@ void BlockDriver::finishSite(SiteKind kind)
 {
     SiteHessian hessian;
     hessian.site = "model block " + std::to_string(m_block.index()) + ", " + std::string(label(kind));
-    if (auto& collected = m_hessians[static_cast<std::size_t>(kind)]) {
-        hessian.h = collected->finish();
-        collected.reset();
-    }
+    if (auto collected = m_hessians.extract(kind))
+        hessian.h = collected.mapped().finish();
     for (std::size_t i = 0; i < m_plans.size(); ++i)
         if (m_block.linears()[i].info.site == kind)
             roundLinear(i, hessian);
@@ -227,50 +223,34 @@ void BlockDriver::roundCache()
 void BlockDriver::walkStages(bool collect)
 {
     roundCache();
-    auto eachBatch = [&](const char* what, auto&& work) {
+    const auto eachBatch = [&](std::string_view what, auto&& work) {
         for (std::size_t i = 0; i < m_streams.batches; ++i) {
             throwIfStopped(m_stop);
             work(i);
             stepBatch(what, i);
         }
     };
-    if (collect) {
-        eachBatch("attention in", [&](std::size_t i) { observe(SiteKind::AttentionInput, m_block.attentionInput(m_streams.hidden.get(i))); });
-        finishSite(SiteKind::AttentionInput);
+    const std::span<const Stage> stages = m_block.stages();
+    const auto reached = [&](std::size_t i) { return BlockState{m_streams.hidden.get(i), m_streams.carry.get(i)}; };
+    if (collect)
+        eachBatch(label(stages.front().site), [&](std::size_t i) { observe(stages.front().site, stages.front().activation(m_block, reached(i))); });
+    for (const Stage& stage : stages) {
+        if (collect)
+            finishSite(stage.site);
+        const bool last = &stage == &stages.back();
+        eachBatch(stage.work, [&](std::size_t i) {
+            BlockState state = reached(i);
+            const at::Tensor hidden = state.hidden;
+            state = stage.advance(m_block, state, stage.activation(m_block, state));
+            m_streams.carry.put(i, state.carry);
+            if (last)
+                requireFinite(state.hidden, std::nullopt);
+            else if (collect)
+                observe((&stage)[1].site, (&stage)[1].activation(m_block, state));
+            if (!state.hidden.is_same(hidden))
+                m_streams.hidden.put(i, state.hidden);
+        });
     }
-    eachBatch("attention", [&](std::size_t i) {
-        const at::Tensor out = m_block.attentionOutput(m_block.attentionInput(m_streams.hidden.get(i)));
-        if (collect)
-            observe(SiteKind::AttentionOutput, out);
-        m_streams.attentionOut.put(i, out);
-    });
-    if (collect)
-        finishSite(SiteKind::AttentionOutput);
-    eachBatch("attention out", [&](std::size_t i) {
-        const at::Tensor hidden = m_streams.hidden.get(i);
-        const at::Tensor after = m_block.afterAttention(hidden, m_block.attentionInput(hidden), m_streams.attentionOut.get(i));
-        m_streams.attentionOut.put(i, at::Tensor());
-        if (collect)
-            observe(SiteKind::MlpInput, m_block.mlpInput(after));
-        m_streams.hidden.put(i, after);
-    });
-    if (collect)
-        finishSite(SiteKind::MlpInput);
-    eachBatch("MLP", [&](std::size_t i) {
-        const at::Tensor mid = m_block.mlpMiddle(m_block.mlpInput(m_streams.hidden.get(i)));
-        if (collect)
-            observe(SiteKind::MlpMiddle, mid);
-        m_streams.mlpMid.put(i, mid);
-    });
-    if (collect)
-        finishSite(SiteKind::MlpMiddle);
-    eachBatch("MLP out", [&](std::size_t i) {
-        const at::Tensor hidden = m_streams.hidden.get(i);
-        const at::Tensor after = m_block.afterMlp(hidden, m_block.mlpInput(hidden), m_streams.mlpMid.get(i));
-        m_streams.mlpMid.put(i, at::Tensor());
-        requireFinite(after, kSiteKinds);
-        m_streams.hidden.put(i, after);
-    });
     if (m_streams.unseen.defined())
         m_streams.unseen = m_block.forward(m_streams.unseen);
 }
@@ -284,13 +264,13 @@ void BlockDriver::collectWholeBlock()
         m_block.forward(m_streams.hidden.get(i), &observer);
         stepBatch("site statistics", i);
     }
-    for (int kind = 0; kind < kSiteKinds; ++kind)
-        finishSite(static_cast<SiteKind>(kind));
+    for (const Stage& stage : m_block.stages())
+        finishSite(stage.site);
 }
 
 std::int64_t BlockDriver::expectedSteps() const
 {
-    return static_cast<std::int64_t>((std::any_of(m_plans.begin(), m_plans.end(), transforms) ? 6 : 5) * m_streams.batches + m_plans.size()) +
+    return static_cast<std::int64_t>(((std::any_of(m_plans.begin(), m_plans.end(), transforms) ? 2 : 1) + m_block.stages().size()) * m_streams.batches + m_plans.size()) +
            trainingSteps(m_plans) + transformSteps(m_plans);
 }
 

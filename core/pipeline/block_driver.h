@@ -9,7 +9,6 @@
 #include "core/pipeline/recipe_model.h"
 #include "core/project/run_store.h"
 
-#include <array>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -23,7 +22,6 @@ class BlockDriver {
 public:
     /// Called after each batch of a stage, with what is at work.
     using Step = std::function<void(const std::string& detail)>;
-    static constexpr int kStages = 4;
 
     BlockDriver(DecoderBlock& block, const std::vector<Plan>& plans, CalibrationStreams& streams, const std::stop_token& stop, Step step);
 
@@ -48,19 +46,19 @@ private:
     void compensate(StoredLinear& stored, const Plan& plan, const at::Tensor& weight, const SiteHessian& hessian) const;
     RoundingResult roundingOf(std::size_t index, SiteHessian& hessian);
     void roundLinear(std::size_t index, SiteHessian& hessian);
-    /// `site`: whose activation x is; kSiteKinds: the block's output.
-    void requireFinite(const at::Tensor& x, int site) const;
+    /// `site`: whose activation x is; nothing: the block's output.
+    void requireFinite(const at::Tensor& x, std::optional<SiteKind> site) const;
     bool trueSequential() const;
     void roundCache();
     /// "block 3 · attention · sample 16 of 128"
-    void stepBatch(const char* what, std::size_t batch) const;
+    void stepBatch(std::string_view what, std::size_t batch) const;
 
     DecoderBlock& m_block;
     const std::vector<Plan>& m_plans;
     CalibrationStreams& m_streams;
     std::stop_token m_stop;
     Step m_step;
-    std::array<std::optional<HessianAccumulator>, kSiteKinds> m_hessians;
+    PerSite<HessianAccumulator> m_hessians;
     SiteRanges m_ranges;
     TransformedBlock m_transformed;
     LearnedRoundings m_learned;

@@ -11,7 +11,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 namespace halftone {
@@ -23,16 +22,15 @@ constexpr std::int64_t kHiddenTokens = 4096;
 /// Ranges and sampled tokens of the wanted sites over the batches of a stream.
 class Sampler final : public SiteObserver {
 public:
-    Sampler(const std::array<bool, kSiteKinds>& wanted, std::int64_t tokens) : m_wanted(wanted), m_stride(std::max<std::int64_t>(1, tokens / kSampledTokens)) {}
+    Sampler(std::set<SiteKind> wanted, std::int64_t tokens) : m_wanted(std::move(wanted)), m_stride(std::max<std::int64_t>(1, tokens / kSampledTokens)) {}
 
     void site(SiteKind kind, const at::Tensor& x) override
     {
-        const auto index = static_cast<std::size_t>(kind);
-        if (!m_wanted[index])
+        if (!m_wanted.contains(kind))
             return;
         const at::Tensor flat = x.reshape({-1, x.size(-1)});
         const auto [low, high] = at::aminmax(flat, 0);
-        Sums& sums = m_sums[index];
+        Sums& sums = m_sums[kind];
         if (sums.tokens == 0) {
             sums.low = low;
             sums.high = high;
@@ -50,7 +48,7 @@ public:
 
     SiteActivations sample(SiteKind kind) const
     {
-        const Sums& sums = m_sums[static_cast<std::size_t>(kind)];
+        const Sums& sums = m_sums.at(kind);
         return {at::maximum(sums.low.abs(), sums.high.abs()), sums.low, sums.high, (sums.magnitude / static_cast<double>(sums.tokens)).to(at::kFloat),
                 at::cat(sums.kept).slice(0, 0, kSampledTokens)};
     }
@@ -61,9 +59,9 @@ private:
         std::vector<at::Tensor> kept;
         std::int64_t tokens = 0;
     };
-    std::array<bool, kSiteKinds> m_wanted;
+    std::set<SiteKind> m_wanted;
     std::int64_t m_stride;
-    std::array<Sums, kSiteKinds> m_sums;
+    PerSite<Sums> m_sums;
 };
 
 /// Some windows from the start of the stream.
@@ -211,23 +209,23 @@ TransformedBlock transformBlock(DecoderBlock& block, const std::vector<Plan>& pl
                                 const std::function<void(const std::string& detail)>& step)
 {
     TransformedBlock result;
-    std::array<std::optional<std::size_t>, kSiteKinds> first;   // the linear whose plan speaks for the site
-    std::array<bool, kSiteKinds> wanted{};
+    PerSite<std::size_t> first;   // the linear whose plan speaks for the site
+    std::set<SiteKind> wanted;
     std::vector<WeightGrid> grids;
     for (std::size_t i = 0; i < plans.size(); ++i) {
-        const auto kind = static_cast<std::size_t>(block.linears()[i].info.site);
-        if (!first[kind])
-            first[kind] = i;
-        wanted[kind] = wanted[kind] || transforms(plans[i]);
+        const SiteKind site = block.linears()[i].info.site;
+        first.try_emplace(site, i);
+        if (transforms(plans[i]))
+            wanted.insert(site);
         grids.push_back(plans[i].weights);
     }
-    if (std::none_of(wanted.begin(), wanted.end(), [](bool w) { return w; }))
+    if (wanted.empty())
         return result;
 
     const std::string here = "block " + std::to_string(block.index());
     std::int64_t tokens = 0;
     for (std::size_t i = 0; i < streams.batches; ++i)
-        tokens += streams.hidden.get(i).size(0) * streams.hidden.get(i).size(1);
+        tokens += streams.hidden.shape(i).at(0) * streams.hidden.shape(i).at(1);
     Sampler sampler(wanted, tokens);
     for (std::size_t i = 0; i < streams.batches; ++i) {
         throwIfStopped(stop);
@@ -242,11 +240,12 @@ TransformedBlock transformBlock(DecoderBlock& block, const std::vector<Plan>& pl
         SiteActivations after;
     };
     std::vector<Transformed> transformed;
-    for (std::size_t kind = 0; kind < kSiteKinds; ++kind) {
-        if (!wanted[kind])
+    for (const Stage& stage : block.stages()) {
+        const SiteKind site = stage.site;
+        if (!wanted.contains(site))
             continue;
-        const auto site = static_cast<SiteKind>(kind);
-        const Plan& plan = plans[*first[kind]];
+        const std::size_t speaker = first.at(site);
+        const Plan& plan = plans[speaker];
         step(here + " · " + plan.transform.method + " of " + std::string(label(site)));
         const SiteActivations sample = sampler.sample(site);
         if (transformIsLearned(plan)) {
@@ -266,7 +265,7 @@ TransformedBlock transformBlock(DecoderBlock& block, const std::vector<Plan>& pl
         keepAsleep(result, asleepOf(block.index(), site, plan.transform.method, made.asleep, sample.absmax));
         if (made.scale.defined())
             result.evidence.push_back(rowEvidence(plan.transform.method, std::string(label(site)), "scale", made.scale));
-        transformed.push_back({site, *first[kind], std::move(after)});
+        transformed.push_back({site, speaker, std::move(after)});
         result.notes.insert(result.notes.end(), made.notes.begin(), made.notes.end());
     }
     if (!learned.empty())

@@ -19,9 +19,9 @@ struct TrainingStep {
     double loss = 0;
 };
 
-/// The streams of one calibration: hidden states between blocks, and the two site activations that a stage hands to the next.
+/// The streams of one calibration: hidden states between blocks, and the site activation that a stage hands to the next.
 struct CalibrationStreams {
-    ActivationStream hidden, attentionOut, mlpMid;
+    ActivationStream hidden, carry;
     std::optional<ActivationStream> floatHidden;   ///< what the float model makes of the same windows; only where a method is fitted to it
     std::size_t batches = 0, samples = 0;
     std::uint64_t seed = 0;                        ///< of everything that methods draw

@@ -9,8 +9,8 @@
 #include "core/pipeline/quantize_plan.h"
 
 #include <algorithm>
-#include <array>
 #include <fstream>
+#include <vector>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -25,8 +25,8 @@ using memory::positive;
 constexpr std::uint64_t kProgram = 175'000'000, kWalkingProgram = 167'000'000;
 constexpr std::uint64_t kMostLibraries = 32'000'000;
 
-/// Channels of the four sites of a block.
-std::array<std::uint64_t, kSiteKinds> channelsOf(const ModelConfig& config)
+/// Channels of the sites of a block.
+std::vector<std::uint64_t> channelsOf(const ModelConfig& config)
 {
     const std::uint64_t hidden = positive(config.hidden);
     return {hidden, positive(config.heads) * positive(config.headDim), hidden, positive(config.intermediate)};
@@ -76,14 +76,15 @@ std::uint64_t analyzeMemory(const ModelConfig& config, std::int64_t windows, std
 {
     const std::uint64_t tokens = positive(windows) * positive(length), blocks = positive(config.blocks);
     std::uint64_t channels = 0, maps = 0;
-    for (const std::uint64_t site : channelsOf(config)) {
+    const std::vector<std::uint64_t> sites = channelsOf(config);
+    for (const std::uint64_t site : sites) {
         channels += site;
         maps += std::min(tokens, positive(kMapSide)) * std::min(site, positive(kMapSide));
     }
     const std::uint64_t streams = 2 * tokens * positive(config.hidden) * kFloat, kept = tokens * channels * kFloat;
     const bool keeps = kept + streams <= mostKept(memoryBudget);
     const std::uint64_t samples = std::min(static_cast<std::uint64_t>(kSampleBytes), tokens * channels * blocks * kFloat);
-    const std::uint64_t found = blocks * kFloat * (maps + kSiteKinds * tokens + channels * std::min<std::uint64_t>(positive(windows), 32)) + samples;
+    const std::uint64_t found = blocks * kFloat * (maps + sites.size() * tokens + channels * std::min<std::uint64_t>(positive(windows), 32)) + samples;
     // What is kept lies between what is let go at once: a fifth more.
     const std::uint64_t working = keeps ? kept + kept / 5 + streams / 5 : forwardBytes(config, std::min(tokens, std::max(memory::kTokensPerBatch, positive(length))));
     return programOr(kWalkingProgram) + libraryBytes(config) / 4 + streams + working + found + blockBytes(config);

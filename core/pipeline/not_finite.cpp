@@ -2,7 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace halftone {
 
@@ -11,7 +13,7 @@ bool isFinite(const at::Tensor& x)
     return std::isfinite(x.sum().item<float>()) || at::isfinite(x).all().item<bool>();   // a sum may overflow where nothing else does
 }
 
-NotFinite whyNotFinite(const DecoderBlock& block, int site)
+NotFinite whyNotFinite(const DecoderBlock& block, std::optional<SiteKind> site)
 {
     const std::string here = "block " + std::to_string(block.index());
     for (const Linear& linear : block.linears())
@@ -22,23 +24,25 @@ NotFinite whyNotFinite(const DecoderBlock& block, int site)
         for (const at::Tensor& x : {norm->weight, norm->bias})
             if (x.defined() && !isFinite(x))
                 return {norm->name + ": the norm holds NaN or infinity. Check the checkpoint: it may be damaged, or overflow in the type it is stored in", norm->name};
-    if (site == 0)
+    const std::span<const Stage> stages = block.stages();
+    const auto stage = std::find_if(stages.begin(), stages.end(), [site](const Stage& s) { return s.site == site; });
+    if (stage == stages.begin())
         return {here + ": what reaches it is not finite: the embedding of the text holds NaN or infinity, or the norm before the block overflows. Check the checkpoint", here};
     std::string names, first;
     for (const Linear& linear : block.linears())   // what made the site's values, one site before it
-        if (static_cast<int>(linear.info.site) == site - 1) {
+        if (linear.info.site == std::prev(stage)->site) {
             names += (names.empty() ? "" : ", ") + linear.info.name;
             first = first.empty() ? linear.info.name : first;
         }
     return {names + ": the activations overflow float32 there, though the weights are finite", first};
 }
 
-int firstNotFinite(const std::array<at::Tensor, kSiteKinds>& sites)
+std::optional<SiteKind> firstNotFinite(const DecoderBlock& block, const PerSite<at::Tensor>& sites)
 {
-    int site = 0;
-    while (site < kSiteKinds && (!sites[static_cast<std::size_t>(site)].defined() || isFinite(sites[static_cast<std::size_t>(site)])))
-        ++site;
-    return site;
+    for (const Stage& stage : block.stages())
+        if (const auto x = sites.find(stage.site); x != sites.end() && x->second.defined() && !isFinite(x->second))
+            return stage.site;
+    return std::nullopt;
 }
 
 } // namespace halftone

@@ -2,7 +2,6 @@
 
 #include "core/model/decoder_block.h"
 
-#include <array>
 #include <optional>
 #include <string>
 
@@ -17,9 +16,9 @@ struct NotFinite {
     std::string subject;    ///< the linear, or the block
 };
 
-/// `site`: the first of the block's sites whose activation is not finite, in the order in which they are computed; kSiteKinds: only the output is not.
-NotFinite whyNotFinite(const DecoderBlock& block, int site);
-/// The first of them; kSiteKinds where all are finite or not known.
-int firstNotFinite(const std::array<at::Tensor, kSiteKinds>& sites);
+/// `site`: the first of the block's sites whose activation is not finite, in the order in which they are computed; nothing: only the output is not.
+NotFinite whyNotFinite(const DecoderBlock& block, std::optional<SiteKind> site);
+/// The first of them; nothing where all are finite or not known.
+std::optional<SiteKind> firstNotFinite(const DecoderBlock& block, const PerSite<at::Tensor>& sites);
 
 } // namespace halftone

@@ -196,7 +196,6 @@ QuantizeResult run(const QuantizeJob& job, Progress& progress, const std::stop_t
     const bool fitted = std::any_of(plans.begin(), plans.end(), [](const ResolvedPlan& p) { return fittedToBlock(p.plan) || transformIsLearned(p.plan); });
     const memory::Streams sizes = memory::streamsOf(config, tokens, job.options.memoryBudget, fitted);
     CalibrationStreams streams{ActivationStream(batches.size(), sizes.hidden, sizes.share, spill),
-                               ActivationStream(batches.size(), sizes.hidden, sizes.share, spill),
                                ActivationStream(batches.size(), sizes.middle, sizes.share, spill), std::nullopt, batches.size(), windows.ids.size(), calibration.seed};
     streams.kvCache = job.recipe.kvCache;
     if (fitted) {

@@ -60,8 +60,8 @@ BlockWork blockWork(const ModelDescription& model, const std::vector<ResolvedPla
 {
     struct Block {
         std::uint64_t weights = 0, stored = kBlockOverhead, largest = 0, batch = 0;
-        std::array<std::uint64_t, kSiteKinds> hessian{};
-        bool together = false;   ///< all four Hessians at once
+        PerSite<std::uint64_t> hessian;
+        bool together = false;   ///< all Hessians at once
         bool learned = false;
         bool transformed = false;
         bool factorised = false;
@@ -73,7 +73,7 @@ BlockWork blockWork(const ModelDescription& model, const std::vector<ResolvedPla
         Block& block = blocks[linear.block];
         block.weights += kFloat * positive(linear.weights());
         block.stored += storedBytes(plan, linear);
-        block.hessian[static_cast<std::size_t>(linear.site)] = kFloat * positive(linear.in) * positive(linear.in);
+        block.hessian[linear.site] = kFloat * positive(linear.in) * positive(linear.in);
         block.transformed = block.transformed || plan.transform.method != "none";
         if (!plan.weights.quantized())
             continue;
@@ -86,11 +86,11 @@ BlockWork blockWork(const ModelDescription& model, const std::vector<ResolvedPla
     }
     BlockWork most;
     for (const auto& [index, block] : blocks) {
-        const std::uint64_t largest = *std::max_element(block.hessian.begin(), block.hessian.end());
-        std::uint64_t others = 0;
-        if (block.together)
-            for (const std::uint64_t one : block.hessian)
-                others += one;
+        std::uint64_t largest = 0, others = 0;
+        for (const auto& [site, one] : block.hessian) {
+            largest = std::max(largest, one);
+            others += block.together ? one : 0;
+        }
         const std::uint64_t kept = (block.transformed ? 2 : 1) * block.weights + block.weights / kFloat + block.stored;   // codes take a byte before they are packed
         const std::uint64_t rows = std::max<std::uint64_t>(block.batch, 1) * positive(calibration.length) * kFloat;
         const std::uint64_t trained = rows * (memory::kTrainedHiddenRows * positive(model.config.hidden) + memory::kTrainedMiddleRows * positive(model.config.intermediate));

@@ -10,7 +10,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <array>
+#include <set>
 
 namespace halftone {
 
@@ -18,17 +18,17 @@ namespace {
 
 class RangeObserver final : public SiteObserver {
 public:
-    RangeObserver(SiteRanges& ranges, int block, const std::array<bool, kSiteKinds>& wanted) : m_ranges(ranges), m_block(block), m_wanted(wanted) {}
+    RangeObserver(SiteRanges& ranges, int block, const std::set<SiteKind>& wanted) : m_ranges(ranges), m_block(block), m_wanted(wanted) {}
     void site(SiteKind kind, const at::Tensor& x) override
     {
-        if (m_wanted[static_cast<std::size_t>(kind)])
+        if (m_wanted.contains(kind))
             mergeRanges(m_ranges[{m_block, kind}], x);
     }
 
 private:
     SiteRanges& m_ranges;
     int m_block;
-    const std::array<bool, kSiteKinds>& m_wanted;
+    const std::set<SiteKind>& m_wanted;
 };
 
 class RecipeModel final : public BlockSource {
@@ -129,12 +129,12 @@ void mergeRanges(ActivationRanges& ranges, const at::Tensor& x)
 SiteRanges measureRanges(const Model& model, const std::vector<ResolvedPlan>& plans, const TokenWindows& windows, Progress& progress,
                          const std::stop_token& stop)
 {
-    std::vector<std::array<bool, kSiteKinds>> wanted(static_cast<std::size_t>(model.config().blocks));
+    std::vector<std::set<SiteKind>> wanted(static_cast<std::size_t>(model.config().blocks));
     int last = -1;
     for (std::size_t i = 0; i < plans.size(); ++i)
         if (plans[i].plan.activations.isStatic()) {
             const LinearInfo& linear = model.linears()[i];
-            wanted[static_cast<std::size_t>(linear.block)][static_cast<std::size_t>(linear.site)] = true;
+            wanted[static_cast<std::size_t>(linear.block)].insert(linear.site);
             last = std::max(last, linear.block);
         }
     SiteRanges ranges;

@@ -71,11 +71,11 @@ Ends endsOf(const at::Tensor& weight, const QuantizedWeight& rounded)
 
 class SiteKeeper final : public SiteObserver {
 public:
-    explicit SiteKeeper(std::array<at::Tensor, kSiteKinds>& sites) : m_sites(sites) {}
-    void site(SiteKind kind, const at::Tensor& x) override { m_sites[static_cast<std::size_t>(kind)] = x; }
+    explicit SiteKeeper(PerSite<at::Tensor>& sites) : m_sites(sites) {}
+    void site(SiteKind kind, const at::Tensor& x) override { m_sites[kind] = x; }
 
 private:
-    std::array<at::Tensor, kSiteKinds>& m_sites;
+    PerSite<at::Tensor>& m_sites;
 };
 
 double kernelShare(const ActivationQuantizer& grid, const at::Tensor& x)
@@ -149,7 +149,7 @@ void Sentinels::before(const DecoderBlock& block)
     m_float = block.forward(m_float, &keeper);
     if (isFinite(m_float))
         return;
-    const NotFinite why = whyNotFinite(block, firstNotFinite(m_floatSites));
+    const NotFinite why = whyNotFinite(block, firstNotFinite(block, m_floatSites));
     m_lost = BlockFlag{"canary", block.index(), why.subject, where(block.index()) + ": the float model itself cannot compute a held-out text, so that this run has no canary from here on. " + why.sentence};
     m_float = m_quantized = at::Tensor();
     m_floatSites = {};
@@ -162,11 +162,11 @@ void Sentinels::after(const DecoderBlock& block, BlockResult& result)
     if (!m_float.defined())
         return;
     const int index = block.index();
-    std::array<at::Tensor, kSiteKinds> sites;
+    PerSite<at::Tensor> sites;
     SiteKeeper keeper(sites);
     m_quantized = block.forward(m_quantized, &keeper);
     if (!isFinite(m_quantized)) {
-        const NotFinite why = whyNotFinite(block, firstNotFinite(sites));
+        const NotFinite why = whyNotFinite(block, firstNotFinite(block, sites));
         throw Error(ErrorKind::BadFile, where(index) + ": the canary's activations are no longer finite after this block was quantized; its float form is fine, so the "
                     "quantization overflows. Give this block more bits or another method. " + why.sentence, why.subject);
     }
@@ -197,7 +197,8 @@ void Sentinels::after(const DecoderBlock& block, BlockResult& result)
 void Sentinels::lookForWoken(const DecoderBlock& block, BlockResult& result) const
 {
     for (const AsleepChannels& asleep : result.asleep) {
-        const at::Tensor& x = m_floatSites[static_cast<std::size_t>(asleep.site)];
+        const auto known = m_floatSites.find(asleep.site);
+        const at::Tensor x = known == m_floatSites.end() ? at::Tensor() : known->second;
         const auto linear = std::find_if(block.linears().begin(), block.linears().end(), [&](const Linear& l) { return l.info.site == asleep.site; });
         if (!x.defined() || linear == block.linears().end())
             continue;
@@ -217,20 +218,19 @@ void Sentinels::lookForWoken(const DecoderBlock& block, BlockResult& result) con
     }
 }
 
-void Sentinels::compareKernels(const DecoderBlock& block, const std::array<at::Tensor, kSiteKinds>& quantized, BlockResult& result) const
+void Sentinels::compareKernels(const DecoderBlock& block, const PerSite<at::Tensor>& quantized, BlockResult& result) const
 {
-    for (int kind = 0; kind < kSiteKinds; ++kind) {
-        const auto slot = static_cast<std::size_t>(kind);
-        const auto linear = std::find_if(block.linears().begin(), block.linears().end(),
-                                         [&](const Linear& l) { return l.info.site == static_cast<SiteKind>(kind); });
-        if (linear == block.linears().end() || !linear->input || !quantized[slot].defined() || !m_floatSites[slot].defined())
+    for (const auto& [kind, x] : quantized) {
+        const auto linear = std::find_if(block.linears().begin(), block.linears().end(), [kind = kind](const Linear& l) { return l.info.site == kind; });
+        const auto known = m_floatSites.find(kind);
+        if (linear == block.linears().end() || !linear->input || known == m_floatSites.end())
             continue;
-        const double before = kernelShare(*linear->input, m_floatSites[slot]), now = kernelShare(*linear->input, quantized[slot]);
+        const double before = kernelShare(*linear->input, known->second), now = kernelShare(*linear->input, x);
         if (now - before <= m_limits.kernelJump)
             continue;
-        const std::string site = m_model.blockName(block.index()) + "." + std::string(name(static_cast<SiteKind>(kind)));
+        const std::string site = m_model.blockName(block.index()) + "." + std::string(name(kind));
         result.flags.push_back({"kernel_jump", block.index(), site,
-                                where(block.index()) + ", " + std::string(label(static_cast<SiteKind>(kind))) + ": the " + std::string(name(linear->input->grid().scheme)) +
+                                where(block.index()) + ", " + std::string(label(kind)) + ": the " + std::string(name(linear->input->grid().scheme)) +
                                 " grid rounds " + percent(now) + " of this activation to zero in the quantized model, " + percent(before) +
                                 " in the float model. Likely an earlier block made an outlier grow; use a per-token or cross grid here, or more bits before it"});
     }

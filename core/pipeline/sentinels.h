@@ -49,14 +49,14 @@ public:
 private:
     double perplexityOf(const at::Tensor& hidden) const;
     void lookForWoken(const DecoderBlock& block, BlockResult& result) const;
-    void compareKernels(const DecoderBlock& block, const std::array<at::Tensor, kSiteKinds>& quantized, BlockResult& result) const;
+    void compareKernels(const DecoderBlock& block, const PerSite<at::Tensor>& quantized, BlockResult& result) const;
 
     const Model& m_model;
     SentinelLimits m_limits;
     std::vector<std::int32_t> m_ids;
     std::optional<BlockFlag> m_lost;                     ///< the float stream stopped being finite
     at::Tensor m_float, m_quantized;                     ///< hidden states [1, tokens, hidden]
-    std::array<at::Tensor, kSiteKinds> m_floatSites;     ///< of the block at work
+    PerSite<at::Tensor> m_floatSites;     ///< of the block at work
     double m_error = 0, m_perplexity = 0, m_reference = 0;
 };
 

@@ -67,10 +67,8 @@ Mapping mappingOf(const DecoderBlock& before, const DecoderBlock& after, SiteKin
         if (old.bias.defined() && now.bias.defined())
             mapping.shift = old.bias - now.bias * mapping.scale;
     };
-    if (site == SiteKind::AttentionInput)
-        ofNorm(before.attentionNorm, after.attentionNorm);
-    else if (site == SiteKind::MlpInput)
-        ofNorm(before.mlpNorm, after.mlpNorm);
+    if (site.producer() == SiteProducer::Norm)
+        ofNorm(before.norm(site.half()), after.norm(site.half()));
     else
         for (std::size_t i = 0; i < before.linears().size(); ++i) {
             const at::Tensor &old = before.linears()[i].weight, &now = after.linears()[i].weight;

@@ -13,7 +13,7 @@ namespace halftone {
 
 struct PreviewRequest {
     int block = 0;
-    SiteKind site = SiteKind::AttentionInput;
+    SiteKind site;
     MethodChoice transform;
     std::vector<Plan> plans;                     ///< of the block's linears, for their weight grids
     ActivationGrid grid;                         ///< symmetric; the kernel is counted under it

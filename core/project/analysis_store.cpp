@@ -2,6 +2,7 @@
 #include "core/project/hdf5_reader.h"
 #include "core/project/hdf5_writer.h"
 #include "core/project/project_impl.h"
+#include "core/project/site_attribute.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -39,7 +40,7 @@ void writeSite(Hdf5Writer& file, const std::string& at, const SiteStatistics& s)
     file.group(at);
     file.attribute(at, "name", s.site.name);
     file.attribute(at, "block", std::int64_t{s.site.block});
-    file.attribute(at, "kind", static_cast<std::int64_t>(s.site.kind));
+    writeSiteKind(file, at, "kind", s.site.kind);
     file.attribute(at, "channels", s.site.channels);
     file.attribute(at, "linears", counted(s.site.linears.size()));
     for (std::size_t i = 0; i < s.site.linears.size(); ++i)
@@ -142,10 +143,7 @@ SiteStatistics readSite(const Hdf5Reader& file, const std::string& at)
     SiteStatistics s;
     s.site.name = file.text(at, "name");
     s.site.block = static_cast<int>(file.integer(at, "block"));
-    const std::int64_t kind = file.integer(at, "kind");
-    if (kind < 0 || kind >= kSiteKinds)
-        bad("has no kind of site known here");
-    s.site.kind = static_cast<SiteKind>(kind);
+    s.site.kind = readSiteKind(file, at, "kind");
     s.site.channels = file.integer(at, "channels");
     const std::int64_t linears = file.integer(at, "linears");
     if (linears < 0 || linears > kMaxParts)

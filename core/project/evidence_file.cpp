@@ -1,6 +1,7 @@
 #include "core/project/evidence_file.h"
 
 #include "core/base/error.h"
+#include "core/project/site_attribute.h"
 
 namespace halftone {
 namespace {
@@ -110,7 +111,7 @@ WeightEvidence readWeightEvidence(const Hdf5Reader& file, const std::string& at)
 void writeSiteChange(Hdf5Writer& file, const std::string& at, const SiteChange& change)
 {
     file.group(at);
-    file.attribute(at, "site", static_cast<std::int64_t>(change.site));
+    writeSiteKind(file, at, "site", change.site);
     file.attribute(at, "method", change.method);
     file.attribute(at, "tokens", change.tokens);
     file.attribute(at, "scheme", name(change.grid.scheme));
@@ -126,10 +127,7 @@ void writeSiteChange(Hdf5Writer& file, const std::string& at, const SiteChange& 
 SiteChange readSiteChange(const Hdf5Reader& file, const std::string& at)
 {
     SiteChange change;
-    const std::int64_t site = file.integer(at, "site");
-    if (site < 0 || site >= kSiteKinds)
-        bad(file, at + " is of a site that is not known.");
-    change.site = static_cast<SiteKind>(site);
+    change.site = readSiteKind(file, at, "site");
     change.method = file.text(at, "method");
     change.tokens = file.integer(at, "tokens");
     try {

@@ -281,13 +281,10 @@ AsleepChannels parseAsleep(const Node& node, int block)
 {
     AsleepChannels asleep;
     asleep.block = block;
-    const std::string site = node["site"].text();
-    int kind = 0;
-    while (kind < kSiteKinds && name(static_cast<SiteKind>(kind)) != site)
-        ++kind;
-    if (kind == kSiteKinds)
+    const std::optional<SiteKind> site = SiteKind::find(node["site"].text());
+    if (!site)
         node["site"].fail("is no site that is known here.");
-    asleep.site = static_cast<SiteKind>(kind);
+    asleep.site = *site;
     asleep.method = node["method"].text();
     asleep.grid = node["grid"].boolean();
     asleep.channels = static_cast<std::int64_t>(node["channels"].count());

@@ -37,8 +37,7 @@ std::uint64_t smallestExport(const std::vector<ResolvedPlan>& plans, const Model
 
 std::string servedOtherwise(const Plan& plan, const LinearInfo& linear, const ModelConfig& config)
 {
-    const bool mlp = linear.site == SiteKind::MlpInput || linear.site == SiteKind::MlpMiddle;
-    if (mlp && plan.weights.quantized() && plan.activations.scheme == ActivationScheme::PerToken && familyTraits(config.architecture).flattensMlp)
+    if (linear.site.half() == BlockHalf::Mlp && plan.weights.quantized() && plan.activations.scheme == ActivationScheme::PerToken && familyTraits(config.architecture).flattensMlp)
         return "transformers' OPT flattens its windows before the MLP, where compressed-tensors then takes one scale for the whole window "
                "instead of one a token: expect another perplexity there than here.";
     return {};

@@ -240,7 +240,7 @@ Recipe presetForModel(std::string_view id, const ModelDescription& model)
         std::vector<std::string> seen;
         for (const LinearInfo& linear : model.linears) {
             const std::string match = anyBlock(linear);
-            if (linear.site != SiteKind::MlpMiddle || std::find(seen.begin(), seen.end(), match) != seen.end())
+            if (linear.site.producer() != SiteProducer::Activation || std::find(seen.begin(), seen.end(), match) != seen.end())
                 continue;
             seen.push_back(match);
             rules.push_back({match, rule.patch});

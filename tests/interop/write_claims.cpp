@@ -113,9 +113,14 @@ Recipe recipeOf(const Scheme& scheme, const KvCacheGrid& cache = {})
 }
 
 /// Which sites of a block a contract takes a scheme on: 0 refused, 1 served otherwise than here (it says so), 2 the same function.
-std::array<int, kSiteKinds> claimOf(const Recipe& recipe, const ModelDescription& model)
+PerSite<int> claimOf(const Recipe& recipe, const ModelDescription& model)
 {
-    std::array<int, kSiteKinds> claims{};
+    PerSite<int> claims;
+    const auto all = [&](int claim) {
+        for (const SiteKind kind : kindsOf(model.sites))
+            claims[kind] = claim;
+    };
+    all(0);
     std::vector<ResolvedPlan> plans;
     try {
         plans = resolve(recipe, model);
@@ -124,22 +129,29 @@ std::array<int, kSiteKinds> claimOf(const Recipe& recipe, const ModelDescription
     }
     if (!quantizesAnything(plans, {}))
         return claims;
-    claims.fill(2);
+    all(2);
     for (const ContractIssue& issue : checkContract(kContract, plans, model, recipe.kvCache)) {
         if (issue.linear.empty())
-            claims.fill(issue.fatal ? 0 : 1);
+            all(issue.fatal ? 0 : 1);
         for (const LinearInfo& linear : model.linears)
             if (linear.name == issue.linear) {
-                int& claim = claims[static_cast<std::size_t>(linear.site)];
+                int& claim = claims[linear.site];
                 claim = std::min(claim, issue.fatal ? 0 : 1);
             }
     }
     return claims;
 }
 
+/// The least and the most of the sites' claims.
+std::pair<int, int> endsOf(const PerSite<int>& claims)
+{
+    const auto [least, most] = std::minmax_element(claims.begin(), claims.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    return {least->second, most->second};
+}
+
 struct Claimed {
     Scheme scheme;
-    std::array<int, kSiteKinds> sites;
+    PerSite<int> sites;
 };
 
 class Writer {
@@ -156,7 +168,7 @@ public:
             for (const ActivationGrid& activations : activationGrids()) {
                 const Scheme scheme{weights, activations};
                 const auto claims = claimOf(recipeOf(scheme), model);
-                const auto least = *std::min_element(claims.begin(), claims.end()), most = *std::max_element(claims.begin(), claims.end());
+                const auto [least, most] = endsOf(claims);
                 if (most == 2)
                     clean.push_back({scheme, claims});
                 if (least == 1 && !warned) {
@@ -171,7 +183,7 @@ public:
             write(id, deep, "mixed " + std::to_string(bundle), bundleOf(clean, deepModel), true);
         const Scheme beside{{8, 32, true, false, WeightGrid::Range::Narrow, WeightGrid::Clip::None}, {}};
         for (const KvCacheGrid& cache : cacheGrids())
-            if (claimOf(recipeOf(beside, cache), model) == std::array<int, kSiteKinds>{2, 2, 2, 2})
+            if (endsOf(claimOf(recipeOf(beside, cache), model)).first == 2)
                 write(id, shallow, nameOf(cache), recipeOf(beside, cache), true);
         fitted(id, shallow, model, beside);
     }
@@ -189,7 +201,7 @@ private:
         Recipe recipe;
         recipe.calibration = {4, kSample, 0};
         for (const SiteInfo& site : model.sites) {
-            const auto fits = std::find_if(schemes.begin(), schemes.end(), [&](const Claimed& claimed) { return claimed.sites[static_cast<std::size_t>(site.kind)] == 2; });
+            const auto fits = std::find_if(schemes.begin(), schemes.end(), [&](const Claimed& claimed) { return claimed.sites.at(site.kind) == 2; });
             if (fits == schemes.end())
                 continue;
             for (const std::string& linear : site.linears)

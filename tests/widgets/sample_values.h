@@ -41,11 +41,12 @@ inline ModelDescription model(int blocks = 30, std::int64_t hidden = 576, std::i
 inline std::vector<SiteStatistics> sites(const ModelDescription& model, int block)
 {
     std::vector<SiteStatistics> result;
-    for (int k = 0; k < kSiteKinds; ++k) {
-        std::mt19937 random(static_cast<unsigned>(block * kSiteKinds + k));
+    for (const SiteKind kind : SiteKind::dense()) {
+        const int k = kind.number();
+        std::mt19937 random(static_cast<unsigned>(block * 4 + k));
         std::normal_distribution<float> normal;
         SiteStatistics site;
-        site.site.kind = static_cast<SiteKind>(k);
+        site.site.kind = kind;
         site.site.block = block;
         site.site.name = "model.layers." + std::to_string(block) + "." + std::string(name(site.site.kind));
         site.site.channels = site.site.kind == SiteKind::MlpMiddle ? model.config.intermediate : model.config.hidden;

@@ -152,7 +152,7 @@ private Q_SLOTS:
         QVERIFY(!view.isExact() && !view.isCurrent());
 
         KernelPreview preview{grid, other, {}, {}, 80, 2048};
-        for (std::size_t k = 0; k < kSiteKinds; ++k)
+        for (const SiteKind k : SiteKind::dense())
             for (std::size_t b = 0; b < 30; ++b) {
                 preview.cells[k].push_back({0.01 * static_cast<double>(b), 0.005, 0.001});
                 preview.otherCells[k].push_back({0.125, 0.1, 0});

@@ -100,6 +100,63 @@ private Q_SLOTS:
         QCOMPARE(told.count(), 1);
     }
 
+    /// Sites are what the model's blocks declare, not four: here five, of which one block lacks one.
+    void aModelMayHaveOtherSites()
+    {
+        const SiteKind extra = SiteKind::declare({"shared_expert_mid", "shared expert's middle", "shared mid", SiteProducer::Activation, BlockHalf::Mlp});
+        std::vector<SiteKind> kinds = SiteKind::dense();
+        kinds.push_back(extra);
+        const auto sitesOf = [&](int block) {
+            std::vector<SiteStatistics> sites = sample::sites(m_model, block);
+            sites.push_back(sites[3]);
+            sites.back().site.kind = extra;
+            sites.back().channelAbsmax.resize(96);
+            sites.back().channelAbsmax[40] = 5000.F + static_cast<float>(block);
+            if (block == 2)
+                sites.erase(sites.begin() + 3);
+            return sites;
+        };
+        OutliersView outliers;
+        KernelView kernel;
+        outliers.resize(900, 500);
+        kernel.resize(700, 420);
+        outliers.setBlocks(30, kinds);
+        kernel.setBlocks(30);
+        for (int b = 0; b < 30; ++b) {
+            outliers.setSites(b, sitesOf(b));
+            kernel.setSites(b, sitesOf(b));
+        }
+        auto* segments = outliers.findChild<SegmentedControl*>(u"outliersSite"_s);
+        QCOMPARE(segments->findChildren<QPushButton*>().size(), qsizetype(5));
+        QVERIFY(outliers.largest()->site == extra && outliers.largest()->channel == 40);
+        outliers.setSelection(*outliers.largest());
+        QCOMPARE(outliers.siteKind(), extra);
+        QCOMPARE(outliers.map()->data().columns(), 96);
+        Selection middle;
+        middle.site = SiteKind::MlpMiddle;
+        outliers.setSelection(middle);
+        QVERIFY(outliers.map()->data().measured(1) && !outliers.map()->data().measured(2));
+
+        auto* strips = kernel.findChild<KernelStrips*>(u"kernelStrips"_s);
+        kernel.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&kernel));
+        QCOMPARE(strips->share(2, SiteKind::MlpMiddle), KernelStrips::kNotMeasured);
+        QVERIFY(strips->share(2, extra) > 0);
+        for (const SiteKind kind : kinds) {
+            const auto cell = strips->cellAt(strips->cellRect(7, kind).center());
+            QVERIFY(cell && cell->first == 7 && cell->second == kind);
+        }
+        QVERIFY(strips->csv().startsWith(u"block,attn_in,attn_out,mlp_in,mlp_mid,shared_expert_mid"_s));
+        QSignalSpy told(&kernel, &KernelView::selectionRequested);
+        strips->setSelected(4, SiteKind::MlpMiddle);
+        QTest::keyClick(strips, Qt::Key_Down);
+        QVERIFY(told.last().at(0).value<Selection>().site == extra);
+
+        outliers.setBlocks(30);   // of another model: what it has
+        QCOMPARE(segments->findChildren<QPushButton*>().size(), qsizetype(4));
+        QCOMPARE(outliers.siteKind(), SiteKind::MlpMiddle);
+    }
+
     void kernelSharesAreThoseOfTheCounts()
     {
         KernelView view;

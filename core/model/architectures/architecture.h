@@ -13,6 +13,7 @@ namespace halftone {
 struct LinearName {
     std::string name;   ///< inside the block: "self_attn.q_proj"
     SiteKind site;
+    LinearRole role;
 };
 
 /// How a family names its modules; ".weight" and ".bias" follow. Empty: the family has none. In block names, a number stands between `blocks` and the rest.
@@ -20,7 +21,7 @@ struct ModuleNames {
     std::string embedding, positions, embeddingNorm, projectIn, projectOut, finalNorm, head;
     std::string blocks;                                       ///< "model.layers."
     std::string attentionNorm, queryNorm, keyNorm, mlpNorm;   ///< inside the block
-    /// Fused: qkv, output, (gate,) up, down; else q, k, v, output, (gate,) up, down. DecoderBlock relies on this order.
+    /// In the order in which a block computes them.
     std::vector<LinearName> linears;
 };
 

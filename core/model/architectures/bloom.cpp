@@ -87,8 +87,9 @@ Architecture bloomArchitecture()
     names.blocks = "transformer.h.";
     names.attentionNorm = "input_layernorm";
     names.mlpNorm = "post_attention_layernorm";
-    names.linears = {{"self_attention.query_key_value", SiteKind::AttentionInput}, {"self_attention.dense", SiteKind::AttentionOutput},
-                     {"mlp.dense_h_to_4h", SiteKind::MlpInput}, {"mlp.dense_4h_to_h", SiteKind::MlpMiddle}};
+    names.linears = {{"self_attention.query_key_value", SiteKind::AttentionInput, LinearRole::FusedQkv},
+                     {"self_attention.dense", SiteKind::AttentionOutput, LinearRole::Output},
+                     {"mlp.dense_h_to_4h", SiteKind::MlpInput, LinearRole::Up}, {"mlp.dense_4h_to_h", SiteKind::MlpMiddle, LinearRole::Down}};
     ModuleNames& gguf = family.ggufNames;
     gguf.embedding = "token_embd";
     gguf.embeddingNorm = "token_embd_norm";
@@ -97,8 +98,8 @@ Architecture bloomArchitecture()
     gguf.blocks = "blk.";
     gguf.attentionNorm = "attn_norm";
     gguf.mlpNorm = "ffn_norm";
-    gguf.linears = {{"attn_qkv", SiteKind::AttentionInput}, {"attn_output", SiteKind::AttentionOutput},
-                    {"ffn_up", SiteKind::MlpInput}, {"ffn_down", SiteKind::MlpMiddle}};
+    gguf.linears = {{"attn_qkv", SiteKind::AttentionInput, LinearRole::FusedQkv}, {"attn_output", SiteKind::AttentionOutput, LinearRole::Output},
+                    {"ffn_up", SiteKind::MlpInput, LinearRole::Up}, {"ffn_down", SiteKind::MlpMiddle, LinearRole::Down}};
     family.optionalPrefix = "transformer.";
     family.ggufSplitsQkv = true;
     family.fromHuggingFace = fromHuggingFace;

@@ -82,9 +82,11 @@ ModuleNames llamaLikeNames(bool queryKeyNorm)
         names.queryNorm = "self_attn.q_norm";
         names.keyNorm = "self_attn.k_norm";
     }
-    names.linears = {{"self_attn.q_proj", SiteKind::AttentionInput}, {"self_attn.k_proj", SiteKind::AttentionInput},
-                     {"self_attn.v_proj", SiteKind::AttentionInput}, {"self_attn.o_proj", SiteKind::AttentionOutput},
-                     {"mlp.gate_proj", SiteKind::MlpInput}, {"mlp.up_proj", SiteKind::MlpInput}, {"mlp.down_proj", SiteKind::MlpMiddle}};
+    names.linears = {{"self_attn.q_proj", SiteKind::AttentionInput, LinearRole::Query},
+                     {"self_attn.k_proj", SiteKind::AttentionInput, LinearRole::Key},
+                     {"self_attn.v_proj", SiteKind::AttentionInput, LinearRole::Value},
+                     {"self_attn.o_proj", SiteKind::AttentionOutput, LinearRole::Output}, {"mlp.gate_proj", SiteKind::MlpInput, LinearRole::Gate},
+                     {"mlp.up_proj", SiteKind::MlpInput, LinearRole::Up}, {"mlp.down_proj", SiteKind::MlpMiddle, LinearRole::Down}};
     return names;
 }
 
@@ -101,9 +103,10 @@ ModuleNames llamaLikeGgufNames(bool queryKeyNorm)
         names.queryNorm = "attn_q_norm";
         names.keyNorm = "attn_k_norm";
     }
-    names.linears = {{"attn_q", SiteKind::AttentionInput}, {"attn_k", SiteKind::AttentionInput}, {"attn_v", SiteKind::AttentionInput},
-                     {"attn_output", SiteKind::AttentionOutput}, {"ffn_gate", SiteKind::MlpInput}, {"ffn_up", SiteKind::MlpInput},
-                     {"ffn_down", SiteKind::MlpMiddle}};
+    names.linears = {{"attn_q", SiteKind::AttentionInput, LinearRole::Query}, {"attn_k", SiteKind::AttentionInput, LinearRole::Key},
+                     {"attn_v", SiteKind::AttentionInput, LinearRole::Value}, {"attn_output", SiteKind::AttentionOutput, LinearRole::Output},
+                     {"ffn_gate", SiteKind::MlpInput, LinearRole::Gate}, {"ffn_up", SiteKind::MlpInput, LinearRole::Up},
+                     {"ffn_down", SiteKind::MlpMiddle, LinearRole::Down}};
     return names;
 }
 

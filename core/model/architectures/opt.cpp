@@ -52,9 +52,11 @@ Architecture optArchitecture()
     names.blocks = "model.decoder.layers.";
     names.attentionNorm = "self_attn_layer_norm";
     names.mlpNorm = "final_layer_norm";
-    names.linears = {{"self_attn.q_proj", SiteKind::AttentionInput}, {"self_attn.k_proj", SiteKind::AttentionInput},
-                     {"self_attn.v_proj", SiteKind::AttentionInput}, {"self_attn.out_proj", SiteKind::AttentionOutput},
-                     {"fc1", SiteKind::MlpInput}, {"fc2", SiteKind::MlpMiddle}};
+    names.linears = {{"self_attn.q_proj", SiteKind::AttentionInput, LinearRole::Query},
+                     {"self_attn.k_proj", SiteKind::AttentionInput, LinearRole::Key},
+                     {"self_attn.v_proj", SiteKind::AttentionInput, LinearRole::Value},
+                     {"self_attn.out_proj", SiteKind::AttentionOutput, LinearRole::Output}, {"fc1", SiteKind::MlpInput, LinearRole::Up},
+                     {"fc2", SiteKind::MlpMiddle, LinearRole::Down}};
     family.optionalPrefix = "model.";
     family.fromHuggingFace = fromHuggingFace;
     family.traits = {.flattensMlp = true, .namesKvHeads = false, .kernelMark = 0.19, .kernelMarkName = "OPT"};

@@ -105,7 +105,7 @@ int main(int argc, char** argv)
         for (const bool second : {false, true}) {
             const std::vector<KernelEstimate> estimates = estimateKernels(samples, second ? other : grid);
             for (std::size_t i = 0; i < estimates.size(); ++i)
-                (second ? answer.otherCells : answer.cells)[static_cast<std::size_t>(analysis.sites[i].site.kind)].push_back(estimates[i]);
+                (second ? answer.otherCells : answer.cells)[analysis.sites[i].site.kind].push_back(estimates[i]);
         }
         kernel.setPreview(answer);
     };

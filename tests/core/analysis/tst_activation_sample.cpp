@@ -141,8 +141,8 @@ void TestActivationSample::aSampleHoldsTheModelsOwnActivations()
     for (int index = 0; index < m_model->config().blocks; ++index) {
         Recorder recorder;
         hidden = m_model->block(index).forward(hidden, &recorder);
-        for (int kind = 0; kind < kSiteKinds; ++kind) {
-            const auto seen = std::find_if(recorder.seen.begin(), recorder.seen.end(), [kind](const auto& s) { return s.first == static_cast<SiteKind>(kind); });
+        for (const SiteKind kind : SiteKind::dense()) {
+            const auto seen = std::find_if(recorder.seen.begin(), recorder.seen.end(), [kind](const auto& s) { return s.first == kind; });
             const SiteStatistics& s = analysis.sites[at++];
             QVERIFY(s.sample && s.sample->tokens->whole());
             QCOMPARE(s.sample->tokens.get(), analysis.sites.front().sample->tokens.get());

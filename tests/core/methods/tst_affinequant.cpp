@@ -47,14 +47,14 @@ std::vector<LearnedSite> sitesOf(const DecoderBlock& block, bool activations)
 {
     class See final : public SiteObserver {
     public:
-        void site(SiteKind kind, const at::Tensor& x) override { kept[static_cast<std::size_t>(kind)] = x.reshape({-1, x.size(-1)}).clone(); }
-        std::array<at::Tensor, kSiteKinds> kept;
+        void site(SiteKind kind, const at::Tensor& x) override { kept[kind] = x.reshape({-1, x.size(-1)}).clone(); }
+        PerSite<at::Tensor> kept;
     } see;
     at::manual_seed(3);
     block.forward(at::randn({4, 16, block.config().hidden}), &see);
     std::vector<LearnedSite> sites;
     for (const SiteKind kind : kSites) {
-        const at::Tensor x = see.kept[static_cast<std::size_t>(kind)];
+        const at::Tensor x = see.kept.at(kind);
         if (!whyNotFoldable(block.config(), kind).empty())
             continue;
         sites.push_back({kind, {x.abs().amax(0), x.amin(0), x.amax(0), x.abs().mean(0), x}, activations});

@@ -1,5 +1,6 @@
 #include "golden.h"
 
+#include "core/base/error.h"
 #include "core/model/decoder_block.h"
 
 #include <QtTest>
@@ -185,20 +186,20 @@ private Q_SLOTS:
         Seen seen;
         block.forward(hidden, &seen);
         QCOMPARE(seen.sites.size(), std::size_t{4});
-        for (int kind = 0; kind < kSiteKinds; ++kind)
-            QCOMPARE(static_cast<int>(seen.sites[static_cast<std::size_t>(kind)].first), kind);
+        for (std::size_t i = 0; i < 4; ++i)
+            QVERIFY(seen.sites[i].first == SiteKind::dense()[i]);
         QCOMPARE(quantizer->calls, 1);   // q, k and v share one grid: it is computed once
         QVERIFY(at::equal(seen.sites[0].second, block.attentionInput(hidden)));
         for (const SiteInfo& site : model->sites())
             if (site.block == 1)
-                QCOMPARE(seen.sites[static_cast<std::size_t>(site.kind)].second.size(-1), site.channels);
+                QCOMPARE(std::find_if(seen.sites.begin(), seen.sites.end(), [&](const auto& s) { return s.first == site.kind; })->second.size(-1), site.channels);
     }
 
     void activationGridsReachTheLinearsOfTheirSite_data()
     {
         QTest::addColumn<int>("site");
-        for (int kind = 0; kind < kSiteKinds; ++kind)
-            QTest::addRow("%s", std::string(name(static_cast<SiteKind>(kind))).c_str()) << kind;
+        for (const SiteKind kind : SiteKind::dense())
+            QTest::addRow("%s", std::string(name(kind)).c_str()) << kind.number();
     }
     void activationGridsReachTheLinearsOfTheirSite()
     {
@@ -209,10 +210,62 @@ private Q_SLOTS:
         DecoderBlock changed = model->block(0);
         auto quantizer = std::make_shared<Counting>();
         for (Linear& linear : changed.linears())
-            if (linear.info.site == static_cast<SiteKind>(site))
+            if (linear.info.site.number() == site)
                 linear.input = quantizer;
         QVERIFY((plain.forward(hidden) - changed.forward(hidden)).abs().max().item<float>() > 1e-3F);
         QCOMPARE(quantizer->calls, 1);
+    }
+
+    void stagesAreTheForward_data()
+    {
+        QTest::addColumn<QString>("name");
+        for (const char* name : {"llama", "qwen3", "opt", "opt-post-norm", "bloom", "bloom-residual-after-norm", "mistral-window"})
+            QTest::addRow("%s", name) << name;
+    }
+    /// Walked one by one, with nothing between them but what a stage hands on, they give every bit of the forward and its sites, in the model's order;
+    /// and each linear reads the site of one stage.
+    void stagesAreTheForward()
+    {
+        QFETCH(QString, name);
+        const auto model = Model::open(golden::data("goldens/" + name.toStdString()));
+        const DecoderBlock block = model->block(1);
+        const at::Tensor hidden = model->embed(std::vector<std::vector<std::int32_t>>{{1, 2, 3, 4, 5}});
+        Seen seen;
+        const at::Tensor whole = block.forward(hidden, &seen);
+        std::vector<SiteKind> listed;
+        for (const SiteInfo& site : model->sites())
+            if (site.block == 1)
+                listed.push_back(site.kind);
+        QCOMPARE(listed.size(), block.stages().size());
+        BlockState state{hidden, {}};
+        std::size_t linears = 0;
+        for (std::size_t i = 0; i < listed.size(); ++i) {
+            const Stage& stage = block.stages()[i];
+            QVERIFY(stage.site == listed[i] && seen.sites[i].first == listed[i]);
+            const at::Tensor x = stage.activation(block, state);
+            QVERIFY(at::equal(x, seen.sites[i].second));
+            if (stage.site.half() == block.stages().front().site.half())
+                QVERIFY(at::equal(x, block.activation(stage.site, hidden)));
+            linears += static_cast<std::size_t>(std::count_if(block.linears().begin(), block.linears().end(), [&](const Linear& l) { return l.info.site == stage.site; }));
+            state = stage.advance(block, {state.hidden.clone(), state.carry.defined() ? state.carry.clone() : at::Tensor()}, x);
+        }
+        QVERIFY(at::equal(state.hidden, whole) && !state.carry.defined());
+        QVERIFY(at::equal(block.half(BlockHalf::Mlp, block.half(BlockHalf::Attention, hidden)), whole));
+        QCOMPARE(linears, block.linears().size());
+    }
+
+    void aSiteIsOneByItsName()
+    {
+        const SiteDeclaration router{"router_in_of_a_test", "router in", "router", SiteProducer::Norm, BlockHalf::Mlp};
+        QVERIFY(!SiteKind::find(router.name));
+        const SiteKind site = SiteKind::declare(router);
+        QVERIFY(SiteKind::declare(router) == site && SiteKind::find(router.name) == site && SiteKind::numbered(site.number()) == site);
+        QVERIFY(site != SiteKind::MlpInput && SiteKind::find("mlp_in") == SiteKind::MlpInput);
+        QCOMPARE(std::string(label(site)), router.label);
+        QVERIFY(!SiteKind::numbered(-1) && !SiteKind::numbered(SiteKind::kMost) && !SiteKind::find("none"));
+        SiteDeclaration other = router;
+        other.producer = SiteProducer::Values;
+        QVERIFY_THROWS_EXCEPTION(Error, SiteKind::declare(other));
     }
 
     void recordedGraphGivesTheSameValuesAndGradients_data()

@@ -28,7 +28,7 @@ inline Driven drive(const std::string& model, const std::vector<Plan>& plansOfAB
     for (std::size_t i = 0; i < ids.size(); ++i)
         for (std::size_t j = 0; j < ids[i].size(); ++j)
             ids[i][j] = static_cast<std::int32_t>((31 * i + 7 * j * (i + 1) + 3) % 80);
-    CalibrationStreams streams{ActivationStream(2, 0, 0, {}), ActivationStream(2, 0, 0, {}), ActivationStream(2, 0, 0, {}), std::nullopt, 2, 4, seed};
+    CalibrationStreams streams{ActivationStream(2, 0, 0, {}), ActivationStream(2, 0, 0, {}), std::nullopt, 2, 4, seed};
     streams.floatHidden.emplace(2, 0, 0, std::filesystem::path());
     for (std::size_t i = 0; i < 2; ++i) {
         const at::Tensor embedded = opened->embed(std::span(ids).subspan(2 * i, 2));

@@ -121,8 +121,10 @@ private Q_SLOTS:
             QVERIFY(project->analysis()->sites.empty());
             for (int block = 0; block < 3; ++block) {
                 std::vector<SiteStatistics> some;
-                for (int kind = 0; kind < kSiteKinds; ++kind)
-                    some.push_back(randomSite(block, static_cast<SiteKind>(kind), kind == 3 ? 1536 : 576, kind == 0 ? 1 : 700));
+                std::vector<SiteKind> kinds = SiteKind::dense();
+                kinds.push_back(SiteKind::declare({"expert_mid_7", "middle of expert 7", "expert 7", SiteProducer::Activation, BlockHalf::Mlp}));
+                for (const SiteKind kind : kinds)
+                    some.push_back(randomSite(block, kind, kind == SiteKind::MlpMiddle ? 1536 : 576, kind == SiteKind::AttentionInput ? 1 : 700));
                 const std::vector<WeightStatistics> linears{randomWeight("q"), randomWeight("k")};
                 project->addAnalysisBlock(block, some, linears);
                 sites.insert(sites.end(), some.begin(), some.end());
