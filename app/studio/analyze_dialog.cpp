@@ -4,6 +4,7 @@
 #include "app/studio/resources.h"
 #include "app/studio/text.h"
 #include "app/studio/text_field.h"
+#include "app/studio/text_measure.h"
 #include "core/pipeline/memory_plan.h"
 #include "widgets/colour_map.h"
 #include "widgets/number_box.h"
@@ -17,7 +18,7 @@ namespace halftone {
 
 using namespace Qt::StringLiterals;
 
-AnalyzeDialog::AnalyzeDialog(const Document& document, const AnalyzeRequest& last, QWidget* parent)
+AnalyzeDialog::AnalyzeDialog(const Document& document, JobRunner& jobs, const AnalyzeRequest& last, QWidget* parent)
     : JobDialog(u"analyzeDialog"_s, tr("Analyze"),
                 tr("Runs the text through %1 once, block by block, and measures every activation that feeds a linear: channel ranges, "
                    "outliers, and the share of elements that each activation grid rounds to zero.").arg(plainText(document.name())),
@@ -52,7 +53,8 @@ AnalyzeDialog::AnalyzeDialog(const Document& document, const AnalyzeRequest& las
     form()->addRow(tr("Window &length"), m_length);
     form()->addRow(tr("Grid &bits"), m_bits);
     form()->addRow(tr("CrossQuant &α"), m_alpha);
-    connect(m_text, &TextField::changed, this, &AnalyzeDialog::refresh);
+    m_measure = new TextMeasure(document.model().path, jobs, *m_text, this);
+    connect(m_measure, &TextMeasure::changed, this, &AnalyzeDialog::refresh);
     for (QSpinBox* box : {m_windows, m_length})
         connect(box, &QSpinBox::valueChanged, this, &AnalyzeDialog::refresh);
     refresh();
@@ -65,14 +67,18 @@ AnalyzeRequest AnalyzeDialog::request() const
 
 void AnalyzeDialog::refresh()
 {
-    const QString amount = m_windows->value() == 0
-        ? tr("The whole text, cut into windows of %1 tokens.").arg(m_length->value())
-        : tr("%1 tokens, cut from the start of the text. The views fill while it runs.").arg(countText(std::int64_t(m_windows->value()) * m_length->value()));
-    const std::int64_t tokens = std::int64_t(m_windows->value()) * m_length->value();
-    QString cost;
-    if (tokens > 0)   // of a whole text the length is not known before it is read
-        cost = u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(analyzeMemory(m_document.model().config, m_windows->value(), m_length->value(), 0)), MachineRates::text(u"analyze"_s, m_document.model(), walkWork(m_document.model(), double(tokens))));
-    setNote(amount + cost, m_text->problem());
+    const int asked = m_windows->value(), length = m_length->value();
+    const std::optional<int> windows = m_measure->windows(asked, length);
+    QString note = windowsText(asked, length, *m_measure);
+    if (asked > 0)
+        note += u' ' + tr("The views fill while it runs.");
+    if (windows) {   // of a whole text it is not known before that is read
+        const ModelDescription& model = m_document.model();
+        note += u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(analyzeMemory(model.config, *windows, length, 0)),
+                    MachineRates::text(u"analyze"_s, model, walkWork(model, double(*windows) * length)));
+    }
+    const QString problem = m_text->problem();
+    setNote(note, problem.isEmpty() ? m_measure->problem(length) : problem);
 }
 
 } // namespace halftone

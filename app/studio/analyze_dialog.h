@@ -8,13 +8,15 @@ class QSpinBox;
 
 namespace halftone {
 
+class JobRunner;
 class TextField;
+class TextMeasure;
 
 /// Which text to look at, and which grid's kernel to count.
 class AnalyzeDialog : public JobDialog {
     Q_OBJECT
 public:
-    AnalyzeDialog(const Document& document, const AnalyzeRequest& last, QWidget* parent);
+    AnalyzeDialog(const Document& document, JobRunner& jobs, const AnalyzeRequest& last, QWidget* parent);
     AnalyzeRequest request() const;
 
 private:
@@ -22,6 +24,7 @@ private:
 
     const Document& m_document;
     TextField* m_text = nullptr;
+    TextMeasure* m_measure = nullptr;
     QSpinBox* m_windows = nullptr;
     QSpinBox* m_length = nullptr;
     QSpinBox* m_bits = nullptr;

@@ -6,6 +6,7 @@
 #include "app/studio/measured.h"
 #include "app/studio/text.h"
 #include "app/studio/text_field.h"
+#include "app/studio/text_measure.h"
 #include "core/pipeline/memory_plan.h"
 #include "widgets/colour_map.h"
 #include "widgets/number_box.h"
@@ -21,7 +22,7 @@ namespace halftone {
 
 using namespace Qt::StringLiterals;
 
-EvaluateDialog::EvaluateDialog(const Document& document, const EvaluateRequest& last, QWidget* parent)
+EvaluateDialog::EvaluateDialog(const Document& document, JobRunner& jobs, const EvaluateRequest& last, QWidget* parent)
     : JobDialog(u"evaluateDialog"_s, tr("Evaluate"),
                 tr("Measures perplexity on a text, and how far the quantized model's next-token distribution lies from the float model's."),
                 tr("&Evaluate"), parent)
@@ -84,7 +85,8 @@ EvaluateDialog::EvaluateDialog(const Document& document, const EvaluateRequest& 
     form()->addRow(QString(), m_recipe);
     form()->addRow(QString(), m_divergence);
 
-    connect(m_text, &TextField::changed, this, &EvaluateDialog::refresh);
+    m_measure = new TextMeasure(document.model().path, jobs, *m_text, this);
+    connect(m_measure, &TextMeasure::changed, this, &EvaluateDialog::refresh);
     for (QSpinBox* box : {m_windows, m_length})
         connect(box, &QSpinBox::valueChanged, this, &EvaluateDialog::refresh);
     for (QCheckBox* box : {m_float, m_run, m_recipe, m_divergence})
@@ -125,21 +127,24 @@ void EvaluateDialog::refresh()
     QString problem = m_text->problem();
     if (problem.isEmpty() && !m_float->isChecked() && !m_run->isChecked() && !m_recipe->isChecked())
         problem = tr("Choose what to measure.");
-    const QString amount = m_windows->value() == 0
-        ? tr("The whole text, cut into windows of %1 tokens.").arg(m_length->value())
-        : tr("%1 tokens, cut from the start of the text.").arg(countText(std::int64_t(m_windows->value()) * m_length->value()));
-    const std::int64_t tokens = std::int64_t(m_windows->value()) * m_length->value();
+    const int length = m_length->value();
+    if (problem.isEmpty())
+        problem = m_measure->problem(length);
+    const std::optional<int> windows = m_measure->windows(m_windows->value(), length);
     QString cost;
-    if (tokens > 0 && problem.isEmpty()) {
+    if (windows && problem.isEmpty()) {   // of a whole text it is not known before that is read
+        const ModelDescription& model = m_document.model();
+        const std::int64_t tokens = std::int64_t(*windows) * length;
         const bool divergence = m_divergence->isChecked();
-        double work = m_float->isChecked() ? evaluateWork(m_document.model(), double(tokens), false) : 0;
+        double work = m_float->isChecked() ? evaluateWork(model, double(tokens), false) : 0;
         for (const QCheckBox* box : {m_run, m_recipe})
             if (box->isChecked())
-                work += evaluateWork(m_document.model(), double(tokens), divergence);
+                work += evaluateWork(model, double(tokens), divergence);
         const int models = divergence && (m_run->isChecked() || m_recipe->isChecked()) ? 2 : 1;
-        cost = u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(evaluateMemory(m_document.model().config, tokens, m_length->value(), {models, models, models})), MachineRates::text(u"evaluate"_s, m_document.model(), work));
+        cost = u'\n' + tr("Memory: about %1 at its peak · time: %2").arg(formatBytes(evaluateMemory(model.config, tokens, length, {models, models, models})),
+                   MachineRates::text(u"evaluate"_s, model, work));
     }
-    setNote(amount + u' ' + tr("Figures compare only when text and windows are the same.") + cost, problem);
+    setNote(windowsText(m_windows->value(), length, *m_measure) + u' ' + tr("Figures compare only when text and windows are the same.") + cost, problem);
 }
 
 void EvaluateDialog::chooseRun(const QString& run)

@@ -9,13 +9,15 @@ class QSpinBox;
 
 namespace halftone {
 
+class JobRunner;
 class TextField;
+class TextMeasure;
 
 /// What to measure on which text: the float model, a run, the recipe on the fly; each is a job of its own.
 class EvaluateDialog : public JobDialog {
     Q_OBJECT
 public:
-    EvaluateDialog(const Document& document, const EvaluateRequest& last, QWidget* parent);
+    EvaluateDialog(const Document& document, JobRunner& jobs, const EvaluateRequest& last, QWidget* parent);
     /// Sets its run, where that is done.
     void chooseRun(const QString& run);
     /// One request a chosen target, the float model first.
@@ -26,6 +28,7 @@ private:
 
     const Document& m_document;
     TextField* m_text = nullptr;
+    TextMeasure* m_measure = nullptr;
     QSpinBox* m_windows = nullptr;
     QSpinBox* m_length = nullptr;
     QCheckBox* m_float = nullptr;

@@ -476,7 +476,7 @@ void MainWindow::askAnalyze()
 {
     if (!m_document->isOpen())
         return;
-    auto* dialog = new AnalyzeDialog(*m_document, m_lastAnalyze, this);
+    auto* dialog = new AnalyzeDialog(*m_document, *m_jobs, m_lastAnalyze, this);
     connect(dialog, &JobDialog::started, this, [this, dialog] {
         m_lastAnalyze = dialog->request();
         m_messages->dismiss(u"analyze"_s);
@@ -529,7 +529,7 @@ void MainWindow::askEvaluate(const QString& run)
 {
     if (!m_document->isOpen())
         return;
-    auto* dialog = new EvaluateDialog(*m_document, m_lastEvaluate, this);
+    auto* dialog = new EvaluateDialog(*m_document, *m_jobs, m_lastEvaluate, this);
     dialog->chooseRun(run);
     connect(dialog, &JobDialog::started, this, [this, dialog] {
         for (const EvaluateRequest& request : dialog->requests()) {

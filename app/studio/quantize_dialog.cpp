@@ -6,6 +6,7 @@
 #include "app/studio/resources.h"
 #include "app/studio/text.h"
 #include "app/studio/text_field.h"
+#include "app/studio/text_measure.h"
 #include "core/base/error.h"
 #include "core/pipeline/quantize_plan.h"
 #include "core/pipeline/run_difference.h"
@@ -28,9 +29,6 @@ namespace halftone {
 using namespace Qt::StringLiterals;
 
 namespace {
-
-constexpr int kMeasureMs = 150;
-constexpr auto kMeasureTag = "measure-text";
 
 int quantizedLinears(const Document& document)
 {
@@ -57,8 +55,6 @@ QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const 
                    "goes on where it was.").arg(plainText(document.name())),
                 tr("&Quantize"), parent)
     , m_document(document)
-    , m_jobs(&jobs)
-    , m_measureLater(this)
 {
     const RunInfo* branched = document.run(branchFrom);
     if (const RunInfo* run = branched ? branched : document.unfinishedRun())
@@ -111,48 +107,10 @@ QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const 
     m_cost->setTextFormat(Qt::PlainText);
     m_cost->setWordWrap(true);
     body()->addWidget(m_cost);
-    m_measureLater.setSingleShot(true);
-    m_measureLater.setInterval(kMeasureMs);
-    connect(&m_measureLater, &QTimer::timeout, this, &QuantizeDialog::measure);
-    connect(m_text, &TextField::changed, this, [this] {
-        m_measured.reset();
-        m_measureProblem.clear();
-        m_measureLater.start();
-        refresh();
-    });
+    m_measure = new TextMeasure(document.model().path, jobs, *m_text, this);
+    connect(m_measure, &TextMeasure::changed, this, &QuantizeDialog::refresh);
     offerCommand([this] { return quantizeCommand(m_document, request(), this->calibration()); });
     refresh();
-    measure();
-}
-
-QuantizeDialog::~QuantizeDialog()
-{
-    if (m_jobs)
-        m_jobs->cancelTag(QString::fromUtf8(kMeasureTag));
-}
-
-/// How long the text is, asked on the file thread: Start does not wait for it, since a run takes what there is.
-void QuantizeDialog::measure()
-{
-    if (!m_text->problem().isEmpty())
-        return;
-    m_measuredLine = m_text->file();
-    JobSpec spec{QString::fromUtf8(kMeasureTag), tr("Look at the text"), JobSpec::Lane::Files, false, {}, {}};
-    const QPointer<QuantizeDialog> alive(this);
-    spec.failed = [alive, line = m_measuredLine](const JobError& error) {
-        if (!alive || line != alive->m_text->file())
-            return;
-        alive->m_measureProblem = error.sentence;
-        alive->refresh();
-    };
-    m_jobs->submit(
-        spec, [model = m_document.model().path, choice = m_text->choice()](Progress&, const std::stop_token& stop) { return measureText(model, choice, stop); },
-        [alive, line = m_measuredLine](const TextLength& length) {
-            if (!alive || line != alive->m_text->file())
-                return;
-            alive->m_measured = length;
-            alive->refresh();
-        });
 }
 
 QuantizeDialog::Begin QuantizeDialog::begin() const
@@ -179,8 +137,7 @@ CalibrationSettings QuantizeDialog::calibration() const
 CalibrationSettings QuantizeDialog::planned() const
 {
     CalibrationSettings settings = calibration();
-    if (m_measured)
-        settings.samples = std::max(1, m_measured->samples(settings));
+    settings.samples = m_measure->windows(settings.samples, settings.length).value_or(settings.samples);
     return settings;
 }
 
@@ -249,26 +206,25 @@ void QuantizeDialog::refresh()
     const bool noText = m_text->file().isEmpty() && !needsText();
     QString problem = noText ? QString() : m_text->problem();
     if (problem.isEmpty() && !noText)
-        problem = m_measureProblem;
-    if (problem.isEmpty() && m_measured && !noText)
-        problem = toQString(m_measured->problem(m_length->value()));
+        problem = m_measure->problem(m_length->value());
     if (m_document.readOnly())
         problem = tr("The project is read-only: a run has no place to go.");
     else if (linears == 0 && !m_document.recipe().kvCache.quantized())
         problem = tr("The recipe leaves every linear as it is. Choose a preset, or set bits in Layers, first.");
     const int wanted = m_samples->value();
+    const std::optional<TextLength>& measured = m_measure->length();
     QString note;
     if (noText)
         note = tr("No text: nothing in the recipe learns from one.");
-    else if (m_measured && settings.samples < wanted)
+    else if (measured && settings.samples < wanted)
         note = tr("%1 of %2 samples: the text is short (%3 tokens). %4 tokens calibrate the run.")
-                   .arg(settings.samples).arg(wanted).arg(countText(m_measured->tokens), countText(std::int64_t(settings.samples) * settings.length));
+                   .arg(settings.samples).arg(wanted).arg(countText(measured->tokens), countText(std::int64_t(settings.samples) * settings.length));
     else
         note = tr("%1 tokens calibrate the run.").arg(countText(std::int64_t(settings.samples) * settings.length));
     if (!noText && !needsText())
         note = tr("This recipe needs no text: rounding to nearest learns from none. The text only measures output errors and the check on unseen tokens, and may be left empty.");
-    if (m_measured)
-        for (const std::string& said : m_measured->notes)
+    if (measured)
+        for (const std::string& said : measured->notes)
             note += u'\n' + toQString(said);
     if (m_document.packing().packing == Packing::DenseOnly)
         note += u'\n' + tr("Dense only: no packed format can hold this recipe, so an export is as large as the float model. %1").arg(toQString(m_document.packing().why));

@@ -2,10 +2,8 @@
 
 #include "app/studio/job_dialog.h"
 #include "app/studio/tasks.h"
-#include "core/pipeline/text_length.h"
 
-#include <QPointer>
-#include <QTimer>
+#include <optional>
 
 class QCheckBox;
 class QComboBox;
@@ -15,6 +13,7 @@ class QSpinBox;
 namespace halftone {
 
 class TextField;
+class TextMeasure;
 struct RunDifference;
 
 /// What calibrates the run, what it will come to, and whether an interrupted one goes on, is branched from, or left.
@@ -23,13 +22,11 @@ class QuantizeDialog : public JobDialog {
 public:
     /// @param branchFrom a run, done or not, whose blocks are offered to be taken over; empty: the unfinished one, where there is one
     QuantizeDialog(const Document& document, JobRunner& jobs, const QString& lastText, const QString& branchFrom, QWidget* parent);
-    ~QuantizeDialog() override;
     QuantizeRequest request() const;
     CalibrationSettings calibration() const;
 
 private:
     enum class Begin { Anew, GoOn, Branch };
-    void measure();
     void refresh();
     void refreshBegin();
     RunDifference difference() const;
@@ -39,13 +36,9 @@ private:
     CalibrationSettings planned() const;
 
     const Document& m_document;
-    QPointer<JobRunner> m_jobs;            ///< goes before the dialog where the window is closed under it
     std::optional<RunInfo> m_other;   ///< the run that is gone on with or branched from
-    QTimer m_measureLater;
-    QString m_measuredLine;                ///< the text that was measured last
-    std::optional<TextLength> m_measured;  ///< empty: not known yet
-    QString m_measureProblem;
     TextField* m_text = nullptr;
+    TextMeasure* m_measure = nullptr;
     QSpinBox* m_samples = nullptr;
     QSpinBox* m_length = nullptr;
     QSpinBox* m_seed = nullptr;

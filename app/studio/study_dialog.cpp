@@ -4,6 +4,7 @@
 #include "app/studio/resources.h"
 #include "app/studio/text.h"
 #include "app/studio/text_field.h"
+#include "app/studio/text_measure.h"
 #include "core/base/error.h"
 #include "core/base/error_text.h"
 #include "widgets/colour_map.h"
@@ -218,8 +219,10 @@ void StudyDialog::buildTexts(const Study& last)
     form()->addRow(tr("&Calibration"), m_calibration);
     form()->addRow(tr("Samples"), pair(m_samples, u"×"_s, m_sampleLength, this));
     form()->addRow(QString(), m_divergence);
-    for (TextField* field : {m_text, m_calibration})
-        connect(field, &TextField::changed, this, &StudyDialog::refresh);
+    m_measure = new TextMeasure(m_document.model().path, m_jobs, *m_text, this);
+    m_calibrationMeasure = new TextMeasure(m_document.model().path, m_jobs, *m_calibration, this);
+    for (TextMeasure* measure : {m_measure, m_calibrationMeasure})
+        connect(measure, &TextMeasure::changed, this, &StudyDialog::refresh);
     for (QSpinBox* box : {m_windows, m_length, m_samples, m_sampleLength})
         connect(box, &QSpinBox::valueChanged, this, &StudyDialog::refresh);
     connect(m_divergence, &QCheckBox::toggled, this, &StudyDialog::refresh);
@@ -337,7 +340,10 @@ void StudyDialog::refresh()
 
 void StudyDialog::plan()
 {
-    const Study wanted = study();
+    Study wanted = study();   // as far as its texts reach
+    wanted.windows = m_measure->windows(wanted.windows, wanted.length).value_or(wanted.windows);
+    CalibrationSettings& calibration = wanted.base.calibration;
+    calibration.samples = m_calibrationMeasure->windows(calibration.samples, calibration.length).value_or(calibration.samples);
     const auto tokens = std::int64_t{wanted.windows} * wanted.length;
     JobSpec spec{u"plan-study"_s, tr("Plan the study"), JobSpec::Lane::Files, false, {}, {}};
     QPointer<StudyDialog> self(this);
@@ -357,12 +363,14 @@ void StudyDialog::plan()
 void StudyDialog::showPlan(const StudyPlan& plan, double tokens)
 {
     QString problem = m_text->problem();
+    if (problem.isEmpty())
+        problem = m_measure->problem(m_length->value());
     if (m_document.readOnly())
         problem = tr("The project is read-only: a study has no place to go.");
     else if (plan.possible() == 0)
         problem = plan.members.empty() ? tr("Nothing is checked.") : toQString(plan.members.front().impossible);
     else if (plan.runs() > 0 && problem.isEmpty())
-        problem = m_calibration->problem();
+        problem = m_calibration->problem().isEmpty() ? m_calibrationMeasure->problem(m_sampleLength->value()) : m_calibration->problem();
     QString note = plan.possible() == 1 ? tr("1 setting") : tr("%1 settings").arg(plan.possible());
     if (plan.runs() > 0)
         note += tr(", runs of their own among them: %1").arg(plan.runs());

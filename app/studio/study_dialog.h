@@ -20,6 +20,7 @@ class QSpinBox;
 namespace halftone {
 
 class TextField;
+class TextMeasure;
 
 /// What to study: methods × bits × groups × activation grids by check boxes, from a preset or at will; says how many settings that makes and what they
 /// will take before it starts.
@@ -51,6 +52,8 @@ private:
     QLineEdit* m_alphas = nullptr;
     TextField* m_text = nullptr;
     TextField* m_calibration = nullptr;
+    TextMeasure* m_measure = nullptr;
+    TextMeasure* m_calibrationMeasure = nullptr;
     QSpinBox* m_windows = nullptr;
     QSpinBox* m_length = nullptr;
     QSpinBox* m_samples = nullptr;

@@ -2,6 +2,7 @@
 
 #include "app/studio/text.h"
 #include "core/model/describe.h"
+#include "core/pipeline/memory_plan.h"
 
 #include <QAbstractSpinBox>
 #include <QDialog>
@@ -9,6 +10,7 @@
 #include <QLayout>
 #include <QLineEdit>
 #include <QPushButton>
+#include <QRegularExpression>
 #include <QSpinBox>
 
 using namespace halftone;
@@ -152,6 +154,43 @@ private Q_SLOTS:
             }
             QVERIFY2(looked > 3, qPrintable(name));
         }
+    }
+
+    /// What the dialogs promise is of the windows that the text holds, of a whole text as well. (Quantize: tst_studio_jobs.)
+    void whatIsPlannedReachesAsFarAsTheText_data()
+    {
+        QTest::addColumn<QString>("command");
+        QTest::addColumn<int>("windows");
+        for (const char* command : {"analyze", "evaluate", "study"}) {
+            QTest::addRow("%s, more than there is", command) << QString::fromLatin1(command) << 100'000;
+            QTest::addRow("%s, all", command) << QString::fromLatin1(command) << 0;
+        }
+    }
+    void whatIsPlannedReachesAsFarAsTheText()
+    {
+        QFETCH(QString, command);
+        QFETCH(int, windows);
+        constexpr int kLength = 64;
+        STEP(openModel());
+        const ModelConfig& config = document().model().config;
+        const double asked = double(command == u"analyze"_s ? analyzeMemory(config, 100'000, kLength, 0) : evaluateMemory(config, std::int64_t{100'000} * kLength, kLength, {1, 1, 1}));
+        QDialog* box = dialog(command, command + u"Dialog"_s);
+        QVERIFY(box);
+        auto* text = box->findChild<QLineEdit*>(u"text"_s);
+        text->selectAll();
+        QTest::keyClicks(text, textFile());
+        box->findChild<QSpinBox*>(u"windows"_s)->setValue(windows);
+        box->findChild<QSpinBox*>(u"length"_s)->setValue(kLength);
+        const auto* note = box->findChild<QLabel*>(u"note"_s);
+        const auto said = [&] {
+            const QRegularExpressionMatch match = QRegularExpression(u"Memory: about ([\\d.]+) (kB|MB|GB|TB)"_s).match(note->text());
+            const QString unit = match.captured(2);
+            return match.hasMatch() ? match.captured(1).toDouble() * (unit == u"TB"_s ? 1e12 : unit == u"GB"_s ? 1e9 : unit == u"MB"_s ? 1e6 : 1e3) : 1e18;
+        };
+        QTRY_VERIFY2_WITH_TIMEOUT(said() < 0.6 * asked, qPrintable(u"%1\n(as asked: %2)"_s.arg(note->text()).arg(asked)), 60000);
+        if (command != u"study"_s)
+            QVERIFY2(note->text().contains(windows == 0 ? u"The whole text: "_s : u"the text is short"_s), qPrintable(note->text()));
+        box->reject();
     }
 };
 
