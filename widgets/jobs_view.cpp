@@ -113,6 +113,7 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
 {
     setObjectName(u"jobsView"_s);
     setAccessibleName(tr("Jobs"));
+    m_jobHeight = JobWidget().sizeHint().height();
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(12, 4, 12, 4);
     column->setSpacing(4);
@@ -138,6 +139,9 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     m_queue = part(rows);
     m_fold = new QWidget(this);
     m_fold->setObjectName(u"jobsFold"_s);
+    QSizePolicy policy = m_fold->sizePolicy();
+    policy.setRetainSizeWhenHidden(true);
+    m_fold->setSizePolicy(policy);
     auto* foldRow = new QHBoxLayout(m_fold);
     foldRow->setContentsMargins(0, 2, 0, 2);
     foldRow->setSpacing(12);
@@ -227,7 +231,7 @@ JobsView::Place JobsView::placeOf(const JobRow& job)
     switch (job.state) {
     case JobRow::State::Running:
     case JobRow::State::Paused: return Place::AtWork;
-    case JobRow::State::Waiting:
+    case JobRow::State::Waiting: return job.ahead == 0 ? Place::AtWork : Place::Queue;   // with none before it, it begins at once
     case JobRow::State::Failed: return Place::Queue;   // what failed is seen until somebody decides about it
     case JobRow::State::Cancelled: return job.canResume ? Place::Queue : Place::Finished;
     case JobRow::State::Done: break;
@@ -264,7 +268,7 @@ void JobsView::refreshFold()
 
 void JobsView::fitHeight()
 {
-    int atWork = 0, waiting = 0, finished = 0, line = m_idle->sizeHint().height();
+    int atWork = 0, waiting = 0, finished = 0, line = std::max(m_idle->sizeHint().height(), m_jobHeight);
     for (const auto& [id, entry] : m_jobs) {
         atWork += entry.place == Place::AtWork;
         waiting += entry.place == Place::Queue;
@@ -273,10 +277,7 @@ void JobsView::fitHeight()
     }
     m_idle->setText(m_jobs.empty() ? tr("No jobs. Analyze, Quantize, Evaluate and Export report here.") : tr("No job is at work."));
     m_idle->setVisible(atWork == 0);
-    m_idle->setMinimumHeight(m_jobs.empty() ? 0 : line);
-    QSizePolicy policy = m_fold->sizePolicy();
-    policy.setRetainSizeWhenHidden(!m_jobs.empty());
-    m_fold->setSizePolicy(policy);
+    m_idle->setMinimumHeight(line);   // as high as the job that takes its place
     const int listed = waiting + (m_unfolded ? finished : 0);
     m_scroll->setVisible(listed > 0);
     m_scroll->setMinimumHeight(std::clamp(listed, 1, kLeastRows) * line);

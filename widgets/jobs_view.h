@@ -107,6 +107,7 @@ private:
     QString m_logged;
     QString m_newestEnd;
     bool m_unfolded = false;
+    int m_jobHeight = 0;                               ///< of a line of the queue
     std::map<QString, Entry> m_jobs;
     std::map<QString, QStringList> m_logs;
     std::map<QString, QString> m_files;

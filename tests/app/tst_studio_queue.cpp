@@ -326,10 +326,12 @@ private Q_SLOTS:
         QVERIFY2(!replayed.isEmpty(), qPrintable(said.join(u'\n')));
     }
 
-    void nothingMovesWhenARunIsDone()
+    void nothingMovesWhenARunBeginsOrIsDone()
     {
         STEP(openDeepModel(12));
+        const int unused = m_window->findChild<QWidget*>(u"jobs"_s)->height();
         STEP(analyze());
+        QCOMPARE(m_window->findChild<QWidget*>(u"jobs"_s)->height(), unused);
         m_window->setWorkspace(Workspaces::Inspect);
         STEP(useGptq());
         const auto places = [this] {
@@ -340,9 +342,10 @@ private Q_SLOTS:
             }
             return all;
         };
+        const QList<QRect> before = places();
         STEP(quantizeAndPause(3));
         QTest::qWait(100);
-        const QList<QRect> before = places();
+        QCOMPARE(places(), before);
         m_window->jobs().resume(job(u"quantize"_s).id);
         auto* notice = m_window->findChild<QWidget*>(u"doneNotice"_s);
         QTRY_VERIFY_WITH_TIMEOUT(!m_window->jobs().busy() && notice->isVisible(), 60000);
