@@ -161,7 +161,7 @@ std::vector<Regex::Match> Regex::all(std::string_view text, const TextBudget& bu
     std::vector<Match> matches;
     std::size_t from = 0;
     std::optional<std::size_t> lastEnd;
-    for (std::size_t count = 1; from <= text.size(); ++count) {
+    for (std::size_t count = 1; !text.empty() && from <= text.size(); ++count) {
         if (count % 64 == 0)
             budget.check(m_subject, m_pattern);
         const auto found = search(text, from, &budget);

@@ -29,7 +29,8 @@ public:
     /// The first match at or after `from` in valid UTF-8.
     /// @throws Error{BadFile} when a match takes too many steps, or all together more time than `budget` leaves.
     std::optional<Match> search(std::string_view text, std::size_t from, const TextBudget* budget = nullptr) const;
-    /// All matches in order, not overlapping; empty ones too, but none right behind the one before it.
+    /// All matches in order, not overlapping; empty ones too, but none right behind the one before it, and none in an
+    /// empty text, as tokenizers has it.
     std::vector<Match> all(std::string_view text, const TextBudget& budget) const;
 
 private:

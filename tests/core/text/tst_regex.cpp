@@ -89,6 +89,8 @@ private Q_SLOTS:
         row("negated POSIX names", "[[:^alpha:]]+", "ab1 c", {"1 "});
         row("names at length", "\\p{Letter}+|\\p{White_Space}", "ab 1", {"ab", " "});
         row("case is ignored to the end of the group, in its other branches too", "x(?:a(?i)b|C)", "xaB xc xac xC", {"xaB", "xac"});
+        row("empty matches", "x?", "ab", {"", "", ""});
+        row("none in an empty text", "x?", "", {});
         row("code points", "[\\u4e00-\\u9fff]+|\\x{1F600}", QStringLiteral("a中文\U0001F600"), {QStringLiteral("中文"), QStringLiteral("\U0001F600")});
     }
 
