@@ -2,6 +2,7 @@
 
 #include "core/model/config_reader.h"
 #include "core/model/model.h"
+#include "core/text/tokenizer_class.h"
 
 #include <unordered_set>
 
@@ -28,6 +29,9 @@ ModelDescription describeModel(const std::filesystem::path& path, bool lookForGr
     if (model->checkpoint().kind() == Checkpoint::Kind::HuggingFace && !hasTokenizer(model->checkpoint().path()))
         out.notes.push_back(model->checkpoint().path().string() + " holds no tokenizer (tokenizer.json, tokenizer.model or vocab.json): the model can be looked at, but no text can be "
                             "cut into tokens for it, so nothing can be analyzed, calibrated or evaluated.");
+    else if (model->checkpoint().kind() == Checkpoint::Kind::HuggingFace)
+        if (std::string note = noteOnTokenizerClass(model->checkpoint().path()); !note.empty())
+            out.notes.push_back(std::move(note));
     return out;
 }
 

@@ -4,6 +4,7 @@
 #include "core/text/json_fields.h"
 #include "core/text/pipeline_tokenizer.h"
 #include "core/text/sentencepiece_tokenizer.h"
+#include "core/text/tokenizer_class.h"
 
 #include <algorithm>
 #include <charconv>
@@ -119,6 +120,13 @@ std::unique_ptr<Tokenizer> openSentencePiece(const fs::path& folder)
 constexpr const char* kQwen2 = R"re((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+)re"
                                R"re(|\s+(?!\S)|\s+)re";
 
+bool holdsPattern(const Json& preTokenizer, std::string_view pattern)
+{
+    if (const Json& list = fields::member(preTokenizer, "pretokenizers"); list.is_array())
+        return std::any_of(list.begin(), list.end(), [&](const Json& one) { return !one.contains("pretokenizers") && holdsPattern(one, pattern); });
+    return fields::member(fields::member(preTokenizer, "pattern"), "Regex") == pattern;
+}
+
 std::unique_ptr<Tokenizer> openVocabularyAndMerges(const fs::path& folder)
 {
     const Configuration configuration(folder);
@@ -221,6 +229,27 @@ std::unique_ptr<Tokenizer> Tokenizer::openFolder(const fs::path& folder)
     throw Error(ErrorKind::BadFile,
                 folder.string() + ": the folder has no tokenizer (tokenizer.json, tokenizer.model, or vocab.json with merges.txt).",
                 folder.string());
+}
+
+std::string noteOnTokenizerClass(const fs::path& folder)
+{
+    try {
+        if (!isThere(folder / "tokenizer.json"))
+            return {};
+        const Configuration configuration(folder);
+        const Json& named = fields::member(configuration.tokenizer, "tokenizer_class");
+        const Json& type = fields::member(configuration.model, "model_type");
+        // As AutoTokenizer of transformers 5 chooses: for qwen2 whatever is named, for qwen3 where nothing is.
+        if (type != "qwen2" && named != "Qwen2Tokenizer" && named != "Qwen2TokenizerFast" && !(type == "qwen3" && named.is_null()))
+            return {};
+        if (holdsPattern(fields::member(readJsonFile(fileInside(folder, "tokenizer.json"), kTokenizerLimits), "pre_tokenizer"), kQwen2))
+            return {};
+    } catch (const Error&) {
+        return {};   // told where the tokenizer is opened
+    }
+    return (folder / "tokenizer.json").string()
+        + " cuts text by another rule than Qwen2's. It is followed here, but transformers' AutoTokenizer takes Qwen2's own for this model, so its tokens and "
+          "figures may differ; PreTrainedTokenizerFast(tokenizer_file=...) follows the file.";
 }
 
 } // namespace halftone

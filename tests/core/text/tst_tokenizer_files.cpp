@@ -1,4 +1,5 @@
 #include "core/base/error.h"
+#include "core/text/tokenizer_class.h"
 #include "tests/core/text/goldens.h"
 
 #include <QDir>
@@ -271,6 +272,36 @@ private Q_SLOTS:
     }
 
     /// A mark is put before what begins the text, and what comes of its first character begins it. Right: tokenizers 0.23.3.
+    void aClassThatCutsByAnotherRuleIsTold_data()
+    {
+        QTest::addColumn<QString>("type");
+        QTest::addColumn<QString>("named");
+        QTest::addColumn<bool>("qwens");
+        QTest::addColumn<bool>("told");
+        QTest::newRow("qwen2") << "qwen2" << "PreTrainedTokenizerFast" << false << true;
+        QTest::newRow("qwen2 with its own rule") << "qwen2" << "Qwen2Tokenizer" << true << false;
+        QTest::newRow("qwen3") << "qwen3" << "PreTrainedTokenizerFast" << false << false;
+        QTest::newRow("qwen3 of no class") << "qwen3" << "" << false << true;
+        QTest::newRow("another model of that class") << "llama" << "Qwen2TokenizerFast" << false << true;
+        QTest::newRow("another model") << "llama" << "" << false << false;
+    }
+
+    /// As AutoTokenizer of transformers 5.23 does with such folders.
+    void aClassThatCutsByAnotherRuleIsTold()
+    {
+        QFETCH(QString, type);
+        QFETCH(QString, named);
+        QFETCH(bool, qwens);
+        QFETCH(bool, told);
+        const QTemporaryDir folder;
+        const char* own = R"re((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)re";
+        const Json split{{"type", "Split"}, {"pattern", {{"Regex", qwens ? own : "\\w+"}}}};
+        write(folder, "tokenizer.json", Json{{"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", Json::array({split, {{"type", "ByteLevel"}}})}}}}.dump());
+        write(folder, "config.json", Json{{"model_type", type.toStdString()}}.dump());
+        write(folder, "tokenizer_config.json", named.isEmpty() ? "{}" : Json{{"tokenizer_class", named.toStdString()}}.dump());
+        QCOMPARE(noteOnTokenizerClass(folder.path().toStdString()).empty(), !told);
+    }
+
     void whatComesOfTheFirstCharacterBeginsTheText_data()
     {
         QTest::addColumn<QString>("rules");
