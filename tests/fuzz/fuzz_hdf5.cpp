@@ -1,7 +1,4 @@
-// HDF5 images as a stranger might send them: every object, attribute and value is read, by the type that it has. No LibTorch is needed:
-//   clang++-16 -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. tests/fuzz/fuzz_hdf5.cpp
-//       core/project/hdf5_{image,reader,filters}.cpp core/base/{byte_reader,error,shown_text}.cpp -lz -o fuzz_hdf5
-//   ./fuzz_hdf5 -max_len=300000 -malloc_limit_mb=400 -timeout=10 FOUND tests/fuzz/corpus_hdf5
+// HDF5 images as a stranger might send them: every object, attribute and value is read, by the type that it has.
 #include "core/base/error.h"
 #include "core/project/hdf5_reader.h"
 

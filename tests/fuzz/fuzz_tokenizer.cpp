@@ -1,0 +1,11 @@
+// tokenizer.json of a Hugging Face folder; what is accepted also encodes a text.
+#include "use_tokenizer.h"
+
+using namespace halftone;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
+{
+    fuzz::put(fuzz::folder() / "tokenizer.json", fuzz::textOf(data, size));
+    fuzz::takesOrRefuses([] { fuzz::use(*Tokenizer::openFolder(fuzz::folder())); });
+    return 0;
+}
