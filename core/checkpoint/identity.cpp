@@ -16,31 +16,44 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Of a Hugging Face folder. What only says how text is drawn from the model (generation_config.json) is none of it.
-constexpr std::array kSmallFiles = {"config.json",          "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
-                                    "special_tokens_map.json", "added_tokens.json",          "vocab.json",     "merges.txt",
-                                    "tokenizer.model",      "chat_template.jinja",           "chat_template.json"};
-constexpr std::uint64_t kWhole = 64u << 10;
+/// Of a Hugging Face folder. What only says how text is drawn from the model (generation_config.json) or in which file a tensor lies is none of it.
+constexpr std::array kSmallFiles = {"config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+                                    "vocab.json",  "merges.txt",     "tokenizer.model",       "chat_template.jinja",     "chat_template.json"};
+constexpr std::string_view kIndex = "model.safetensors.index.json";   // part of a first version's identity
 constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kPages = 4;
+constexpr std::uint64_t kPiece = 1u << 20;
+
+/// What is read of tensors: everything where a model's tensors together have at most `model` bytes, else whole tensors of at most `tensor` bytes and
+/// `pages` pages spread over each longer one.
+struct Extent {
+    std::uint64_t model;
+    std::uint64_t tensor;
+    std::uint64_t pages;
+};
+
+Extent extentOf(int version)
+{
+    return version == 1 ? Extent{0, 64u << 10, 4} : Extent{512u << 20, 256u << 10, 64};
+}
 
 std::string hashOf(const InputFile& file)
 {
     Sha256 hash;
     for (std::uint64_t at = 0; at < file.size();) {
-        const auto part = file.read(at, std::min<std::uint64_t>(file.size() - at, 1u << 20));
+        const auto part = file.read(at, std::min(kPiece, file.size() - at));
         hash.update(part);
         at += part.size();
     }
     return hash.finish();
 }
 
-void addFiles(const Checkpoint& checkpoint, std::vector<ModelIdentity::Part>& parts)
+void addFiles(const Checkpoint& checkpoint, int version, std::vector<ModelIdentity::Part>& parts)
 {
+    std::vector<std::string_view> names(kSmallFiles.begin(), kSmallFiles.end());
     const bool oneFile = checkpoint.files().size() == 1 && checkpoint.files().front().filename() == "model.safetensors";
-    for (const std::string_view name : kSmallFiles) {
-        if (oneFile && name == "model.safetensors.index.json")
-            continue; // not read beside a whole file
+    if (version == 1 && !oneFile)   // not read beside a whole file
+        names.push_back(kIndex);
+    for (const std::string_view name : names) {
         std::error_code error;
         if (fs::is_regular_file(checkpoint.path() / name, error))
             parts.push_back({std::string(name), false, hashOf(InputFile::openIn(checkpoint.path(), name))});
@@ -83,21 +96,27 @@ std::string listed(const std::vector<const ModelIdentity::Part*>& parts)
 
 } // namespace
 
-ModelIdentity identityOf(const Checkpoint& checkpoint)
+ModelIdentity identityOf(const Checkpoint& checkpoint, int version)
 {
     ModelIdentity identity;
+    identity.version = version;
     if (checkpoint.kind() == Checkpoint::Kind::HuggingFace)
-        addFiles(checkpoint, identity.parts);
+        addFiles(checkpoint, version, identity.parts);
     else
         addKeys(checkpoint, identity.parts);
+    const Extent extent = extentOf(version);
+    std::uint64_t all = 0;
+    for (const TensorInfo& tensor : checkpoint.tensors())
+        all += tensor.bytes;
     for (const TensorInfo& tensor : checkpoint.tensors()) {
         Sha256 hash;
         hash.update(std::string(name(tensor.dtype)) + shapeText(tensor.shape));
-        if (tensor.bytes <= kWhole)
-            hash.update(checkpoint.readPart(tensor, 0, tensor.bytes));
+        if (all <= extent.model || tensor.bytes <= extent.tensor)
+            for (std::uint64_t at = 0; at < tensor.bytes; at += kPiece)
+                hash.update(checkpoint.readPart(tensor, at, std::min(kPiece, tensor.bytes - at)));
         else
-            for (std::uint64_t i = 0; i < kPages; ++i)
-                hash.update(checkpoint.readPart(tensor, (tensor.bytes - kPage) / (kPages - 1) * i, kPage));
+            for (std::uint64_t i = 0; i < extent.pages; ++i)
+                hash.update(checkpoint.readPart(tensor, (tensor.bytes - kPage) / (extent.pages - 1) * i, kPage));
         identity.parts.push_back({tensor.name, true, hash.finish()});
     }
     std::sort(identity.parts.begin(), identity.parts.end(),
@@ -118,7 +137,7 @@ std::string ModelIdentity::toJson() const
     Json list = Json::array();
     for (const Part& part : parts)
         list.push_back({part.name, part.tensor, part.sha256});
-    return Json{{"halftone_model", 1}, {"parts", std::move(list)}}.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return Json{{"halftone_model", version}, {"parts", std::move(list)}}.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 ModelIdentity ModelIdentity::parse(std::string_view text, std::string_view subject)
@@ -128,6 +147,10 @@ ModelIdentity ModelIdentity::parse(std::string_view text, std::string_view subje
     if (!json.is_object() || !json.contains("parts") || !json["parts"].is_array())
         fail();
     ModelIdentity identity;
+    const Json version = json.value("halftone_model", Json());
+    if (!version.is_number_integer() || version < 1 || version > kVersion)
+        fail();
+    identity.version = version.get<int>();
     for (const Json& item : json["parts"]) {
         if (!item.is_array() || item.size() != 3 || !item[0].is_string() || !item[1].is_boolean() || !item[2].is_string())
             fail();

@@ -17,6 +17,8 @@ struct ModelIdentity {
         std::string sha256;
         bool operator==(const Part&) const = default;
     };
+    static constexpr int kVersion = 2;
+    int version = kVersion;   ///< how much of the model was looked at: only identities of one version can be compared
     std::vector<Part> parts;  ///< by name, files before tensors
 
     std::string digest() const;
@@ -25,8 +27,9 @@ struct ModelIdentity {
     static ModelIdentity parse(std::string_view text, std::string_view subject);
 };
 
-/// Reads whole small files, whole tensors up to 64 KiB, and four pages spread over each longer one. @throws as reading does.
-ModelIdentity identityOf(const Checkpoint& checkpoint);
+/// Reads whole small files, and all tensors where they have at most 512 MiB together; of a larger model whole tensors up to 256 KiB, and 64 pages spread
+/// over each longer one. The first version looked at less, four pages of whatever has more than 64 KiB. @throws as reading does.
+ModelIdentity identityOf(const Checkpoint& checkpoint, int version = ModelIdentity::kVersion);
 
 /// "config.json and 3 tensors (model.norm.weight, …) differ; tokenizer.json is gone"; empty when they are the same.
 std::string whatDiffers(const ModelIdentity& before, const ModelIdentity& now);

@@ -31,7 +31,7 @@ std::optional<ModelIdentity> knownIdentity(const Project& project)
 /// @return what the checkpoint is made of.
 ModelIdentity compare(const Project& project, const std::optional<ModelIdentity>& known, const Checkpoint& checkpoint)
 {
-    ModelIdentity now = identityOf(checkpoint);
+    ModelIdentity now = identityOf(checkpoint, known ? known->version : ModelIdentity::kVersion);
     if (known)
         if (const std::string differs = whatDiffers(*known, now); !differs.empty())
             refuse(project, checkpoint.path(), differs);

@@ -11,7 +11,7 @@ using namespace builders;
 
 namespace {
 
-/// Two tensors: a small one, and one of 1 MiB, of which only pages are looked at.
+/// Two tensors: a small one, and one of 1 MiB.
 constexpr std::size_t kSmall = 1024;
 constexpr std::size_t kLarge = 1 << 20;
 
@@ -52,6 +52,7 @@ private Q_SLOTS:
         QTest::addColumn<QString>("change");
         QTest::addColumn<QString>("says");
         QTest::newRow("a byte of a small tensor") << "small" << "the tensor small differs";
+        QTest::newRow("a byte amid a large tensor") << "amid" << "the tensor large differs";
         QTest::newRow("the last byte of a large tensor") << "last" << "the tensor large differs";
         QTest::newRow("all of a large tensor") << "large" << "the tensor large differs";
         QTest::newRow("both tensors") << "both" << "2 tensors (large, small) differ";
@@ -68,6 +69,8 @@ private Q_SLOTS:
         const ModelIdentity before = identity();
         if (change == QLatin1String("small"))
             putWeights([](std::string& data) { data[700] = '\2'; });
+        else if (change == QLatin1String("amid"))
+            putWeights([](std::string& data) { data[kSmall + kLarge / 2 + 77'777] = '\2'; });
         else if (change == QLatin1String("last"))
             putWeights([](std::string& data) { data.back() = '\2'; });
         else if (change == QLatin1String("large"))
@@ -94,10 +97,35 @@ private Q_SLOTS:
         QCOMPARE(whatDiffers(before, identityOf(*Checkpoint::open(elsewhere))), std::string());
     }
 
+    /// Another name of a shard, with the index that says so, is the same model.
+    void whichFileHoldsATensorDoesNotCount()
+    {
+        const ModelIdentity before = identity();
+        for (const char* shard : {"a.safetensors", "b.safetensors"}) {
+            for (const auto& file : fs::directory_iterator(m_folder))
+                if (file.path().extension() == ".safetensors")
+                    fs::rename(file.path(), m_folder / shard);
+            put(m_folder / "model.safetensors.index.json", std::string(R"({"weight_map": {"small": ")") + shard + R"(", "large": ")" + shard + R"("}})");
+            QCOMPARE(whatDiffers(before, identity()), std::string());
+        }
+    }
+
+    void whatAnOlderVersionKeptIsComparedAsItLooked()
+    {
+        const ModelIdentity before = identityOf(*Checkpoint::open(m_folder), 1);
+        QCOMPARE(ModelIdentity::parse(before.toJson(), "text").version, 1);
+        QVERIFY(before.digest() != identity().digest());
+        QCOMPARE(whatDiffers(before, identityOf(*Checkpoint::open(m_folder), 1)), std::string());
+        putWeights([](std::string& data) { data.back() = '\2'; });
+        QCOMPARE(whatDiffers(before, identityOf(*Checkpoint::open(m_folder), 1)), std::string("the tensor large differs"));
+    }
+
     void itIsWrittenAndReadBack()
     {
         const ModelIdentity before = identity();
         QVERIFY(before.parts == ModelIdentity::parse(before.toJson(), "text").parts);
+        QCOMPARE(ModelIdentity::parse(before.toJson(), "text").version, ModelIdentity::kVersion);
+        QVERIFY_EXCEPTION_THROWN(ModelIdentity::parse(R"({"halftone_model": 99, "parts": []})", "text"), Error);
         QVERIFY_EXCEPTION_THROWN(ModelIdentity::parse("{}", "text"), Error);
         QVERIFY_EXCEPTION_THROWN(ModelIdentity::parse(R"({"parts": [["a", 1, "b"]]})", "text"), Error);
     }
