@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace halftone {
 
@@ -156,8 +157,28 @@ private:
         }
         if (m_inputs.empty())
             failFile(m_path / shards.begin()->first, "is missing, although " + std::string(kIndex) + " names it", "E-R08");
+        keepTheLastOfDoubled();
         indexTensors();
         compareWithIndex(indexFile, weightMap, shards);
+    }
+
+    /// Of a tensor that lies in two shards stock loaders take the one in the last by name, whatever the index says.
+    void keepTheLastOfDoubled()
+    {
+        std::map<std::string_view, int> last;
+        for (const TensorInfo& tensor : m_tensors)
+            last[tensor.name] = tensor.file;
+        if (last.size() == m_tensors.size())
+            return;
+        std::vector<TensorInfo> kept;
+        std::set<std::string> doubled;
+        for (const TensorInfo& tensor : m_tensors)
+            if (last.at(tensor.name) == tensor.file)
+                kept.push_back(tensor);
+            else
+                doubled.insert(tensor.name);
+        m_tensors = std::move(kept);
+        m_notes.push_back(someOf({doubled.begin(), doubled.end()}) + (doubled.size() > 1 ? " lie" : " lies") + " in more than one file: the last by name counts, as in transformers.");
     }
 
     std::string nameOf(const InputFile& indexFile, const Json& shard) const

@@ -4,6 +4,7 @@
 
 #include <QTemporaryDir>
 
+#include <algorithm>
 #include <cmath>
 
 using namespace halftone;
@@ -233,7 +234,6 @@ private Q_SLOTS:
         row("shard_hidden", R"({"weight_map":{"a":".hidden"}})", ".hidden");
         row("shard_with_nul", R"({"weight_map":{"a":"m-1.safetensors\u0000.txt"}})", "no name of a file in this folder");
         row("shard_nameless", R"({"weight_map":{"a":""}})", "no name of a file in this folder");
-        row("tensor_in_two_shards", R"({"weight_map":{"a":"m-1.safetensors","b":"twice.safetensors"}})", "twice.safetensors");
         row("shard_is_a_folder", R"({"weight_map":{"a":"folder"}})", "folder", "(E-R09)");
     }
     void badIndexesAreRefusedByRule()
@@ -243,7 +243,6 @@ private Q_SLOTS:
         QFETCH(QString, rule);
         put(m_folder / "m-1.safetensors", safetensors("{" + entry("a", "F32", "[2]", 0, 8) + "}", 8));
         put(m_folder / "m-2.safetensors", safetensors("{" + entry("b", "F32", "[1]", 0, 4) + "}", 4));
-        put(m_folder / "twice.safetensors", safetensors("{" + entry("a", "F32", "[1]", 0, 4) + "," + entry("b", "F32", "[1]", 4, 8) + "}", 8));
         fs::create_directories(m_folder / "folder");
         fs::create_directory_symlink(m_folder, m_folder / "out");
         put(m_folder / "model.safetensors.index.json", index.toStdString());
@@ -322,6 +321,22 @@ private Q_SLOTS:
         QCOMPARE(checkpoint->readFloats(checkpoint->at("d")), (std::vector<float>{1.5F, -3.25e-3F}));
         QCOMPARE(checkpoint->readFloats(checkpoint->at("e")), (std::vector<float>{1, -1, std::ldexp(1.0F, -9), 448}));
         QCOMPARE(checkpoint->readFloats(checkpoint->at("f")), (std::vector<float>{1, std::ldexp(1.0F, -16)}));
+    }
+
+    /// As transformers merges shards; whichever of the files the index names.
+    void ofATensorInTwoShardsTheLastCounts()
+    {
+        put(m_folder / "m-1.safetensors", safetensors("{" + entry("a", "F32", "[2]", 0, 8) + "}", 8));
+        put(m_folder / "twice.safetensors", safetensors("{" + entry("a", "F32", "[1]", 0, 4) + "," + entry("b", "F32", "[1]", 4, 8) + "}", 8));
+        for (const char* listed : {"m-1.safetensors", "twice.safetensors"}) {
+            put(m_folder / "model.safetensors.index.json",
+                std::string(R"({"weight_map":{"a":")") + listed + R"(","b":"twice.safetensors","c":"m-1.safetensors"}})");
+            const auto checkpoint = Checkpoint::open(m_folder);
+            QCOMPARE(checkpoint->tensors().size(), std::size_t(2));
+            QCOMPARE(checkpoint->at("a").shape, (std::vector<std::int64_t>{1}));
+            QVERIFY(std::any_of(checkpoint->notes().begin(), checkpoint->notes().end(),
+                                [](const std::string& note) { return note.starts_with("\"a\" lies in more than one file"); }));
+        }
     }
 
     void pointersOfGitLfsAreNamed_data()
