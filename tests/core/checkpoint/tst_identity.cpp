@@ -105,7 +105,7 @@ private Q_SLOTS:
             for (const auto& file : fs::directory_iterator(m_folder))
                 if (file.path().extension() == ".safetensors")
                     fs::rename(file.path(), m_folder / shard);
-            put(m_folder / "model.safetensors.index.json", std::string(R"({"weight_map": {"small": ")") + shard + R"(", "large": ")" + shard + R"("}})");
+            put(m_folder / "model.safetensors.index.json", std::string("{\"weight_map\": {\"small\": \"") + shard + "\", \"large\": \"" + shard + "\"}}");
             QCOMPARE(whatDiffers(before, identity()), std::string());
         }
     }

@@ -330,7 +330,7 @@ private Q_SLOTS:
         put(m_folder / "twice.safetensors", safetensors("{" + entry("a", "F32", "[1]", 0, 4) + "," + entry("b", "F32", "[1]", 4, 8) + "}", 8));
         for (const char* listed : {"m-1.safetensors", "twice.safetensors"}) {
             put(m_folder / "model.safetensors.index.json",
-                std::string(R"({"weight_map":{"a":")") + listed + R"(","b":"twice.safetensors","c":"m-1.safetensors"}})");
+                std::string("{\"weight_map\":{\"a\":\"") + listed + "\",\"b\":\"twice.safetensors\",\"c\":\"m-1.safetensors\"}}");
             const auto checkpoint = Checkpoint::open(m_folder);
             QCOMPARE(checkpoint->tensors().size(), std::size_t(2));
             QCOMPARE(checkpoint->at("a").shape, (std::vector<std::int64_t>{1}));
