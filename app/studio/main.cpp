@@ -16,8 +16,12 @@
 #include <QTextStream>
 #include <QTimer>
 
+#include <algorithm>
 #include <array>
 #include <clocale>
+#include <cstdio>
+#include <string>
+#include <string_view>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,12 +42,40 @@ void closeOnSignals(halftone::MainWindow& window)
     halftone::wakeOnFirstSignal(sockets[0]);
 }
 
+QtMessageHandler gBefore = nullptr;
+
+/// Where no display can be opened Qt would end by SIGABRT: this says why, and what does without one.
+void onStartMessage(QtMsgType type, const QMessageLogContext& context, const QString& text)
+{
+    if (type == QtFatalMsg) {
+        const bool display = text.contains(QLatin1String("platform plugin"));
+        const std::string said = text.section(QLatin1Char('\n'), 0, 0).toStdString();
+        std::fprintf(stderr, "halftone: %s\n", display ? "no window can be opened: there is no display here, or it does not answer. halftone-cli does without one all that the window does" : said.c_str());
+        std::fflush(stderr);
+        ::_exit(halftone::exitCode(halftone::ErrorKind::Unsupported));
+    }
+    gBefore(type, context, text);
+}
+
+/// What the program says of itself needs no display.
+bool asksForWords(int argc, char** argv)
+{
+    return std::any_of(argv + 1, argv + argc, [](const char* word) {
+        const std::string_view asked(word);
+        return asked == "--help" || asked == "--help-all" || asked == "-h" || asked == "--version" || asked == "-v";
+    });
+}
+
 } // namespace
 
 int main(int argc, char** argv)
 {
     using namespace Qt::StringLiterals;
+    if (asksForWords(argc, argv) && qEnvironmentVariableIsEmpty("QT_QPA_PLATFORM"))
+        qputenv("QT_QPA_PLATFORM", "offscreen");
+    gBefore = qInstallMessageHandler(onStartMessage);
     QApplication application(argc, argv);
+    qInstallMessageHandler(nullptr);
     std::setlocale(LC_NUMERIC, "C");   // Qt took over the desktop's; numbers in files have a point
     QApplication::setOrganizationName(u"Halftone"_s);
     QApplication::setApplicationName(u"halftone"_s);

@@ -6,16 +6,18 @@
 #include <QFileDialog>
 #include <QLabel>
 #include <QMenu>
+#include <QProcess>
 #include <QPushButton>
 #include <QStyle>
 #include <QToolButton>
 #include <QtTest>
 
+#include <tuple>
+
 #ifdef HALFTONE_DBUS
 #include <QDBusConnection>
 #include <QDBusMessage>
 #include <QDBusVariant>
-#include <QProcess>
 #include <QStandardPaths>
 #endif
 
@@ -255,6 +257,28 @@ private Q_SLOTS:
         QCOMPARE(duration(), 0);
         STEP(trigger(u"reduceMotion"_s));
         QVERIFY(duration() > 0);
+    }
+
+    void withoutADisplayItSaysWhatDoesWithoutOne()
+    {
+        QProcessEnvironment bare = QProcessEnvironment::systemEnvironment();
+        for (const QString& key : {u"DISPLAY"_s, u"WAYLAND_DISPLAY"_s, u"QT_QPA_PLATFORM"_s})
+            bare.remove(key);
+        bare.insert(u"XDG_CONFIG_HOME"_s, m_folder->filePath(u"config"_s));
+        const auto run = [&](const QStringList& words) {
+            QProcess program;
+            program.setProcessEnvironment(bare);
+            program.start(QStringLiteral(HALFTONE_STUDIO), words);
+            const bool ended = program.waitForFinished(60000) && program.exitStatus() == QProcess::NormalExit;
+            return std::tuple(ended ? program.exitCode() : -1, QString::fromUtf8(program.readAllStandardOutput()), QString::fromUtf8(program.readAllStandardError()));
+        };
+        for (const QStringList& words : {QStringList(), QStringList{QStringLiteral(HALFTONE_TEST_DATA "/model/llama")}}) {
+            const auto [code, out, error] = run(words);
+            QVERIFY2(code == 3 && error.contains(u"halftone-cli"_s), qPrintable(QString::number(code) + error));
+        }
+        const auto [code, out, error] = run({u"--version"_s});
+        QVERIFY2(code == 0 && out.contains(u"alftone"_s), qPrintable(out + error));
+        QCOMPARE(std::get<0>(run({u"--help"_s})), 0);
     }
 
     void everyViewFollowsTheThemeLive()
