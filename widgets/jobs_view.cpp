@@ -139,9 +139,6 @@ JobsView::JobsView(QWidget* parent) : QWidget(parent)
     m_queue = part(rows);
     m_fold = new QWidget(this);
     m_fold->setObjectName(u"jobsFold"_s);
-    QSizePolicy policy = m_fold->sizePolicy();
-    policy.setRetainSizeWhenHidden(true);
-    m_fold->setSizePolicy(policy);
     auto* foldRow = new QHBoxLayout(m_fold);
     foldRow->setContentsMargins(0, 2, 0, 2);
     foldRow->setSpacing(12);
@@ -226,12 +223,14 @@ void JobsView::setUnfolded(bool unfolded)
     refreshFold();
 }
 
-JobsView::Place JobsView::placeOf(const JobRow& job)
+JobsView::Place JobsView::placeOf(const JobRow& job) const
 {
+    // With nothing before it, it begins at once: it stands where it will be at work.
+    const auto next = [&] { return job.ahead == 0 && std::none_of(m_jobs.begin(), m_jobs.end(), [&](const auto& other) { return other.first != job.id && other.second.place == Place::AtWork; }); };
     switch (job.state) {
     case JobRow::State::Running:
     case JobRow::State::Paused: return Place::AtWork;
-    case JobRow::State::Waiting: return job.ahead == 0 ? Place::AtWork : Place::Queue;   // with none before it, it begins at once
+    case JobRow::State::Waiting: return next() ? Place::AtWork : Place::Queue;
     case JobRow::State::Failed: return Place::Queue;   // what failed is seen until somebody decides about it
     case JobRow::State::Cancelled: return job.canResume ? Place::Queue : Place::Finished;
     case JobRow::State::Done: break;
@@ -277,7 +276,10 @@ void JobsView::fitHeight()
     }
     m_idle->setText(m_jobs.empty() ? tr("No jobs. Analyze, Quantize, Evaluate and Export report here.") : tr("No job is at work."));
     m_idle->setVisible(atWork == 0);
-    m_idle->setMinimumHeight(line);   // as high as the job that takes its place
+    m_idle->setMinimumHeight(m_jobs.empty() ? 0 : line);   // once there was one, as high as the job that takes its place
+    QSizePolicy policy = m_fold->sizePolicy();
+    policy.setRetainSizeWhenHidden(!m_jobs.empty());
+    m_fold->setSizePolicy(policy);
     const int listed = waiting + (m_unfolded ? finished : 0);
     m_scroll->setVisible(listed > 0);
     m_scroll->setMinimumHeight(std::clamp(listed, 1, kLeastRows) * line);

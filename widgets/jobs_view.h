@@ -86,7 +86,7 @@ private:
         Place place = Place::Queue;
         QString end;                                   ///< Finished: "Analyze tiny-llama: done in 4 s"
     };
-    static Place placeOf(const JobRow& job);
+    Place placeOf(const JobRow& job) const;
     QVBoxLayout* layoutOf(Place place) const;
     void showLog(const QString& id);
     void refreshFold();

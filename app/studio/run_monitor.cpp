@@ -168,7 +168,11 @@ RunHead RunMonitor::headAtWork() const
 void RunMonitor::setPlan(std::uint64_t bytes)
 {
     m_plan = bytes;
-    if (m_working && !m_aside)
+    if (!m_working || m_aside)
+        return;
+    if (bytes > 0)   // told once more, when its text was read
+        m_view.setHead(headAtWork());
+    else
         showAtWork();   // its job was seen before it told
 }
 

@@ -182,17 +182,18 @@ void Tour::place()
     card.moveCenter(room.center());
     if (const QRect about = this->about(); !about.isEmpty()) {
         m_ring->setGeometry(about.adjusted(-4, -4, 4, 4).intersected(m_window->rect()));
-        // Beside it, along its upper edge or down at the window's end; below, above: of those that leave it free, the first that covers least of what is
-        // spoken of besides. Where none does, over its own lower edge.
+        // Beside it, along its upper edge or down at the window's end; below, above; in a corner of the window: of those that leave it free, the first that
+        // covers least of what is spoken of besides. Where none does, over its own lower edge.
         const QPoint inside(std::clamp(about.left(), room.left(), std::max(room.left(), room.right() + 1 - size.width())),
                             std::clamp(about.top(), room.top(), std::max(room.top(), room.bottom() + 1 - size.height())));
         const int right = about.right() + kGap, left = about.left() - kGap - size.width(), low = room.bottom() + 1 - size.height();
         const std::array places{QPoint(right, inside.y()), QPoint(left, inside.y()), QPoint(right, low), QPoint(left, low), QPoint(inside.x(), about.bottom() + kGap),
-                                QPoint(inside.x(), about.top() - kGap - size.height())};
+                                QPoint(inside.x(), about.top() - kGap - size.height()), QPoint(room.left(), low), QPoint(room.right() + 1 - size.width(), low),
+                                room.topLeft(), QPoint(room.right() + 1 - size.width(), room.top())};
         card.moveBottomRight(about.bottomRight() - QPoint(kGap, kGap));
         std::optional<int> least;
         for (const QPoint& at : places)
-            if (const QRect free(at, size); room.contains(free) && (!least || covered(free) < *least)) {
+            if (const QRect free(at, size); room.contains(free) && !free.intersects(about) && (!least || covered(free) < *least)) {
                 least = covered(free);
                 card = free;
             }

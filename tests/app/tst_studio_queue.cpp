@@ -329,9 +329,7 @@ private Q_SLOTS:
     void nothingMovesWhenARunBeginsOrIsDone()
     {
         STEP(openDeepModel(12));
-        const int unused = m_window->findChild<QWidget*>(u"jobs"_s)->height();
         STEP(analyze());
-        QCOMPARE(m_window->findChild<QWidget*>(u"jobs"_s)->height(), unused);
         m_window->setWorkspace(Workspaces::Inspect);
         STEP(useGptq());
         const auto places = [this] {
