@@ -11,7 +11,6 @@
 namespace halftone {
 namespace {
 
-constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{256} << 20;
 constexpr std::uint64_t kMaxValues = 2'000'000;   // a run of a 30-block model has about 5,000
 
 // ---- writing
@@ -424,7 +423,7 @@ std::string Manifest::toJson() const
 
 Manifest Manifest::parse(std::string_view text, std::string_view subject)
 {
-    const Json json = parseJson(text, subject, {kMaxManifestBytes, 32, kMaxValues});
+    const Json json = parseJson(text, subject, {kMaxBytes, 32, kMaxValues});
     const Node root(json, "", subject);
     Manifest manifest;
     const std::vector<Node> format = root["format"].items();

@@ -53,6 +53,7 @@ struct StudyRecord {
 /// manifest.json: the single root of truth of a project.
 struct Manifest {
     static constexpr int kMajor = 1, kMinor = 0;
+    static constexpr std::uint64_t kMaxBytes = std::uint64_t{256} << 20;
     int major = kMajor, minor = kMinor;
     std::string model;              ///< absolute path when it was made
     std::string modelRelative;      ///< from the project's folder, for projects that move with their model

@@ -22,8 +22,6 @@ namespace fs = std::filesystem;
 namespace halftone {
 namespace {
 
-constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{256} << 20;
-
 bool isRealFolder(const fs::path& path)
 {
     std::error_code ignored;
@@ -117,7 +115,7 @@ void replay(Project::Impl& impl, bool writable)
 Manifest loadManifest(const fs::path& folder)
 {
     const fs::path path = folder / kManifestFile;
-    return Manifest::parse(readTextFile(path, kMaxManifestBytes), path.string());
+    return Manifest::parse(readTextFile(path, Manifest::kMaxBytes), path.string());
 }
 
 struct Opened {
