@@ -42,6 +42,14 @@ bool isRealFolder(const fs::path& path)
     return fs::is_directory(fs::symlink_status(path, ignored));
 }
 
+/// Whether a file system is mounted there: such a folder can be neither renamed nor removed.
+bool isMountPoint(const fs::path& path)
+{
+    struct statx info {};
+    return ::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &info) == 0 && (info.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0
+        && (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 /// fsync of every file and folder below, so that the rename never shows a half-written one.
 void syncTree(const fs::path& folder)
 {
@@ -213,6 +221,8 @@ AtomicFolder::AtomicFolder(fs::path target, std::vector<std::string> replaces)
     const fs::path parent = parentOf(m_target);
     if (!isBareName(name) || (isThere(m_target) && !isRealFolder(m_target)))
         throw Error(ErrorKind::InvalidArgument, m_target.string() + ": is no folder that could be replaced; choose another name.", m_target.string());
+    if (isMountPoint(m_target))
+        throw Error(ErrorKind::InvalidArgument, m_target.string() + ": is where a file system is mounted, and cannot be replaced as a whole; name a new folder in it.", m_target.string());
     std::error_code error;
     fs::create_directories(parent, error);
     if (error)

@@ -39,3 +39,10 @@ def run(bench):
             [ $code -eq 0 ] && exit 0; [ $code -eq 4 ] || exit $code
             [ -z "$(ls -A "$disk")" ] || {{ ls -A "$disk" >&2; exit 98; }}""")
         bench.check(f"export with {size} kB of disk", done.returncode == 0 and "internal error" not in done.stderr, f"exit {done.returncode}: {done.stderr.strip()[-300:]}")
+    # A folder that a file system is mounted on cannot be swapped for another: said before the work, and with what to do instead.
+    done = full(bench, 4000, f"""
+        "$cli" export {shlex.quote(project)} --format dense --out "$disk"; [ $? -eq 3 ] || exit 98
+        "$cli" export {shlex.quote(project)} --format dense --out "$disk/out" -q >/dev/null || exit 97
+        ls -A "$disk" | grep -vx out && exit 96; exit 0""")
+    bench.check("export onto a mount point", done.returncode == 0 and "mounted" in done.stderr, f"exit {done.returncode}: {done.stderr.strip()[-300:]}")
+    bench.check("export onto a mount point leaves nothing beside it", not os.path.exists(bench.path("disk.partial")))
