@@ -1,4 +1,5 @@
 #include "core/base/error.h"
+#include "core/base/json_number.h"
 #include "core/model/config_reader.h"
 #include "core/model/model.h"
 
@@ -20,6 +21,9 @@ std::vector<Value> list(const ConfigReader& reader, std::string_view key)
         if constexpr (std::is_same_v<Value, std::string>) {
             if (!item.is_string())
                 reader.fail(key, "holds something other than text");
+        } else if constexpr (std::is_integral_v<Value>) {
+            if (!wholeNumber<Value>(item))
+                reader.fail(key, "holds something other than whole numbers of 32 bits");
         } else if (!item.is_number()) {
             reader.fail(key, "holds something other than numbers");
         }

@@ -6,6 +6,7 @@
 #include "core/base/file.h"
 #include "core/base/file_lock.h"
 #include "core/base/json.h"
+#include "core/base/json_number.h"
 #include "core/base/log.h"
 #include "core/project/project_impl.h"
 
@@ -54,6 +55,14 @@ std::vector<float> floats(const Json& object, const char* key, std::size_t expec
     return values;
 }
 
+/// 0 where it is not there. @throws Json::type_error for what is no whole number of the type.
+template <typename Number>
+Number whole(const Json& object, const char* key)
+{
+    const auto found = object.find(key);
+    return found == object.end() ? Number{0} : requireWhole<Number>(*found);
+}
+
 Json traceToJson(const TokenTrace& trace)
 {
     Json json{{"texts", trace.texts}, {"nll", numbers(trace.nll)}};
@@ -80,7 +89,7 @@ TokenTrace traceFromJson(const Json& json)
     trace.nll = floats(json, "nll", n);
     trace.referenceNll = floats(json, "reference_nll", n);
     trace.divergence = floats(json, "divergence", trace.referenceNll.size());
-    trace.blocks = json.value("blocks", 0);
+    trace.blocks = whole<int>(json, "blocks");
     trace.drift = floats(json, "drift", n * static_cast<std::size_t>(std::max(0, trace.blocks)));
     return trace.nll.size() == n && trace.divergence.size() == trace.referenceNll.size() ? trace : TokenTrace{};
 }
@@ -120,8 +129,8 @@ StoredEvaluation fromJson(const Json& json)
     record.run = json.value("run", std::string());
     record.label = json.value("label", std::string());
     record.textPath = json.value("text", std::string());
-    record.windows = json.value("windows", 0);
-    record.length = json.value("length", 0);
+    record.windows = whole<int>(json, "windows");
+    record.length = whole<int>(json, "length");
     record.bitsPerWeight = number(json, "bits_per_weight", 16);
     record.seconds = number(json, "seconds");
     record.when = json.value("when", std::string());
@@ -129,10 +138,10 @@ StoredEvaluation fromJson(const Json& json)
     p.perplexity = number(json, "perplexity");
     p.standardError = number(json, "perplexity_stderr");
     p.meanNll = number(json, "nll");
-    p.tokens = json.value("tokens", std::int64_t{0});
+    p.tokens = whole<std::int64_t>(json, "tokens");
     p.windows = record.windows;
     p.length = record.length;
-    record.result.notFinite = json.value("not_finite", std::int64_t{0});
+    record.result.notFinite = whole<std::int64_t>(json, "not_finite");
     record.result.activationGrid = json.value("activation_grid", std::string());
     if (const auto d = json.find("divergence"); d != json.end() && d->is_object()) {
         record.result.hasDivergence = true;

@@ -1,6 +1,7 @@
 #include "core/project/study_store.h"
 
 #include "core/base/error.h"
+#include "core/base/json_number.h"
 #include "core/base/json_paths.h"
 #include "core/project/project_impl.h"
 
@@ -77,10 +78,10 @@ Evaluation evaluationOf(const Json& json)
     e.perplexity.perplexity = real(json.at("perplexity"));
     e.perplexity.standardError = real(json.at("perplexity_stderr"));
     e.perplexity.meanNll = real(json.at("mean_nll"));
-    e.perplexity.tokens = json.at("tokens").get<std::int64_t>();
-    e.perplexity.windows = json.at("windows").get<int>();
-    e.perplexity.length = json.at("length").get<int>();
-    e.notFinite = json.at("not_finite").get<std::int64_t>();
+    e.perplexity.tokens = requireWhole<std::int64_t>(json.at("tokens"));
+    e.perplexity.windows = requireWhole<int>(json.at("windows"));
+    e.perplexity.length = requireWhole<int>(json.at("length"));
+    e.notFinite = requireWhole<std::int64_t>(json.at("not_finite"));
     if (json.contains("divergence")) {
         const Json& d = json.at("divergence");
         e.hasDivergence = true;
@@ -121,10 +122,10 @@ StudyMemberResult readMember(const Project& project, const FileEntry& entry)
         member.run = json.at("run").get<std::string>();
         member.texts = evaluationsOf(json.at("texts"));
         const Json& grids = json.at("grids");
-        member.grids = {grids.at("elements").get<std::int64_t>(), grids.at("zero").get<std::int64_t>(), grids.at("lost").get<std::int64_t>(),
-            grids.at("clipped").get<std::int64_t>()};
+        member.grids = {requireWhole<std::int64_t>(grids.at("elements")), requireWhole<std::int64_t>(grids.at("zero")), requireWhole<std::int64_t>(grids.at("lost")),
+            requireWhole<std::int64_t>(grids.at("clipped"))};
         member.bitsPerWeight = real(json.at("bits_per_weight"));
-        member.bytes = json.at("bytes").get<std::uint64_t>();
+        member.bytes = requireWhole<std::uint64_t>(json.at("bytes"));
         member.seconds = real(json.at("seconds"));
         member.state = StudyMemberResult::State::Done;
     });

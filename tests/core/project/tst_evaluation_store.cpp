@@ -147,6 +147,29 @@ private Q_SLOTS:
             QVERIFY2(text.find(word) != std::string::npos, word);
     }
 
+    void countsThatAreNoWholeNumbersOfTheirTypeAreNoRecord_data()
+    {
+        QTest::addColumn<QString>("counts");
+        QTest::addColumn<bool>("good");
+        QTest::addRow("as we write them") << R"("windows": 4, "length": 64, "tokens": 9)" << true;
+        QTest::addRow("windows beyond an int") << R"("windows": 4294967300, "length": 64, "tokens": 9)" << false;
+        QTest::addRow("a length beyond any whole number") << R"("windows": 4, "length": 1e300, "tokens": 9)" << false;
+        QTest::addRow("half a token") << R"("windows": 4, "length": 64, "tokens": 9.5)" << false;
+        QTest::addRow("positions beyond 64 bits") << R"("windows": 4, "length": 64, "tokens": 9, "not_finite": 18446744073709551615)" << false;
+        QTest::addRow("blocks of a trace") << R"("windows": 4, "length": 64, "tokens": 9, "trace": {"texts": ["a"], "nll": [1], "blocks": -4294967295})" << false;
+    }
+
+    void countsThatAreNoWholeNumbersOfTheirTypeAreNoRecord()
+    {
+        QFETCH(QString, counts);
+        QFETCH(bool, good);
+        const ProjectFixture fixture;
+        fixture.open();
+        ProjectFixture::write(fixture.folder() / "evaluations.json",
+            R"([{"target": "run", "run": "run-001", "label": "run-001", "text": "/a", "perplexity": 5, )" + counts.toStdString() + "}]");
+        QCOMPARE(readEvaluations(fixture.folder()).size(), std::size_t(good ? 1 : 0));
+    }
+
     void anOlderProjectsListIsTakenOver()
     {
         const ProjectFixture fixture;
