@@ -22,6 +22,7 @@ constexpr std::array kSmallFiles = {"config.json", "tokenizer.json", "tokenizer_
 constexpr std::string_view kIndex = "model.safetensors.index.json";   // part of a first version's identity
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kPiece = 1u << 20;
+constexpr std::uint64_t kMostOfAFile = 512u << 20;   // a vocabulary has some tens of MB
 
 /// What is read of tensors: everything where a model's tensors together have at most `model` bytes, else whole tensors of at most `tensor` bytes and
 /// `pages` pages spread over each longer one.
@@ -36,8 +37,12 @@ Extent extentOf(int version)
     return version == 1 ? Extent{0, 64u << 10, 4} : Extent{512u << 20, 256u << 10, 64};
 }
 
+/// @throws Error{BadFile} for a file that is larger than any reader here would take: hashing what has terabytes, sparse or not, would not end.
 std::string hashOf(const InputFile& file)
 {
+    if (file.size() > kMostOfAFile)
+        throw Error(ErrorKind::BadFile, printable(file.path().string()) + ": has " + std::to_string(file.size()) + " bytes, more than a model's side file ever has. Remove it from the model's folder, or put the right one there",
+                    file.path().string());
     Sha256 hash;
     for (std::uint64_t at = 0; at < file.size();) {
         const auto part = file.read(at, std::min(kPiece, file.size() - at));

@@ -120,6 +120,20 @@ private Q_SLOTS:
         QCOMPARE(whatDiffers(before, identityOf(*Checkpoint::open(m_folder), 1)), std::string("the tensor large differs"));
     }
 
+    /// Hashing it would not end: sparse terabytes take no room on a disk.
+    void aSideFileOfTerabytesIsRefusedByName()
+    {
+        put(m_folder / "chat_template.jinja", "{{ messages }}");
+        fs::resize_file(m_folder / "chat_template.jinja", 5ULL << 40);
+        try {
+            identity();
+            QFAIL("it was taken");
+        } catch (const Error& error) {
+            QCOMPARE(error.kind(), ErrorKind::BadFile);
+            QVERIFY2(std::string_view(error.what()).find("chat_template.jinja: has 5497558138880 bytes") != std::string_view::npos, error.what());
+        }
+    }
+
     void itIsWrittenAndReadBack()
     {
         const ModelIdentity before = identity();
