@@ -210,14 +210,16 @@ private Q_SLOTS:
                     return true;
             return !m_window->rect().contains(tour->geometry());
         };
+        // What fills with the step is spared too where the window has room beside it.
+        const auto around = [&](const QStringList& names) { return size.width() >= 1366 ? names : QStringList(); };
         // 1: the key it names works; it says so, and stays until one goes on.
-        QVERIFY(!covers({u"outliersView"_s, u"analyzeButton"_s, u"layersFilter"_s, u"kernelView"_s, u"channelsView"_s}));   // nor what fills with it
+        QVERIFY(!covers(QStringList{u"outliersView"_s, u"analyzeButton"_s} + around({u"layersFilter"_s, u"kernelView"_s, u"channelsView"_s})));
         keepPicture(m_window.get(), u"tour-%1-1"_s.arg(size.width()));
         STEP(press(Qt::Key_R, Qt::ControlModifier | Qt::ShiftModifier));
         QTRY_VERIFY_WITH_TIMEOUT(document().hasAnalysis() && !m_window->jobs().busy(), 60000);
         QTRY_VERIFY(m_window->findChild<QLabel*>(u"tourPlace"_s)->text().contains(u"done"_s));
         QCOMPARE(tour->step(), 0);
-        QVERIFY(!covers({u"outliersView"_s, u"layersFilter"_s, u"kernelView"_s, u"channelsView"_s}));
+        QVERIFY(!covers(QStringList{u"outliersView"_s} + around({u"layersFilter"_s, u"kernelView"_s, u"channelsView"_s})));
         auto* end = m_window->findChild<QPushButton*>(u"tourEnd"_s);
         QVERIFY(end->isVisible());
         STEP(press(Qt::Key_Return));
@@ -227,7 +229,7 @@ private Q_SLOTS:
         QTRY_VERIFY(tree->hasFocus());
         const QStringList rows = m_window->findChild<LayersView*>()->selectedLinears();
         QVERIFY(!rows.isEmpty());
-        QVERIFY(!covers({u"layers"_s, u"summary"_s, u"outliersView"_s}));
+        QVERIFY(!covers(QStringList{u"layers"_s, u"summary"_s} + around({u"outliersView"_s})));
         keepPicture(m_window.get(), u"tour-%1-2"_s.arg(size.width()));
         STEP(press(Qt::Key_4));
         QTRY_COMPARE(document().plan(rows.front().toStdString())->weights.bits, 4);
