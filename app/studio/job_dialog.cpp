@@ -92,6 +92,18 @@ void JobDialog::orderTabs()
     stops.front()->setFocus(Qt::TabFocusReason);
 }
 
+/// Grows where a line or a sentence comes that it has no room for; Qt squeezes lines in a layout of wrapped words instead.
+bool JobDialog::event(QEvent* event)
+{
+    const bool taken = QDialog::event(event);
+    if (event->type() == QEvent::LayoutRequest && isVisible()) {
+        const int wanted = layout()->hasHeightForWidth() ? layout()->totalHeightForWidth(width()) : layout()->totalMinimumSize().height();
+        if (height() < wanted)
+            resize(width(), wanted);
+    }
+    return taken;
+}
+
 bool JobDialog::focusNextPrevChild(bool next)
 {
     return stepFocus(this, next);

@@ -9,6 +9,7 @@ class QDialogButtonBox;
 class QFormLayout;
 class QLabel;
 class QPushButton;
+class QEvent;
 class QVBoxLayout;
 
 namespace halftone {
@@ -26,6 +27,7 @@ Q_SIGNALS:
     void started();
 
 protected:
+    bool event(QEvent* event) override;
     bool focusNextPrevChild(bool next) override;
     QFormLayout* form() const { return m_form; }
     QVBoxLayout* body() const { return m_body; }

@@ -156,6 +156,37 @@ private Q_SLOTS:
         }
     }
 
+    /// The line for the field of JSON rows comes and goes with what is typed: nothing is squeezed for it, nor after it.
+    void everyLineKeepsItsHeightWhateverIsTyped_data()
+    {
+        QTest::addColumn<QString>("command");
+        for (const char* command : {"analyze", "evaluate", "quantize"})
+            QTest::addRow("%s", command) << QString::fromLatin1(command);
+    }
+    void everyLineKeepsItsHeightWhateverIsTyped()
+    {
+        QFETCH(QString, command);
+        STEP(openModel());
+        QDialog* box = command == u"quantize"_s ? quantizeDialog() : dialog(command, command + u"Dialog"_s);
+        QVERIFY(box);
+        auto* text = box->findChild<QLineEdit*>(u"text"_s);
+        const auto squeezed = [&]() -> QString {
+            for (const auto* one : box->findChildren<QWidget*>())
+                if (one->isVisible() && (qobject_cast<const QLineEdit*>(one) || qobject_cast<const QPushButton*>(one)) && one->height() < one->minimumSizeHint().height())
+                    return u"%1 has %2 of %3 pixels"_s.arg(one->objectName()).arg(one->height()).arg(one->minimumSizeHint().height());
+            return {};
+        };
+        for (const QString& typed : {QFileInfo(textFile()).path(), textFile()}) {
+            text->selectAll();
+            QTest::keyClicks(text, typed);
+            QCOMPARE(box->findChild<QLineEdit*>(u"textKey"_s)->isVisible(), QFileInfo(typed).isDir());
+            QTest::qWait(200);
+            STEP(keepPicture(box, command + (QFileInfo(typed).isDir() ? u"-folder"_s : u"-file"_s)));
+            QTRY_VERIFY2(squeezed().isEmpty(), qPrintable(squeezed()));
+        }
+        box->reject();
+    }
+
     /// What the dialogs promise is of the windows that the text holds, of a whole text as well. (Quantize: tst_studio_jobs.)
     void whatIsPlannedReachesAsFarAsTheText_data()
     {
