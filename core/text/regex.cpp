@@ -57,12 +57,24 @@ std::string pcreMessage(int code)
 
 } // namespace
 
+namespace {
+
+/// Characters are read from it without a look at its end. @throws Error{BadFile}.
+std::string_view requireUtf8(std::string_view pattern, std::string_view subject)
+{
+    if (unicode::repaired(pattern) != pattern)
+        throw Error(ErrorKind::BadFile, std::string(subject) + ": the pattern \"" + printable(pattern, 160) + "\" is no UTF-8.", std::string(subject));
+    return pattern;
+}
+
+} // namespace
+
 struct Regex::Compiled {
     std::unique_ptr<pcre2_code, Deleter<pcre2_code_free>> code;
 };
 
 Regex::Regex(std::string_view pattern, std::string_view subject)
-    : Regex(std::string(pattern), pcreFromOniguruma(pattern, subject), subject)
+    : Regex(std::string(pattern), pcreFromOniguruma(requireUtf8(pattern, subject), subject), subject)
 {
 }
 

@@ -126,6 +126,25 @@ private Q_SLOTS:
         }
     }
 
+    void aPatternThatIsNoUtf8IsRefused_data()
+    {
+        QTest::addColumn<QByteArray>("pattern");
+        QTest::newRow("a character cut off by the end") << QByteArray("a\xF0\x9F");
+        QTest::newRow("bytes that begin none") << QByteArray("f\xFF\xD2l\xFF(\xFF?m");
+        QTest::newRow("in a class") << QByteArray("[\xE2]");
+    }
+    void aPatternThatIsNoUtf8IsRefused()
+    {
+        QFETCH(QByteArray, pattern);
+        try {
+            const Regex regex(std::string_view(pattern.constData(), static_cast<std::size_t>(pattern.size())), "tokenizer.json");
+            QFAIL("no error");
+        } catch (const Error& error) {
+            QCOMPARE(error.kind(), ErrorKind::BadFile);
+            QVERIFY2(QString(error.what()).contains("UTF-8"), error.what());
+        }
+    }
+
     void literalTextHasNoOperators()
     {
         const Regex regex = Regex::literal("a.(b)[c]*▁\\", "test");
