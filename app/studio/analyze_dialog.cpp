@@ -51,7 +51,7 @@ AnalyzeDialog::AnalyzeDialog(const Document& document, JobRunner& jobs, const An
     form()->addRow(tr("&Text"), m_text);
     form()->addRow(tr("&Windows"), m_windows);
     form()->addRow(tr("Window &length"), m_length);
-    form()->addRow(tr("Grid &bits"), m_bits);
+    form()->addRow(tr("&Grid bits"), m_bits);
     form()->addRow(tr("CrossQuant &α"), m_alpha);
     m_measure = new TextMeasure(document.model().path, jobs, *m_text, this);
     connect(m_measure, &TextMeasure::changed, this, &AnalyzeDialog::refresh);

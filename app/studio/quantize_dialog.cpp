@@ -92,7 +92,7 @@ QuantizeDialog::QuantizeDialog(const Document& document, JobRunner& jobs, const 
     m_begin->setObjectName(u"begin"_s);
     m_begin->setAccessibleName(tr("How the run begins"));
     if (m_other) {
-        form()->addRow(tr("&Begin"), m_begin);
+        form()->addRow(tr("Be&gin"), m_begin);
         body()->addWidget(m_differs);
     } else {
         m_begin->hide();

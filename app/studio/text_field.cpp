@@ -38,10 +38,11 @@ TextField::TextField(const QString& name, const QString& sample, QWidget* parent
     m_edit->setAccessibleName(tr("Text file"));
     m_edit->setMinimumWidth(320);
     m_edit->setPlaceholderText(takes == Takes::Several ? tr("text files, JSON lines or folders; several with ; between") : tr("a text file, JSON lines or a folder"));
-    auto* browse = new QPushButton(tr("&Browse…"), this);
+    const bool alone = takes == Takes::Several;   // two fields in one dialog would share their keys
+    auto* browse = new QPushButton(alone ? tr("&Browse…") : tr("Browse…"), this);
     browse->setObjectName(name + u"Browse"_s);
     browse->setAutoDefault(false);
-    auto* folder = new QPushButton(tr("F&older…"), this);
+    auto* folder = new QPushButton(alone ? tr("F&older…") : tr("Folder…"), this);
     folder->setObjectName(name + u"Folder"_s);
     folder->setAutoDefault(false);
     folder->setToolTip(tr("All *.txt, *.jsonl and *.ndjson of a folder"));
@@ -55,7 +56,7 @@ TextField::TextField(const QString& name, const QString& sample, QWidget* parent
     line->addWidget(browse);
     line->addWidget(folder);
     if (!sample.isEmpty()) {
-        auto* use = new QPushButton(tr("&Sample"), this);
+        auto* use = new QPushButton(alone ? tr("Sam&ple") : tr("Sample"), this);
         use->setObjectName(name + u"Sample"_s);
         use->setAutoDefault(false);
         use->setToolTip(tr("The text that comes with Halftone: %1").arg(sample));

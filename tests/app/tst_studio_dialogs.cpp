@@ -4,8 +4,11 @@
 #include "core/model/describe.h"
 #include "core/pipeline/memory_plan.h"
 
+#include <QAbstractButton>
 #include <QAbstractSpinBox>
 #include <QDialog>
+#include <QHash>
+#include <QKeySequence>
 #include <QLabel>
 #include <QLayout>
 #include <QLineEdit>
@@ -154,6 +157,36 @@ private Q_SLOTS:
             }
             QVERIFY2(looked > 3, qPrintable(name));
         }
+    }
+
+    void noTwoThingsOfADialogShareAKey_data()
+    {
+        QTest::addColumn<QString>("command");
+        for (const char* command : {"analyze", "evaluate", "quantize", "study"})
+            QTest::addRow("%s", command) << QString::fromLatin1(command);
+    }
+    void noTwoThingsOfADialogShareAKey()
+    {
+        QFETCH(QString, command);
+        STEP(openModel());
+        const QDialog* box = command == u"quantize"_s ? quantizeDialog() : dialog(command, command + u"Dialog"_s);
+        QVERIFY(box);
+        QHash<QString, QString> keys;
+        const auto take = [&](const QString& text) {
+            const QString key = QKeySequence::mnemonic(text).toString();
+            if (key.isEmpty())
+                return;
+            QVERIFY2(!keys.contains(key), qPrintable(u"%1: \"%2\" and \"%3\""_s.arg(key, keys[key], text)));
+            keys.insert(key, text);
+        };
+        for (const auto* label : box->findChildren<QLabel*>())
+            if (label->buddy() && label->isVisible())
+                STEP(take(label->text()));
+        for (const auto* button : box->findChildren<QAbstractButton*>())
+            if (button->isVisible())
+                STEP(take(button->text()));
+        QVERIFY(keys.size() > 3);
+        m_window->findChild<QDialog*>(box->objectName())->reject();
     }
 
     /// The line for the field of JSON rows comes and goes with what is typed: nothing is squeezed for it, nor after it.
