@@ -116,7 +116,7 @@ ExportDialog::ExportDialog(const Document& document, const QString& folder, QWid
 void ExportDialog::fit()
 {
     layout()->activate();
-    const int wanted = layout()->hasHeightForWidth() ? layout()->totalHeightForWidth(width()) : sizeHint().height();
+    const int wanted = wantedHeight();
     if (wanted <= height() && m_fitted != 0 && height() != m_fitted)
         return;
     resize(width(), wanted);

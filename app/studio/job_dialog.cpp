@@ -97,11 +97,15 @@ bool JobDialog::event(QEvent* event)
 {
     const bool taken = QDialog::event(event);
     if (event->type() == QEvent::LayoutRequest && isVisible()) {
-        const int wanted = layout()->hasHeightForWidth() ? layout()->totalHeightForWidth(width()) : layout()->totalMinimumSize().height();
-        if (height() < wanted)
+        if (const int wanted = wantedHeight(); height() < wanted)
             resize(width(), wanted);
     }
     return taken;
+}
+
+int JobDialog::wantedHeight() const
+{
+    return layout()->hasHeightForWidth() ? layout()->totalHeightForWidth(width()) : sizeHint().height();
 }
 
 bool JobDialog::focusNextPrevChild(bool next)

@@ -28,6 +28,8 @@ Q_SIGNALS:
 
 protected:
     bool event(QEvent* event) override;
+    /// That all lines and wrapped sentences need at this width.
+    int wantedHeight() const;
     bool focusNextPrevChild(bool next) override;
     QFormLayout* form() const { return m_form; }
     QVBoxLayout* body() const { return m_body; }

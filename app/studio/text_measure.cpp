@@ -39,20 +39,19 @@ void TextMeasure::measure()
 {
     if (!m_jobs || !m_text.problem().isEmpty())
         return;
-    m_line = m_text.file();
     JobSpec spec{m_tag, tr("Look at the text"), JobSpec::Lane::Files, false, {}, {}};
     const QPointer<TextMeasure> alive(this);
-    const auto isOf = [alive](const QString& line) { return alive && line == alive->m_text.file(); };
-    spec.failed = [alive, isOf, line = m_line](const JobError& error) {
-        if (!isOf(line))
+    const auto current = [alive, line = m_text.file()] { return alive && line == alive->m_text.file(); };   // the dialog stands, with the same text
+    spec.failed = [alive, current](const JobError& error) {
+        if (!current())
             return;
         alive->m_problem = error.sentence;
         Q_EMIT alive->changed();
     };
     m_jobs->submit(
         spec, [model = m_model, choice = m_text.choice()](Progress&, const std::stop_token& stop) { return measureText(model, choice, stop); },
-        [alive, isOf, line = m_line](const TextLength& length) {
-            if (!isOf(line))
+        [alive, current](const TextLength& length) {
+            if (!current())
                 return;
             alive->m_length = length;
             Q_EMIT alive->changed();

@@ -41,7 +41,6 @@ private:
     const TextField& m_text;
     const QString m_tag;   ///< of the job: one a field
     QTimer m_later;
-    QString m_line;   ///< the text that was measured last
     std::optional<TextLength> m_length;
     QString m_problem;
 };
