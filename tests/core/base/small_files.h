@@ -2,6 +2,9 @@
 
 #include "core/base/file.h"
 
+#include <QTemporaryDir>
+#include <QtTest>
+
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -22,5 +25,20 @@ inline std::size_t entries(const std::filesystem::path& folder)
 {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
 }
+
+/// Gone with the test.
+class TestFolder {
+public:
+    /// A folder of the test function at work, made where it is not there.
+    std::filesystem::path ofThisFunction() const
+    {
+        const std::filesystem::path path = std::filesystem::path(m_root.path().toStdString()) / QTest::currentTestFunction();
+        std::filesystem::create_directories(path);
+        return path;
+    }
+
+private:
+    QTemporaryDir m_root;
+};
 
 } // namespace halftone

@@ -36,15 +36,11 @@ class tst_base_folders : public QObject {
     Q_OBJECT
 
 private:
-    QTemporaryDir m_folder;
+    TestFolder m_folder;
     fs::path m_path;
 
 private Q_SLOTS:
-    void init()
-    {
-        m_path = fs::path(m_folder.path().toStdString()) / QTest::currentTestFunction();
-        fs::create_directories(m_path);
-    }
+    void init() { m_path = m_folder.ofThisFunction(); }
 
     void aFolderAppearsWholeOnCommit()
     {
